@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * coherence.c - see coherence.h. Layout of the mapped file: struct shared, one page-aligned
+ * block, allocated in full so that a full disk cannot fault a later store.
+ */
+#include "registry/coherence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAGIC UINT64_C(0x3165636e65726f63)
+#define LOCK_SECONDS 10
+
+struct shared {
+    uint64_t magic; /* set last, when the file is ready to be used */
+    struct coherence_signature signature;
+    pthread_mutex_t lock;
+    _Alignas(64) _Atomic uint64_t generation;
+    _Atomic uint32_t busy;
+    struct coherence_change ring[COHERENCE_RING];
+};
+
+struct coherence {
+    int fd;
+    bool first;
+    struct shared *shared;
+};
+
+static int fail(struct registry_error *error, const char *path, const char *what)
+{
+    int code = errno;
+
+    if (error)
+        snprintf(error->text, sizeof error->text, "%s: %s: %s", path, what, strerror(code));
+    return -code;
+}
+
+/* The exclusive lock is had only by a process that is alone. A conversion to the shared lock is
+ * not atomic (flock(2)), so whoever gets the shared one looks at the magic again. */
+static int take_part(coherence_t *coherence)
+{
+    struct timespec pause = {.tv_nsec = 2000000};
+
+    for (int tries = 0; tries < LOCK_SECONDS * 500; tries++) {
+        if (flock(coherence->fd, LOCK_EX | LOCK_NB) == 0) {
+            coherence->first = true;
+            return 0;
+        }
+        if (flock(coherence->fd, LOCK_SH | LOCK_NB) == 0) {
+            if (coherence->shared->magic == MAGIC)
+                return 0;
+            flock(coherence->fd, LOCK_UN);
+        }
+        nanosleep(&pause, NULL);
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+static int map_file(coherence_t *coherence, const char *path, struct registry_error *error)
+{
+    struct stat status;
+    int code;
+
+    coherence->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (coherence->fd < 0)
+        return fail(error, path, "cannot be opened");
+    if (fstat(coherence->fd, &status) < 0)
+        return fail(error, path, "cannot be read");
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return fail(error, path, "is not a plain file");
+    }
+    code = posix_fallocate(coherence->fd, 0, sizeof(struct shared));
+    if (code) {
+        errno = code;
+        return fail(error, path, "cannot be made; make room on the disk");
+    }
+    coherence->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+                             coherence->fd, 0);
+    if (coherence->shared == MAP_FAILED) {
+        coherence->shared = NULL;
+        return fail(error, path, "cannot be mapped");
+    }
+    return 0;
+}
+
+int coherence_open(const char *path, coherence_t **out, struct coherence_finding *finding,
+                   struct registry_error *error)
+{
+    coherence_t *coherence = calloc(1, sizeof *coherence);
+    int result;
+
+    memset(finding, 0, sizeof *finding);
+    if (!coherence) {
+        errno = ENOMEM;
+        return fail(error, path, "cannot be opened");
+    }
+    coherence->fd = -1;
+    result = map_file(coherence, path, error);
+    if (result == 0 && take_part(coherence) < 0)
+        result = fail(error, path, "another process holds it");
+    if (result < 0) {
+        coherence_close(coherence, NULL, NULL);
+        return result;
+    }
+    if (coherence->first) {
+        finding->first = true;
+        finding->used = coherence->shared->magic == MAGIC;
+        if (finding->used)
+            finding->signature = coherence->shared->signature;
+        coherence->shared->magic = 0;
+        memset(&coherence->shared->signature, 0, sizeof coherence->shared->signature);
+    }
+    *out = coherence;
+    return 0;
+}
+
+int coherence_start(coherence_t *coherence)
+{
+    struct shared *shared = coherence->shared;
+    pthread_mutexattr_t attributes;
+    int code;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    memset(&shared->lock, 0, sizeof shared->lock);
+    code = pthread_mutex_init(&shared->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    if (code)
+        return -code;
+    atomic_store(&shared->generation, 0);
+    atomic_store(&shared->busy, 0);
+    atomic_thread_fence(memory_order_seq_cst);
+    shared->magic = MAGIC;
+    coherence->first = false;
+    if (flock(coherence->fd, LOCK_SH) < 0)
+        return -errno;
+    return 0;
+}
+
+void coherence_close(coherence_t *coherence,
+                     bool (*sign)(void *context, struct coherence_signature *signature),
+                     void *context)
+{
+    struct coherence_signature signature;
+
+    if (!coherence)
+        return;
+    if (coherence->shared) {
+        if (sign && flock(coherence->fd, LOCK_EX | LOCK_NB) == 0 && sign(context, &signature))
+            coherence->shared->signature = signature;
+        munmap(coherence->shared, sizeof *coherence->shared);
+    }
+    if (coherence->fd >= 0)
+        close(coherence->fd);
+    free(coherence);
+}
+
+uint64_t coherence_generation(coherence_t *coherence)
+{
+    return atomic_load_explicit(&coherence->shared->generation, memory_order_acquire);
+}
+
+bool coherence_busy(coherence_t *coherence)
+{
+    return atomic_load_explicit(&coherence->shared->busy, memory_order_acquire) != 0;
+}
+
+int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
+                      struct coherence_change *changes, size_t capacity)
+{
+    uint64_t count = now - seen;
+
+    if (count > COHERENCE_RING / 2 || count > capacity)
+        return -EOVERFLOW;
+    for (uint64_t i = 0; i < count; i++)
+        changes[i] = coherence->shared->ring[(seen + i) % COHERENCE_RING];
+    atomic_thread_fence(memory_order_acquire);
+    /* Overwritten while it was read? Half the ring is kept as distance. */
+    if (coherence_generation(coherence) - seen > COHERENCE_RING - 1)
+        return -EOVERFLOW;
+    return (int)count;
+}
+
+int coherence_lock(coherence_t *coherence)
+{
+    struct shared *shared = coherence->shared;
+    struct timespec deadline;
+    int code;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += LOCK_SECONDS;
+    code = pthread_mutex_timedlock(&shared->lock, &deadline);
+    if (code == EOWNERDEAD) {
+        pthread_mutex_consistent(&shared->lock);
+        atomic_fetch_add(&shared->generation, COHERENCE_RING + 1);
+        atomic_store(&shared->busy, 0);
+        code = 0;
+    }
+    return -code;
+}
+
+void coherence_announce(coherence_t *coherence)
+{
+    atomic_store(&coherence->shared->busy, 1);
+}
+
+void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
+                       size_t count)
+{
+    struct shared *shared = coherence->shared;
+    uint64_t generation = atomic_load(&shared->generation);
+
+    if (count > COHERENCE_RING / 2) {
+        count = COHERENCE_RING + 1;
+    } else {
+        for (size_t i = 0; i < count; i++)
+            shared->ring[(generation + i) % COHERENCE_RING] = changes[i];
+    }
+    atomic_store_explicit(&shared->generation, generation + count, memory_order_release);
+    atomic_store(&shared->busy, 0);
+}
+
+void coherence_unlock(coherence_t *coherence)
+{
+    atomic_store(&coherence->shared->busy, 0);
+    pthread_mutex_unlock(&coherence->shared->lock);
+}
+
+int coherence_settle(coherence_t *coherence)
+{
+    int result;
+
+    if (!coherence_busy(coherence))
+        return 0;
+    result = coherence_lock(coherence);
+    if (result == 0)
+        coherence_unlock(coherence);
+    return result;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * coherence.h - keeps the caches of many processes right: a mapped file beside the database with
+ * a generation number, a ring of what changed last, and the lock of writers.
+ *
+ * A write publishes what it changed before it returns; a read looks at the generation first (two
+ * loads). A process that dies while it writes leaves a robust mutex behind: the next to lock it
+ * makes every cache start anew.
+ *
+ * The file is open to every process of the kernel, hostile ones among them: numbers read from it
+ * are only compared and masked, and the lock is waited for at most ten seconds.
+ */
+#ifndef PWK_REGISTRY_COHERENCE_H
+#define PWK_REGISTRY_COHERENCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "registry/registry.h"
+
+struct coherence_change {
+    uint64_t key;       /* whose own record or values changed */
+    uint64_t name_hash; /* 0, or of a subkey that came or went */
+};
+
+typedef struct coherence coherence_t;
+
+/* What a database file looked like; compared, never interpreted. */
+struct coherence_signature {
+    uint64_t words[6];
+};
+
+/* What a process finds that opens the file. */
+struct coherence_finding {
+    bool first; /* no other process has it open */
+    bool used;  /* the store was ready for use once before (told to the first only) */
+    struct coherence_signature signature; /* what the last orderly close left; all zero: none */
+};
+
+/* Opens or makes `path`. The first must call coherence_start when the store is ready: until then
+ * others wait. */
+int coherence_open(const char *path, coherence_t **out, struct coherence_finding *finding,
+                   struct registry_error *error);
+int coherence_start(coherence_t *coherence);
+
+/* Closes; where nobody else has it open, `sign` is called under the exclusive lock and what it
+ * gives is left for the next to open. `sign` may be NULL. */
+void coherence_close(coherence_t *coherence,
+                     bool (*sign)(void *context, struct coherence_signature *signature),
+                     void *context);
+
+/* Changes published so far. A reader whose cache has seen exactly this many is up to date,
+ * unless `busy`: a writer is between commit and publication. */
+uint64_t coherence_generation(coherence_t *coherence);
+bool coherence_busy(coherence_t *coherence);
+
+/* The changes from generation `seen` on, up to `capacity` of them; the count, or -EOVERFLOW when
+ * they are no longer known (then everything may have changed). */
+int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
+                      struct coherence_change *changes, size_t capacity);
+
+/* The writers' lock, over all processes. -ETIMEDOUT after ten seconds. */
+int coherence_lock(coherence_t *coherence);
+/* Between commit and unlock: makes readers wait, tells them what changed. */
+void coherence_announce(coherence_t *coherence);
+void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
+                       size_t count);
+void coherence_unlock(coherence_t *coherence);
+
+/* Waits until no writer is between commit and publication. */
+int coherence_settle(coherence_t *coherence);
+
+#define COHERENCE_RING 4096
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fill.c - brings records from the hive store into the cache. All of it runs inside
+ * registry_enter and registry_leave.
+ */
+#include "registry/registry_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/upcase.h"
+
+/* Values of a key while they are collected: offsets are into `bytes`. */
+struct collected {
+    struct cached_value *values;
+    size_t count, capacity;
+    unsigned char *bytes;
+    size_t used, room;
+};
+
+static void collected_finish(struct collected *collected)
+{
+    free(collected->values);
+    free(collected->bytes);
+}
+
+static uint32_t keep_bytes(struct collected *collected, const void *bytes, size_t size)
+{
+    size_t at = (collected->used + 7) & ~(size_t)7;
+
+    if (at + size > collected->room) {
+        size_t room = (at + size) * 2 + 256;
+        unsigned char *grown = realloc(collected->bytes, room);
+        if (!grown)
+            return UINT32_MAX;
+        collected->bytes = grown;
+        collected->room = room;
+    }
+    if (size)
+        memcpy(collected->bytes + at, bytes, size);
+    collected->used = at + size;
+    return (uint32_t)at;
+}
+
+static int set_collected(struct collected *collected, struct cached_value *slot,
+                         const struct hive_value *value)
+{
+    slot->hash = (uint32_t)registry_name_hash(value->name, value->name_units);
+    slot->type = value->type;
+    slot->name_bytes = (uint32_t)value->name_units * 2;
+    slot->data_bytes = (uint32_t)value->size;
+    slot->name_offset = keep_bytes(collected, value->name, slot->name_bytes);
+    slot->data_offset = keep_bytes(collected, value->data, slot->data_bytes);
+    return slot->name_offset == UINT32_MAX || slot->data_offset == UINT32_MAX ? -ENOMEM : 0;
+}
+
+static int collect_value(void *context, const struct hive_value *value)
+{
+    struct collected *collected = context;
+
+    if (collected->count == collected->capacity) {
+        size_t capacity = collected->capacity * 2 + 16;
+        struct cached_value *grown =
+            realloc(collected->values, capacity * sizeof *collected->values);
+        if (!grown)
+            return -ENOMEM;
+        collected->values = grown;
+        collected->capacity = capacity;
+    }
+    return set_collected(collected, &collected->values[collected->count++], value);
+}
+
+/* Puts a fixed value in the place of the stored one, behind the others, or hides it. */
+static int apply_fixed(struct collected *collected, const struct registry_fixed_value *fixed)
+{
+    struct hive_value value = {fixed->name, fixed->name_units, fixed->type, fixed->data,
+                               fixed->size};
+
+    for (size_t i = 0; i < collected->count; i++) {
+        struct cached_value *slot = &collected->values[i];
+        const uint16_t *name = (const uint16_t *)(collected->bytes + slot->name_offset);
+        if (registry_name_compare(name, slot->name_bytes / 2, fixed->name, fixed->name_units))
+            continue;
+        if (fixed->data)
+            return set_collected(collected, slot, &value);
+        memmove(slot, slot + 1, (--collected->count - i) * sizeof *slot);
+        return 0;
+    }
+    return fixed->data ? collect_value(collected, &value) : 0;
+}
+
+static int apply_all_fixed(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
+                           struct collected *collected)
+{
+    struct registry_path path;
+    int result = 0;
+
+    if (!fixed_values_concern(&registry->fixed, name, units))
+        return 0;
+    if (registry_read_path(registry, key, &path) < 0)
+        return 0;
+    for (size_t i = 0; result == 0 && i < registry->fixed.count; i++) {
+        const struct registry_fixed_value *fixed = &registry->fixed.values[i];
+        if (fixed_values_match(fixed->path, fixed->path_units, path.text, path.units))
+            result = apply_fixed(collected, fixed);
+    }
+    return result;
+}
+
+static uint32_t slots_for(size_t values)
+{
+    uint32_t slots = 4;
+
+    if (!values)
+        return 0;
+    while (slots < values * 2)
+        slots *= 2;
+    return slots;
+}
+
+static void index_values(uint32_t *slots, uint32_t slot_count, const struct cached_value *values,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t slot = values[i].hash & (slot_count - 1);
+        while (slots[slot])
+            slot = (slot + 1) & (slot_count - 1);
+        slots[slot] = (uint32_t)i + 1;
+    }
+}
+
+/* Lays out the payload of a key control block and puts it into the cache. */
+static void store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
+                      const void *name, const void *class_name, const struct collected *collected)
+{
+    struct cached_key layout = *head;
+    size_t at = sizeof layout;
+    unsigned char *payload;
+    uint32_t base;
+
+    layout.name_offset = (uint32_t)at;
+    at = (at + layout.name_bytes + 7) & ~(size_t)7;
+    layout.class_offset = (uint32_t)at;
+    at = (at + layout.class_bytes + 7) & ~(size_t)7;
+    layout.value_slots = layout.too_large ? 0 : slots_for(collected->count);
+    layout.slots_offset = (uint32_t)at;
+    at += layout.value_slots * sizeof(uint32_t);
+    layout.values_offset = (uint32_t)at;
+    at += (layout.too_large ? 0 : collected->count) * sizeof(struct cached_value);
+    at = (at + 7) & ~(size_t)7;
+    base = (uint32_t)at;
+    at += layout.too_large ? 0 : collected->used;
+
+    key_cache_write_begin(&registry->cache);
+    payload = key_cache_add(&registry->cache, CACHE_KEY, id, 0, at);
+    if (payload) {
+        memcpy(payload, &layout, sizeof layout);
+        memcpy(payload + layout.name_offset, name, layout.name_bytes);
+        if (layout.class_bytes)
+            memcpy(payload + layout.class_offset, class_name, layout.class_bytes);
+        if (layout.value_slots) {
+            struct cached_value *values = (struct cached_value *)(payload + layout.values_offset);
+            memset(payload + layout.slots_offset, 0, layout.value_slots * sizeof(uint32_t));
+            memcpy(values, collected->values, collected->count * sizeof *values);
+            for (size_t i = 0; i < collected->count; i++) {
+                values[i].name_offset += base;
+                values[i].data_offset += base;
+            }
+            if (collected->used)
+                memcpy(payload + base, collected->bytes, collected->used);
+            index_values((uint32_t *)(payload + layout.slots_offset), layout.value_slots, values,
+                         collected->count);
+        }
+    }
+    key_cache_write_end(&registry->cache);
+}
+
+static int collect_sizes(void *context, const struct hive_value *value)
+{
+    struct cached_key *head = context;
+
+    if (value->name_units * 2 > head->max_value_name)
+        head->max_value_name = (uint32_t)value->name_units * 2;
+    if (value->size > head->max_value_data)
+        head->max_value_data = (uint32_t)value->size;
+    head->value_count++;
+    return 0;
+}
+
+/* Values whole where they fit into the cache, else only their measures. */
+static int collect_values(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
+                          struct cached_key *head, struct collected *collected)
+{
+    size_t limit = key_cache_payload_limit(&registry->cache) / 2;
+    uint64_t count, bytes;
+    int result = hive_store_measure_values(registry->store, key, &count, &bytes);
+
+    if (result < 0)
+        return result;
+    if (bytes > limit || count > limit / (sizeof(struct cached_value) + 16)) {
+        head->too_large = 1;
+        return hive_store_visit_values(registry->store, key, collect_sizes, head);
+    }
+    result = hive_store_visit_values(registry->store, key, collect_value, collected);
+    if (result == 0)
+        result = apply_all_fixed(registry, key, name, units, collected);
+    for (size_t i = 0; result == 0 && i < collected->count; i++) {
+        struct hive_value value = {.name_units = collected->values[i].name_bytes / 2,
+                                   .size = collected->values[i].data_bytes};
+        collect_sizes(head, &value);
+    }
+    return result;
+}
+
+int registry_fill_key(registry_t *registry, uint64_t id)
+{
+    struct collected collected = {0};
+    struct cached_key head = {0};
+    struct hive_key key;
+    uint16_t name[REGISTRY_MAX_KEY_NAME];
+    void *class_name = NULL;
+    size_t name_units;
+    int result = hive_store_read_key(registry->store, id, &key);
+
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    name_units = key.name_units < REGISTRY_MAX_KEY_NAME ? key.name_units : REGISTRY_MAX_KEY_NAME;
+    if (name_units)
+        memcpy(name, key.name, name_units * 2);
+    head.parent = key.parent;
+    head.last_write = key.last_write;
+    head.flags = key.flags;
+    head.name_bytes = (uint32_t)name_units * 2;
+    head.class_bytes = (uint32_t)key.class_units * 2;
+    if (head.class_bytes) {
+        class_name = malloc(head.class_bytes);
+        if (!class_name)
+            return -ENOMEM;
+        memcpy(class_name, key.class_name, head.class_bytes);
+    }
+    result = collect_values(registry, id, name, name_units, &head, &collected);
+    if (result == 0)
+        store_key(registry, id, &head, name, class_name, &collected);
+    collected_finish(&collected);
+    free(class_name);
+    return result;
+}
+
+struct subkey_list {
+    struct cached_subkeys head;
+    uint64_t *ids;
+    size_t capacity;
+};
+
+static int collect_subkey(void *context, const struct hive_key *key)
+{
+    struct subkey_list *list = context;
+
+    if (list->head.count == list->capacity) {
+        size_t capacity = list->capacity * 2 + 32;
+        uint64_t *grown = realloc(list->ids, capacity * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        list->ids = grown;
+        list->capacity = capacity;
+    }
+    list->ids[list->head.count++] = key->id;
+    if (key->name_units * 2 > list->head.max_name)
+        list->head.max_name = (uint32_t)key->name_units * 2;
+    if (key->class_units * 2 > list->head.max_class)
+        list->head.max_class = (uint32_t)key->class_units * 2;
+    return 0;
+}
+
+int registry_fill_subkeys(registry_t *registry, uint64_t key)
+{
+    struct subkey_list list = {0};
+    struct hive_key self;
+    int result = hive_store_read_key(registry->store, key, &self);
+
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    result = hive_store_visit_subkeys(registry->store, key, collect_subkey, &list);
+    if (result == 0) {
+        size_t size = sizeof list.head + list.head.count * sizeof *list.ids;
+        unsigned char *payload;
+        key_cache_write_begin(&registry->cache);
+        payload = key_cache_add(&registry->cache, CACHE_SUBKEYS, key, 0, size);
+        if (payload) {
+            memcpy(payload, &list.head, sizeof list.head);
+            if (list.head.count)
+                memcpy(payload + sizeof list.head, list.ids, list.head.count * sizeof *list.ids);
+        }
+        key_cache_write_end(&registry->cache);
+        if (!payload)
+            result = -E2BIG;
+    }
+    free(list.ids);
+    return result;
+}
+
+static bool is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
+                           size_t units)
+{
+    struct registry_path path;
+
+    if (!registry->passthrough_count || registry_read_path(registry, parent, &path) < 0 ||
+        path.units + 1 + units > sizeof path.text / sizeof path.text[0])
+        return false;
+    path.text[path.units++] = '\\';
+    memcpy(path.text + path.units, name, units * 2);
+    path.units += units;
+    for (size_t i = 0; i < registry->passthrough_count; i++) {
+        const struct registry_path *other = &registry->passthrough[i];
+        if (fixed_values_match(other->text, other->units, path.text, path.units))
+            return true;
+    }
+    return false;
+}
+
+int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units)
+{
+    uint64_t hash = registry_name_hash(name, units);
+    struct cached_name head = {.units = (uint32_t)units};
+    uint32_t flags;
+    unsigned char *payload;
+    int result = hive_store_find_key(registry->store, parent, name, units, &head.id, &flags);
+
+    if (result < 0 && result != -ENOENT)
+        return result;
+    if (result == 0 && flags & REGISTRY_CREATE_LINK)
+        head.flags |= CACHED_NAME_LINK;
+    if (is_passthrough(registry, parent, name, units))
+        head.flags |= CACHED_NAME_PASSTHROUGH;
+    key_cache_write_begin(&registry->cache);
+    payload = key_cache_add(&registry->cache, CACHE_NAME, parent, hash, sizeof head + units * 2);
+    if (payload) {
+        memcpy(payload, &head, sizeof head);
+        for (size_t i = 0; i < units; i++)
+            ((struct cached_name *)payload)->upcased[i] = registry_upcase(name[i]);
+    }
+    key_cache_write_end(&registry->cache);
+    return 0;
+}
+
+int registry_read_path(registry_t *registry, uint64_t key, struct registry_path *path)
+{
+    static const uint16_t top[] = {'\\', 'R', 'E', 'G', 'I', 'S', 'T', 'R', 'Y'};
+    size_t capacity = sizeof path->text / sizeof path->text[0];
+    size_t at = capacity;
+
+    /* Written from its end, then moved to the front. */
+    for (int depth = 0; key != REGISTRY_ROOT_KEY; depth++) {
+        struct hive_key record;
+        int result = hive_store_read_key(registry->store, key, &record);
+        if (result < 0)
+            return result == -ENOENT ? -EIDRM : result;
+        if (depth == 1024 || record.name_units + 1 + sizeof top / 2 > at)
+            return -EINVAL;
+        at -= record.name_units;
+        memcpy(path->text + at, record.name, record.name_units * 2);
+        path->text[--at] = '\\';
+        key = record.parent;
+    }
+    at -= sizeof top / 2;
+    memcpy(path->text + at, top, sizeof top);
+    path->units = capacity - at;
+    memmove(path->text, path->text + at, path->units * 2);
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hive_store.h - the store of one registry: two SQLite tables, keys and values. All SQL of pwk
+ * stands behind this header.
+ *
+ * One connection a store object, one thread at a time, signals blocked by the caller (nothing may
+ * unwind out of SQLite), never across fork. Functions answer 0 or a negative errno as registry.h
+ * lists them. Names are UTF-16 in host order; `sort` forms (upcased, big-endian, so that memcmp
+ * orders them by code unit) are made inside.
+ */
+#ifndef PWK_REGISTRY_HIVE_STORE_H
+#define PWK_REGISTRY_HIVE_STORE_H
+
+#include "registry/registry.h"
+
+typedef struct hive_store hive_store_t;
+
+struct hive_key {
+    uint64_t id;
+    uint64_t parent;
+    uint64_t last_write;
+    uint32_t flags;
+    const uint16_t *name;
+    size_t name_units;
+    const uint16_t *class_name;
+    size_t class_units;
+};
+
+struct hive_value {
+    const uint16_t *name;
+    size_t name_units;
+    uint32_t type;
+    const void *data;
+    size_t size;
+};
+
+/* Opens `path`; with `create`, makes the file and its schema where there is none. Older schemas
+ * are migrated in a transaction; newer ones are refused. */
+int hive_store_open(const char *path, bool create, bool read_only, hive_store_t **out,
+                    struct registry_error *error);
+void hive_store_close(hive_store_t *store);
+
+/* Reads every page and index; -EUCLEAN with what is wrong. Slow: for use after an unclean end. */
+int hive_store_check(hive_store_t *store, const char *path, struct registry_error *error);
+
+int hive_store_begin(hive_store_t *store);
+int hive_store_commit(hive_store_t *store);
+void hive_store_rollback(hive_store_t *store);
+/* Moves the log into the database file and fsyncs both. */
+int hive_store_checkpoint(hive_store_t *store);
+
+/* Reading. Memory that `out` and the visitors' arguments point to lives until the next call. */
+int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
+                        uint64_t *id, uint32_t *flags);
+int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out);
+/* Visitors answer 0 to go on; anything else ends the walk and is returned. */
+int hive_store_visit_subkeys(hive_store_t *store, uint64_t parent,
+                             int (*visit)(void *context, const struct hive_key *key),
+                             void *context);
+int hive_store_visit_values(hive_store_t *store, uint64_t key,
+                            int (*visit)(void *context, const struct hive_value *value),
+                            void *context);
+/* The sizes of a key's values without reading their data. */
+int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count,
+                              uint64_t *bytes);
+int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
+                          struct hive_value *out);
+
+/* Writing, inside begin and commit. Times are FILETIMEs. */
+int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id);
+int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,
+                          const uint16_t *class_name, size_t class_units);
+int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write);
+/* -ENOTEMPTY while it has subkeys; its values go with it. */
+int hive_store_remove_key(hive_store_t *store, uint64_t id);
+/* Sets and touches the key; -EIDRM when there is no such key. */
+int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                         uint64_t last_write);
+int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
+                            size_t units);
+/* Removes all volatile keys with everything below them. */
+int hive_store_remove_volatile(hive_store_t *store);
+
+/* Named marks ("imported"): 0 when never set. */
+int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value);
+int hive_store_set_mark(hive_store_t *store, const char *name, int64_t value);
+
+#endif

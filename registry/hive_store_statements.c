@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hive_store_statements.c - reading and writing the rows of the hive store.
+ */
+#include "registry/hive_store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "registry/upcase.h"
+
+#define KEY_COLUMNS "id, parent, last_write, flags, name, class"
+
+static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
+    [HIVE_BEGIN] = "BEGIN IMMEDIATE",
+    [HIVE_COMMIT] = "COMMIT",
+    [HIVE_FIND_KEY] = "SELECT id, flags FROM keys WHERE parent=?1 AND sort=?2",
+    [HIVE_READ_KEY] = "SELECT " KEY_COLUMNS " FROM keys WHERE id=?1",
+    [HIVE_SUBKEYS] = "SELECT " KEY_COLUMNS " FROM keys WHERE parent=?1 ORDER BY sort",
+    [HIVE_VALUES] = "SELECT name, type, data FROM key_values WHERE key=?1 ORDER BY position",
+    [HIVE_MEASURE_VALUES] = "SELECT count(*), coalesce(sum(length(name) + length(data)), 0)"
+                            " FROM key_values WHERE key=?1",
+    [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
+    [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [HIVE_UPDATE_KEY] = "UPDATE keys SET last_write=?2, flags=?3, class=?4 WHERE id=?1",
+    [HIVE_TOUCH_KEY] = "UPDATE keys SET last_write=?2 WHERE id=?1",
+    [HIVE_HAS_SUBKEYS] = "SELECT 1 FROM keys WHERE parent=?1 LIMIT 1",
+    [HIVE_DELETE_VALUES] = "DELETE FROM key_values WHERE key=?1",
+    [HIVE_DELETE_KEY] = "DELETE FROM keys WHERE id=?1",
+    [HIVE_NEXT_POSITION] = "UPDATE keys SET last_write=?2, next_position=next_position+1"
+                           " WHERE id=?1 RETURNING next_position",
+    [HIVE_PUT_VALUE] = "INSERT INTO key_values(key, sort, name, position, type, data)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(key, sort)"
+                       " DO UPDATE SET type=excluded.type, data=excluded.data",
+    [HIVE_DELETE_VALUE] = "DELETE FROM key_values WHERE key=?1 AND sort=?2",
+    [HIVE_HAS_VOLATILE] = "SELECT 1 FROM keys WHERE (flags & 1) <> 0 LIMIT 1",
+    [HIVE_GET_MARK] = "SELECT value FROM marks WHERE name=?1",
+    [HIVE_SET_MARK] = "INSERT OR REPLACE INTO marks(name, value) VALUES(?1, ?2)",
+};
+
+/* The statement, ready to be bound; what an earlier one lent is taken back. */
+static sqlite3_stmt *prepare(hive_store_t *store, enum hive_statement which)
+{
+    sqlite3_stmt **statement = &store->statements[which];
+
+    if (store->reading) {
+        sqlite3_reset(store->reading);
+        store->reading = NULL;
+    }
+    if (!*statement)
+        sqlite3_prepare_v3(store->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+                           statement, NULL);
+    return *statement;
+}
+
+static int prepare_error(hive_store_t *store)
+{
+    int result = hive_store_errno(sqlite3_errcode(store->db));
+    return result ? result : -EIO;
+}
+
+/* One step, its row not looked at: 1 where there was one. */
+static int finish(sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return code == SQLITE_ROW ? 1 : hive_store_errno(code);
+}
+
+/* One step of a statement whose row the caller reads: -ENOENT when there is none. */
+static int first_row(hive_store_t *store, sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+
+    if (code == SQLITE_ROW) {
+        store->reading = statement;
+        return 0;
+    }
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE ? -ENOENT : hive_store_errno(code);
+}
+
+int hive_store_run(hive_store_t *store, enum hive_statement which)
+{
+    sqlite3_stmt *statement = prepare(store, which);
+    return statement ? finish(statement) : prepare_error(store);
+}
+
+static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
+                     const uint16_t *name, size_t units)
+{
+    if (units > REGISTRY_MAX_VALUE_NAME)
+        return -EINVAL;
+    if (store->scratch_size < units * 2 + 2) {
+        unsigned char *grown = realloc(store->scratch, units * 2 + 2);
+        if (!grown)
+            return -ENOMEM;
+        store->scratch = grown;
+        store->scratch_size = units * 2 + 2;
+    }
+    for (size_t i = 0; i < units; i++) {
+        uint16_t unit = registry_upcase(name[i]);
+        store->scratch[2 * i] = unit >> 8;
+        store->scratch[2 * i + 1] = unit & 0xff;
+    }
+    return hive_store_errno(
+        sqlite3_bind_blob(statement, column, store->scratch, (int)(units * 2), SQLITE_STATIC));
+}
+
+/* An empty name or datum is an empty blob, never NULL. */
+static int bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, size_t size)
+{
+    if (size > REGISTRY_MAX_VALUE_SIZE)
+        return -EINVAL;
+    return hive_store_errno(sqlite3_bind_blob(statement, column, size ? bytes : "", (int)size,
+                                              SQLITE_STATIC));
+}
+
+static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
+{
+    out->id = (uint64_t)sqlite3_column_int64(statement, 0);
+    out->parent = (uint64_t)sqlite3_column_int64(statement, 1);
+    out->last_write = (uint64_t)sqlite3_column_int64(statement, 2);
+    out->flags = (uint32_t)sqlite3_column_int64(statement, 3);
+    out->name = sqlite3_column_blob(statement, 4);
+    out->name_units = (size_t)sqlite3_column_bytes(statement, 4) / 2;
+    out->class_name = sqlite3_column_blob(statement, 5);
+    out->class_units = (size_t)sqlite3_column_bytes(statement, 5) / 2;
+}
+
+static void read_value_columns(sqlite3_stmt *statement, struct hive_value *out)
+{
+    out->name = sqlite3_column_blob(statement, 0);
+    out->name_units = (size_t)sqlite3_column_bytes(statement, 0) / 2;
+    out->type = (uint32_t)sqlite3_column_int64(statement, 1);
+    out->data = sqlite3_column_blob(statement, 2);
+    out->size = (size_t)sqlite3_column_bytes(statement, 2);
+}
+
+int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
+                        uint64_t *id, uint32_t *flags)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_FIND_KEY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)parent);
+    result = bind_sort(store, statement, 2, name, units);
+    if (result == 0)
+        result = first_row(store, statement);
+    if (result == 0) {
+        *id = (uint64_t)sqlite3_column_int64(statement, 0);
+        *flags = (uint32_t)sqlite3_column_int64(statement, 1);
+    }
+    return result;
+}
+
+int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_READ_KEY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    result = first_row(store, statement);
+    if (result == 0)
+        read_key_columns(statement, out);
+    return result;
+}
+
+int hive_store_visit_subkeys(hive_store_t *store, uint64_t parent,
+                             int (*visit)(void *context, const struct hive_key *key),
+                             void *context)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_SUBKEYS);
+    int code, result = 0;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)parent);
+    while (result == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+        struct hive_key key;
+        if (code != SQLITE_ROW) {
+            result = hive_store_errno(code);
+            break;
+        }
+        read_key_columns(statement, &key);
+        result = visit(context, &key);
+    }
+    sqlite3_reset(statement);
+    return result;
+}
+
+int hive_store_visit_values(hive_store_t *store, uint64_t key,
+                            int (*visit)(void *context, const struct hive_value *value),
+                            void *context)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_VALUES);
+    int code, result = 0;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    while (result == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE) {
+        struct hive_value value;
+        if (code != SQLITE_ROW) {
+            result = hive_store_errno(code);
+            break;
+        }
+        read_value_columns(statement, &value);
+        result = visit(context, &value);
+    }
+    sqlite3_reset(statement);
+    return result;
+}
+
+int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count, uint64_t *bytes)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_MEASURE_VALUES);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    result = first_row(store, statement);
+    if (result == 0) {
+        *count = (uint64_t)sqlite3_column_int64(statement, 0);
+        *bytes = (uint64_t)sqlite3_column_int64(statement, 1);
+    }
+    return result;
+}
+
+int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
+                          struct hive_value *out)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_FIND_VALUE);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    result = bind_sort(store, statement, 2, name, units);
+    if (result == 0)
+        result = first_row(store, statement);
+    if (result == 0)
+        read_value_columns(statement, out);
+    return result;
+}
+
+int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_INSERT_KEY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key->parent);
+    result = bind_sort(store, statement, 2, key->name, key->name_units);
+    if (result == 0)
+        result = bind_bytes(statement, 3, key->name, key->name_units * 2);
+    if (result == 0)
+        result = bind_bytes(statement, 4, key->class_name, key->class_units * 2);
+    if (result < 0)
+        return result;
+    sqlite3_bind_int64(statement, 5, key->flags);
+    sqlite3_bind_int64(statement, 6, (int64_t)key->last_write);
+    result = finish(statement);
+    if (result == 0)
+        *id = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    return result;
+}
+
+int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,
+                          const uint16_t *class_name, size_t class_units)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_UPDATE_KEY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    sqlite3_bind_int64(statement, 2, (int64_t)last_write);
+    sqlite3_bind_int64(statement, 3, flags);
+    result = bind_bytes(statement, 4, class_name, class_units * 2);
+    return result ? result : finish(statement);
+}
+
+int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_TOUCH_KEY);
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    sqlite3_bind_int64(statement, 2, (int64_t)last_write);
+    return finish(statement);
+}
+
+static int run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id)
+{
+    sqlite3_stmt *statement = prepare(store, which);
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    return finish(statement);
+}
+
+int hive_store_remove_key(hive_store_t *store, uint64_t id)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_HAS_SUBKEYS);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    result = first_row(store, statement);
+    if (result == 0)
+        return -ENOTEMPTY;
+    if (result != -ENOENT)
+        return result;
+    result = run_with_id(store, HIVE_DELETE_VALUES, id);
+    if (result == 0)
+        result = run_with_id(store, HIVE_DELETE_KEY, id);
+    return result;
+}
+
+int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                         uint64_t last_write)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_NEXT_POSITION);
+    int64_t position;
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    sqlite3_bind_int64(statement, 2, (int64_t)last_write);
+    result = first_row(store, statement);
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    position = sqlite3_column_int64(statement, 0);
+
+    statement = prepare(store, HIVE_PUT_VALUE);
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    result = bind_sort(store, statement, 2, value->name, value->name_units);
+    if (result == 0)
+        result = bind_bytes(statement, 3, value->name, value->name_units * 2);
+    sqlite3_bind_int64(statement, 4, position);
+    sqlite3_bind_int64(statement, 5, value->type);
+    if (result == 0)
+        result = bind_bytes(statement, 6, value->data, value->size);
+    return result ? result : finish(statement);
+}
+
+int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
+                            size_t units)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_DELETE_VALUE);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)key);
+    result = bind_sort(store, statement, 2, name, units);
+    if (result == 0)
+        result = finish(statement);
+    if (result == 0 && sqlite3_changes(store->db) == 0)
+        result = -ENOENT;
+    return result;
+}
+
+int hive_store_remove_volatile(hive_store_t *store)
+{
+    static const char sql[] =
+        "CREATE TEMP TABLE gone AS WITH RECURSIVE tree(id) AS ("
+        " SELECT id FROM keys WHERE (flags & 1) <> 0"
+        " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
+        " SELECT id FROM tree;"
+        "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"
+        "DELETE FROM keys WHERE id IN (SELECT id FROM gone);"
+        "DROP TABLE gone;";
+
+    _Static_assert(REGISTRY_VOLATILE == 1, "the flag is spelled out in the statements");
+    int result = hive_store_run(store, HIVE_HAS_VOLATILE);
+
+    if (result <= 0)
+        return result;
+    return hive_store_errno(sqlite3_exec(store->db, sql, NULL, NULL, NULL));
+}
+
+int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_GET_MARK);
+    int result;
+
+    *value = 0;
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    result = first_row(store, statement);
+    if (result == 0)
+        *value = sqlite3_column_int64(statement, 0);
+    return result == -ENOENT ? 0 : result;
+}
+
+int hive_store_set_mark(hive_store_t *store, const char *name, int64_t value)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_SET_MARK);
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, value);
+    return finish(statement);
+}

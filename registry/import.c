@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * import.c - takes a prefix's registry in from Wine's own text, in one transaction.
+ */
+#include "registry/registry_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "registry/upcase.h"
+#include "registry/wine_text.h"
+
+struct import {
+    registry_t *registry;
+    uint64_t base;
+    uint64_t key;
+    uint64_t now;
+    struct registry_path last; /* path of the key before, and the ids of its components */
+    uint64_t last_ids[512];
+    size_t last_depth;
+    registry_progress progress;
+    void *context;
+    uint64_t done, total; /* bytes of data; names are counted too, roughly */
+    uint32_t since_report;
+};
+
+static int find_or_insert(struct import *import, uint64_t parent, const uint16_t *name,
+                          size_t units, uint64_t *id)
+{
+    struct hive_key row = {
+        .parent = parent, .last_write = import->now, .name = name, .name_units = units};
+    uint32_t flags;
+    int result;
+
+    if (units > REGISTRY_MAX_KEY_NAME)
+        return -EINVAL;
+    result = hive_store_find_key(import->registry->store, parent, name, units, id, &flags);
+    return result == -ENOENT ? hive_store_insert_key(import->registry->store, &row, id) : result;
+}
+
+/* Follows `path` below `from`, making what is missing. The text lists keys in order, so that most
+ * of a path is the same as that of the key before: those components are not looked up again. */
+static int make_path(struct import *import, uint64_t from, const uint16_t *path, size_t units,
+                     uint64_t *key)
+{
+    struct registry_path *last = &import->last;
+    size_t position = 0, depth = 0;
+    bool shared = from == import->base && from != REGISTRY_ROOT_KEY;
+
+    *key = from;
+    while (position < units) {
+        size_t start = position;
+        int result = 0;
+        while (position < units && path[position] != '\\')
+            position++;
+        shared = shared && depth < import->last_depth && position <= last->units &&
+                 (position == last->units || last->text[position] == '\\') &&
+                 memcmp(path + start, last->text + start, (position - start) * 2) == 0;
+        if (position == start)
+            shared = false;
+        else if (shared)
+            *key = import->last_ids[depth];
+        else
+            result = find_or_insert(import, *key, path + start, position - start, key);
+        if (result < 0)
+            return result;
+        if (depth < sizeof import->last_ids / sizeof import->last_ids[0])
+            import->last_ids[depth++] = *key;
+        else
+            shared = false;
+        position++;
+    }
+    last->units = 0;
+    import->last_depth = 0;
+    if (from == import->base && units <= sizeof last->text / sizeof last->text[0]) {
+        memcpy(last->text, path, units * 2);
+        last->units = units;
+        import->last_depth = depth;
+    }
+    return 0;
+}
+
+/* "\Machine", "REGISTRY\Machine", "\Registry\User\S-1-...": with or without the top key. */
+static int import_base(void *context, const uint16_t *path, size_t units)
+{
+    static const uint16_t top[] = {'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
+    struct import *import = context;
+    const size_t top_units = sizeof top / sizeof top[0];
+
+    while (units && *path == '\\') {
+        path++;
+        units--;
+    }
+    if (units >= top_units && (units == top_units || path[top_units] == '\\') &&
+        registry_name_compare(path, top_units, top, top_units) == 0) {
+        path += top_units;
+        units -= top_units;
+        while (units && *path == '\\') {
+            path++;
+            units--;
+        }
+    }
+    import->base = 0;
+    return make_path(import, REGISTRY_ROOT_KEY, path, units, &import->base);
+}
+
+static void report(struct import *import, size_t amount)
+{
+    import->done += amount;
+    if (!import->progress || ++import->since_report < 256)
+        return;
+    import->since_report = 0;
+    import->progress(import->context,
+                     import->done < import->total ? (double)import->done / (double)import->total
+                                                  : 1.0);
+}
+
+static int import_key(void *context, const uint16_t *path, size_t units, uint64_t last_write,
+                      const uint16_t *class_name, size_t class_units, bool link)
+{
+    struct import *import = context;
+    int result = make_path(import, import->base, path, units, &import->key);
+
+    if (result == 0)
+        result = hive_store_update_key(import->registry->store, import->key, last_write,
+                                       link ? REGISTRY_CREATE_LINK : 0, class_name, class_units);
+    report(import, units + 60);
+    return result;
+}
+
+static int import_value(void *context, const uint16_t *name, size_t units, uint32_t type,
+                        const void *data, size_t size)
+{
+    struct import *import = context;
+    struct hive_value value = {name, units, type, data, size};
+    struct hive_key key;
+    int result = hive_store_read_key(import->registry->store, import->key, &key);
+
+    if (result < 0)
+        return result;
+    report(import, units + size);
+    return hive_store_put_value(import->registry->store, import->key, &value, key.last_write);
+}
+
+static int import_file(struct import *import, int fd, size_t number, struct registry_error *error)
+{
+    static const struct wine_text_sink callbacks = {
+        .base = import_base, .key = import_key, .value = import_value};
+    struct wine_text_sink sink = callbacks;
+    struct wine_text_error where;
+    struct stat status;
+    const char *text;
+    int result;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (status.st_size == 0) {
+        snprintf(error->text, sizeof error->text,
+                 "registry text %zu of the prefix is empty; run the prefix once with stock Wine",
+                 number + 1);
+        return -EINVAL;
+    }
+    text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED)
+        return -errno;
+    import->last_depth = 0;
+    sink.context = import;
+    result = wine_text_parse(text, (size_t)status.st_size, &sink, &where);
+    munmap((void *)text, (size_t)status.st_size);
+    if (result == -EINVAL)
+        snprintf(error->text, sizeof error->text,
+                 "registry text %zu of the prefix, line %zu: %s; run the prefix once with stock "
+                 "Wine to have it written anew",
+                 number + 1, where.line, where.text[0] ? where.text : "a name is too long");
+    return result;
+}
+
+/* The keys that a registry has even without a prefix, and those whose place in an enumeration
+ * must be kept though they live elsewhere. */
+static int make_fixed_keys(struct import *import)
+{
+    static const uint16_t always[][8] = {u"Machine", u"User"};
+    uint64_t key;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < 2; i++)
+        result = find_or_insert(import, REGISTRY_ROOT_KEY, always[i], i ? 4 : 7, &key);
+    for (size_t i = 0; result == 0 && i < import->registry->passthrough_count; i++) {
+        const struct registry_path *path = &import->registry->passthrough[i];
+        const size_t top = sizeof "\\Registry\\" - 1;
+        uint64_t parent = REGISTRY_ROOT_KEY;
+        for (size_t at = top, start = top; result == 0 && at <= path->units; at++) {
+            uint32_t flags = 0;
+            if (at < path->units && path->text[at] != '\\')
+                continue;
+            result = at == path->units
+                         ? find_or_insert(import, parent, path->text + start, at - start, &key)
+                         : hive_store_find_key(import->registry->store, parent,
+                                               path->text + start, at - start, &parent, &flags);
+            start = at + 1;
+            if (flags & REGISTRY_CREATE_LINK)
+                break;
+        }
+        if (result == -ENOENT)
+            result = 0;
+    }
+    return result;
+}
+
+static int import_all(struct import *import, const int *fds, size_t count,
+                      struct registry_error *error)
+{
+    hive_store_t *store = import->registry->store;
+    struct stat status;
+    int64_t imported;
+    int result = hive_store_get_mark(store, "imported", &imported);
+
+    if (result < 0 || imported)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        if (fstat(fds[i], &status) == 0)
+            import->total += (uint64_t)status.st_size;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = import_file(import, fds[i], i, error);
+    if (result == 0)
+        result = make_fixed_keys(import);
+    if (result == 0)
+        result = hive_store_set_mark(store, "imported", 1);
+    return result;
+}
+
+int registry_import_wine_text(registry_t *registry, const int *fds, size_t count,
+                              registry_progress progress, void *context,
+                              struct registry_error *error)
+{
+    static const struct coherence_change everything[COHERENCE_RING / 2 + 1];
+    struct import import = {.registry = registry,
+                            .now = registry_now(),
+                            .progress = progress,
+                            .context = context};
+    struct registry_guard guard;
+    int result;
+
+    error->text[0] = 0;
+    result = registry_begin_write(registry, &guard);
+    if (result == 0) {
+        result = import_all(&import, fds, count, error);
+        result = registry_end_write(registry, &guard, result, everything,
+                                    sizeof everything / sizeof everything[0]);
+    }
+    if (result < 0 && !error->text[0])
+        snprintf(error->text, sizeof error->text, "%s: the prefix could not be imported: %s",
+                 registry->database, strerror(-result));
+    return result;
+}

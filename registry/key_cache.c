@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key_cache.c - see key_cache.h.
+ */
+#include "registry/key_cache.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MINIMUM_BYTES (64u << 10)
+#define MAXIMUM_BYTES (1u << 30)
+#define CHAIN_LIMIT 256 /* steps of a reader that may be following torn links */
+#define ALIGNMENT 16u
+
+static uint64_t mix(uint64_t value)
+{
+    value ^= value >> 32;
+    value *= UINT64_C(0xd6e8feb86659fd93);
+    value ^= value >> 32;
+    return value;
+}
+
+static uint32_t bucket_of(const struct key_cache *cache, enum cache_kind kind, uint64_t key,
+                          uint64_t hash)
+{
+    return (uint32_t)mix(key * 4 + kind + hash) & cache->bucket_mask;
+}
+
+int key_cache_init(struct key_cache *cache, size_t bytes)
+{
+    size_t buckets = 256;
+    void *memory;
+
+    if (bytes < MINIMUM_BYTES)
+        bytes = MINIMUM_BYTES;
+    if (bytes > MAXIMUM_BYTES)
+        bytes = MAXIMUM_BYTES;
+    bytes &= ~(size_t)(ALIGNMENT - 1);
+    while (buckets < bytes / 256)
+        buckets *= 2;
+    memset(cache, 0, sizeof *cache);
+    memory = mmap(NULL, bytes + buckets * sizeof(uint32_t), PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return -ENOMEM;
+    cache->ring = memory;
+    cache->ring_size = (uint32_t)bytes;
+    cache->buckets = (uint32_t *)(cache->ring + bytes);
+    cache->bucket_mask = (uint32_t)buckets - 1;
+    cache->head = cache->tail = ALIGNMENT; /* offset 0 means none */
+    return 0;
+}
+
+void key_cache_finish(struct key_cache *cache)
+{
+    if (cache->ring)
+        munmap(cache->ring, cache->ring_size + (cache->bucket_mask + 1) * sizeof(uint32_t));
+    cache->ring = NULL;
+}
+
+uint32_t key_cache_read_begin(const struct key_cache *cache)
+{
+    return __atomic_load_n(&cache->sequence, __ATOMIC_ACQUIRE);
+}
+
+bool key_cache_read_valid(const struct key_cache *cache, uint32_t sequence)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return !(sequence & 1) && __atomic_load_n(&cache->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
+/* The entry at an offset that may be nonsense; NULL where not even its head is in the ring. */
+static const struct cache_entry *entry_at(const struct key_cache *cache, uint32_t offset)
+{
+    if (offset < ALIGNMENT || offset % ALIGNMENT ||
+        offset > cache->ring_size - sizeof(struct cache_entry))
+        return NULL;
+    return (const struct cache_entry *)(cache->ring + offset);
+}
+
+const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cache_kind kind,
+                                         uint64_t key, uint64_t hash, size_t *size)
+{
+    uint32_t offset =
+        __atomic_load_n(&cache->buckets[bucket_of(cache, kind, key, hash)], __ATOMIC_RELAXED);
+
+    for (int steps = 0; steps < CHAIN_LIMIT; steps++) {
+        const struct cache_entry *entry = entry_at(cache, offset);
+        if (!entry)
+            return NULL;
+        if (__atomic_load_n(&entry->kind, __ATOMIC_RELAXED) == (uint32_t)kind &&
+            __atomic_load_n(&entry->key, __ATOMIC_RELAXED) == key &&
+            __atomic_load_n(&entry->hash, __ATOMIC_RELAXED) == hash) {
+            size_t room = cache->ring_size - offset - sizeof *entry;
+            *size = __atomic_load_n(&entry->payload_size, __ATOMIC_RELAXED);
+            return *size <= room ? entry : NULL;
+        }
+        offset = __atomic_load_n(&entry->next, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+void key_cache_write_begin(struct key_cache *cache)
+{
+    __atomic_store_n(&cache->sequence, cache->sequence + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+void key_cache_write_end(struct key_cache *cache)
+{
+    __atomic_store_n(&cache->sequence, cache->sequence + 1, __ATOMIC_RELEASE);
+}
+
+static void unlink_entry(struct key_cache *cache, const struct cache_entry *entry)
+{
+    uint32_t offset = (uint32_t)((const unsigned char *)entry - cache->ring);
+    uint32_t *link = &cache->buckets[bucket_of(cache, entry->kind, entry->key, entry->hash)];
+
+    while (*link && *link != offset)
+        link = &((struct cache_entry *)(cache->ring + *link))->next;
+    if (*link)
+        *link = entry->next;
+}
+
+void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash)
+{
+    size_t size;
+    struct cache_entry *entry = (struct cache_entry *)key_cache_find(cache, kind, key, hash, &size);
+
+    if (!entry)
+        return;
+    unlink_entry(cache, entry);
+    entry->kind = 0;
+}
+
+void key_cache_clear(struct key_cache *cache)
+{
+    memset(cache->buckets, 0, (cache->bucket_mask + 1) * sizeof(uint32_t));
+    cache->head = cache->tail = ALIGNMENT;
+    cache->used = 0;
+}
+
+/* Gives up the oldest entry. */
+static void evict(struct key_cache *cache)
+{
+    struct cache_entry *entry = (struct cache_entry *)(cache->ring + cache->tail);
+
+    if (entry->kind)
+        unlink_entry(cache, entry);
+    entry->kind = 0;
+    cache->used -= entry->size;
+    cache->tail += entry->size;
+    if (cache->tail >= cache->ring_size)
+        cache->tail = ALIGNMENT;
+    if (cache->used == 0)
+        cache->head = cache->tail = ALIGNMENT;
+}
+
+/* The bytes from the head that are free without a break. */
+static uint32_t room_at_head(const struct key_cache *cache)
+{
+    if (cache->used == 0)
+        return cache->ring_size - ALIGNMENT;
+    return cache->head > cache->tail ? cache->ring_size - cache->head : cache->tail - cache->head;
+}
+
+/* A dead entry that fills the ring up to its end, so that the head can start over. */
+static void wrap(struct key_cache *cache)
+{
+    struct cache_entry *entry = (struct cache_entry *)(cache->ring + cache->head);
+
+    entry->size = cache->ring_size - cache->head;
+    entry->kind = 0;
+    cache->used += entry->size;
+    cache->head = ALIGNMENT;
+}
+
+size_t key_cache_payload_limit(const struct key_cache *cache)
+{
+    return cache->ring_size / 8;
+}
+
+void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash,
+                    size_t size)
+{
+    uint32_t whole = (uint32_t)((sizeof(struct cache_entry) + size + ALIGNMENT - 1) &
+                                ~(size_t)(ALIGNMENT - 1));
+    struct cache_entry *entry;
+    uint32_t *bucket;
+
+    key_cache_remove(cache, kind, key, hash);
+    if (size > key_cache_payload_limit(cache))
+        return NULL;
+    while (room_at_head(cache) < whole + sizeof(struct cache_entry)) {
+        if (cache->used && cache->head > cache->tail)
+            wrap(cache);
+        else
+            evict(cache);
+    }
+    entry = (struct cache_entry *)(cache->ring + cache->head);
+    bucket = &cache->buckets[bucket_of(cache, kind, key, hash)];
+    entry->size = whole;
+    entry->kind = kind;
+    entry->key = key;
+    entry->hash = hash;
+    entry->payload_size = (uint32_t)size;
+    entry->next = *bucket;
+    *bucket = cache->head;
+    cache->used += whole;
+    cache->head += whole;
+    return entry->payload;
+}

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The registry room: hive store, cache, import. Knows no Wine and nothing of unixlib.
+noinst_LIBRARIES += libregistry.a
+libregistry_a_SOURCES = \
+	registry/registry.h registry/registry_internal.h registry/registry.c \
+	registry/writing.c registry/reading.c registry/lookup.h registry/lookup.c registry/fill.c \
+	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
+	registry/key_cache.h registry/key_cache.c \
+	registry/coherence.h registry/coherence.c \
+	registry/fixed_values.h registry/fixed_values.c \
+	registry/import.c \
+	registry/upcase.h registry/upcase.c registry/upcase_ranges.inc \
+	registry/wine_text.h registry/wine_text.c \
+	registry/wine_text_reader.h registry/wine_text_reader.c

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lookup.c - follows paths, component by component, through the cache where it can.
+ */
+#include "registry/lookup.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "registry/registry_internal.h"
+#include "registry/upcase.h"
+
+#define LINK_LIMIT 32
+#define ATTEMPTS 100
+
+static const uint16_t link_value[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L',
+                                      'i', 'n', 'k', 'V', 'a', 'l', 'u', 'e'};
+static const uint16_t registry_top[] = {'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
+
+static bool same_name(const struct cached_name *cached, size_t size, const uint16_t *name,
+                      size_t units)
+{
+    if (size < sizeof *cached + units * 2 || cached->units != units)
+        return false;
+    for (size_t i = 0; i < units; i++)
+        if (cached->upcased[i] != registry_upcase(name[i]))
+            return false;
+    return true;
+}
+
+/* The subkey of that name: its id (0: none) and CACHED_NAME flags. Lock-free when warm. */
+static int find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                       uint64_t *id, uint32_t *flags)
+{
+    uint64_t hash = registry_name_hash(name, units);
+
+    for (int tries = 0; tries < ATTEMPTS; tries++) {
+        uint32_t sequence = key_cache_read_begin(&registry->cache);
+        struct registry_guard guard;
+        int result;
+
+        if (registry_fresh(registry)) {
+            size_t size;
+            const struct cache_entry *entry =
+                key_cache_find(&registry->cache, CACHE_NAME, parent, hash, &size);
+            const struct cached_name *cached = entry ? (const void *)entry->payload : NULL;
+            if (cached && size >= sizeof *cached && same_name(cached, size, name, units)) {
+                *id = cached->id;
+                *flags = cached->flags;
+                if (key_cache_read_valid(&registry->cache, sequence))
+                    return 0;
+            }
+        }
+        result = registry_enter(registry, &guard);
+        if (result < 0)
+            return result;
+        result = registry_fill_name(registry, parent, name, units);
+        registry_leave(registry, &guard);
+        if (result < 0)
+            return result;
+    }
+    return -ETIMEDOUT;
+}
+
+static bool append(struct registry_path *path, const uint16_t *text, size_t units)
+{
+    if (units > sizeof path->text / sizeof path->text[0] - path->units)
+        return false;
+    memcpy(path->text + path->units, text, units * 2);
+    path->units += units;
+    return true;
+}
+
+/* The target of a link, with the unread rest of the path behind it, below \Registry. */
+static int link_target(registry_t *registry, uint64_t link, const uint16_t *rest, size_t units,
+                       struct registry_path *target)
+{
+    static const uint16_t separator = '\\';
+    struct registry_path whole;
+    struct registry_buffer buffer = {whole.text, sizeof whole.text};
+    struct registry_value_info info;
+    size_t start = 1 + sizeof registry_top / 2;
+    int result = registry_query_value(registry, link, link_value, sizeof link_value / 2, &info,
+                                      &buffer);
+
+    if (result < 0)
+        return result;
+    whole.units = info.data_bytes / 2;
+    if (info.data_bytes > sizeof whole.text || whole.units < start || whole.text[0] != '\\' ||
+        registry_name_compare(whole.text + 1, start - 1, registry_top, start - 1) ||
+        (whole.units > start && whole.text[start] != '\\'))
+        return -ENOENT;
+    target->units = 0;
+    if (!append(target, whole.text + start, whole.units - start) ||
+        !append(target, &separator, 1) || !append(target, rest, units))
+        return -EINVAL;
+    return 0;
+}
+
+/* The full path of what was asked for, where it lives elsewhere. */
+static int leads_elsewhere(registry_t *registry, struct walk *walk, const uint16_t *rest,
+                           size_t units)
+{
+    static const uint16_t separator = '\\';
+    int result;
+
+    if (!walk->rest)
+        return -EXDEV;
+    result = registry_key_path(registry, walk->key, walk->rest);
+    if (result < 0)
+        return result;
+    if (!append(walk->rest, &separator, 1) || !append(walk->rest, rest, units))
+        return -EINVAL;
+    return -EXDEV;
+}
+
+int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                  unsigned flags, struct walk *walk)
+{
+    struct registry_path targets[2];
+    size_t position = 0;
+    int links = 0;
+
+    walk->key = from;
+    walk->parent = 0;
+    walk->name_units = 0;
+    for (;;) {
+        const uint16_t *name;
+        size_t start, end, next;
+        uint32_t name_flags;
+        uint64_t id;
+        int result;
+
+        while (position < units && path[position] == '\\')
+            position++;
+        if (position == units)
+            return 0;
+        start = position;
+        while (position < units && path[position] != '\\')
+            position++;
+        end = position;
+        for (next = end; next < units && path[next] == '\\';)
+            next++;
+        name = path + start;
+        if (end - start > REGISTRY_MAX_KEY_NAME)
+            return next < units ? -ENOTDIR : -EINVAL;
+        result = find_subkey(registry, walk->key, name, end - start, &id, &name_flags);
+        if (result < 0)
+            return result;
+        if (name_flags & CACHED_NAME_PASSTHROUGH)
+            return leads_elsewhere(registry, walk, name, units - start);
+        if (!id) {
+            if (next < units)
+                return -ENOTDIR;
+            walk->parent = walk->key;
+            walk->name_units = end - start;
+            memcpy(walk->name, name, walk->name_units * 2);
+            return -ENOENT;
+        }
+        if (name_flags & CACHED_NAME_LINK && !(next == units && flags & REGISTRY_OPEN_LINK)) {
+            struct registry_path *target = &targets[links & 1];
+            if (++links > LINK_LIMIT)
+                return -ELOOP;
+            result = link_target(registry, id, path + next, units - next, target);
+            if (result < 0)
+                return result;
+            path = target->text;
+            units = target->units;
+            position = 0;
+            walk->key = REGISTRY_ROOT_KEY;
+            continue;
+        }
+        walk->parent = walk->key;
+        walk->key = id;
+    }
+}
+
+int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                    unsigned flags, uint64_t *key, struct registry_path *rest)
+{
+    struct walk walk = {.rest = rest};
+    int result = registry_walk(registry, from, path, units, flags, &walk);
+
+    if (result == -ENOENT || result == -ENOTDIR || (result == 0 && walk.key == from)) {
+        struct registry_key_info info;
+        int exists = registry_query_key(registry, from, false, &info, NULL, NULL);
+        if (exists < 0)
+            return exists;
+    }
+    if (result == 0)
+        *key = walk.key;
+    return result;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lookup.h - following a path through keys and symbolic links.
+ */
+#ifndef PWK_REGISTRY_LOOKUP_H
+#define PWK_REGISTRY_LOOKUP_H
+
+#include "registry/registry.h"
+
+/* Where a walk has come to. With -ENOENT, `parent` exists and `name` does not below it. */
+struct walk {
+    uint64_t key;
+    uint64_t parent;
+    uint16_t name[REGISTRY_MAX_KEY_NAME];
+    size_t name_units;
+    struct registry_path *rest; /* or NULL: see registry_lookup */
+};
+
+int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                  unsigned flags, struct walk *walk);
+
+#endif

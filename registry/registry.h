@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * registry.h - the interface of the registry room: one kernel's whole NT registry, kept in an
+ * SQLite hive store, read through a cache of key control blocks.
+ *
+ * Knows neither Wine nor NTSTATUS. Names are UTF-16 in host byte order, counted in units, never
+ * terminated, compared without case by registry_upcase(). Functions return 0 or a negative errno:
+ *
+ *   -ENOENT   the key or value itself does not exist
+ *   -ENOTDIR  a key on the way to it does not exist
+ *   -EXDEV    the path leads into a part that the registry does not hold (a passthrough path)
+ *   -EIDRM    the key has been deleted
+ *   -ENODATA  an index is past the last entry
+ *   -ENOTEMPTY the key still has subkeys
+ *   -EEXIST   an entry of that name is there already
+ *   -ELOOP    symbolic links lead in a circle
+ *   -EINVAL   a name or length that no registry may hold
+ *   -ECHILD   a lasting key may not stand below a volatile one
+ *   -EROFS, -ENOSPC, -EIO, -EUCLEAN (damaged store), -ENOMEM, -ETIMEDOUT  as the store answers
+ *
+ * Threads: every function may be called from any thread. Functions marked "lock-free" hold
+ * nothing while they copy to the caller's buffers, so that a fault or the end of the thread there
+ * harms nobody. All others must be given memory that cannot fault (copy in first): they hold
+ * locks and block all signals. No function may be used by a child of fork before exec.
+ */
+#ifndef PWK_REGISTRY_H
+#define PWK_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct registry registry_t;
+
+/* The top key, \Registry. */
+#define REGISTRY_ROOT_KEY UINT64_C(1)
+
+#define REGISTRY_MAX_KEY_NAME 256     /* units in one component */
+#define REGISTRY_MAX_VALUE_NAME 16383 /* units */
+#define REGISTRY_MAX_VALUE_SIZE (64u << 20) /* bytes of data */
+
+/* One clear line for a person. */
+struct registry_error {
+    char text[512];
+};
+
+/* A value that is served in place of what the store holds (or hidden, with data == NULL).
+ * Paths are full, `\Registry\...`; a component `*` stands for any single component. All memory
+ * belongs to the caller and must live until the next registry_set_fixed_values or close. */
+struct registry_fixed_value {
+    const uint16_t *path;
+    size_t path_units;
+    const uint16_t *name;
+    size_t name_units;
+    uint32_t type;
+    const void *data;
+    size_t size;
+};
+
+struct registry_options {
+    size_t cache_bytes;  /* bound of the cache; 0: 8 MiB */
+    bool create;         /* make the store where there is none */
+    bool read_only;
+    /* Full paths that live elsewhere: lookups that reach one answer -EXDEV. Copied. */
+    const char *const *passthrough;
+    size_t passthrough_count;
+};
+
+/* Opens the store in folder `directory` (registry.db and its companions). On failure `error` says
+ * what, where and how to mend. A store that was not closed in order is checked first. */
+int registry_open(const char *directory, const struct registry_options *options, registry_t **out,
+                  struct registry_error *error);
+
+/* Writes what is pending and closes; NULL is allowed. No other call may be under way. */
+void registry_close(registry_t *registry);
+
+/* For the end of a process whose other threads may still be at work: closes the store in order
+ * and gives no memory back. Whoever needs the store afterwards waits for good. */
+void registry_abandon(registry_t *registry);
+
+/* True while the snapshot of a prefix has not been imported yet. */
+bool registry_is_empty(registry_t *registry);
+
+void registry_set_fixed_values(registry_t *registry, const struct registry_fixed_value *values,
+                               size_t count);
+
+/* ---- keys ---- */
+
+#define REGISTRY_OPEN_LINK 1u /* the last component: the link itself, not its target */
+
+/* Follows `path` (components between backslashes; doubled and trailing ones are skipped) from
+ * key `from`. An empty path is `from` itself. Lock-free when warm. With -EXDEV, `rest` (where not
+ * NULL) receives the full path, starting with `\REGISTRY`, of what was asked for.
+ * `path` must not fault. */
+struct registry_path {
+    size_t units;
+    uint16_t text[2048];
+};
+int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                    unsigned flags, uint64_t *key, struct registry_path *rest);
+
+#define REGISTRY_VOLATILE 1u    /* gone when the kernel's last process has ended */
+#define REGISTRY_CREATE_LINK 2u /* a symbolic link */
+
+/* Opens or creates `path` below `from`; all but the last component must exist (-ENOTDIR).
+ * `created` tells which. Links on the way are followed; REGISTRY_OPEN_LINK as in lookup. */
+int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                    unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
+                    size_t class_units, uint64_t *key, bool *created,
+                    struct registry_path *rest);
+
+int registry_delete(registry_t *registry, uint64_t key);
+
+struct registry_key_info {
+    uint64_t last_write; /* 100 ns since 1601, UTC */
+    uint32_t subkeys;
+    uint32_t values;
+    uint32_t max_subkey_name;  /* bytes, as all below */
+    uint32_t max_subkey_class;
+    uint32_t max_value_name;
+    uint32_t max_value_data;
+    uint32_t name_bytes;
+    uint32_t class_bytes;
+    uint32_t flags; /* REGISTRY_VOLATILE, REGISTRY_CREATE_LINK */
+};
+
+/* The buffers of the reading calls: filled up to `capacity` bytes; `info` has the true sizes. */
+struct registry_buffer {
+    void *data;
+    size_t capacity;
+};
+
+/* Lock-free when warm. `name` and `class_name` may be NULL. Without `count_subkeys` the fields
+ * about subkeys are 0 (a cold count walks over all of them). */
+int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
+                       struct registry_key_info *info, const struct registry_buffer *name,
+                       const struct registry_buffer *class_name);
+
+/* The subkey at `index`, in the order of upcased names. Lock-free when warm. */
+int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, uint64_t *subkey);
+
+/* The full path of a key, `\REGISTRY\...`, as it was written at creation. */
+int registry_key_path(registry_t *registry, uint64_t key, struct registry_path *path);
+
+/* ---- values ---- */
+
+struct registry_value_info {
+    uint32_t type;
+    uint32_t name_bytes;
+    uint32_t data_bytes;
+};
+
+/* Lock-free when warm. `name` must not fault; `data` may be NULL. */
+int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *name,
+                         size_t name_units, struct registry_value_info *info,
+                         const struct registry_buffer *data);
+
+/* The value at `index`, in the order in which values were first set. Lock-free when warm. */
+int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
+                             struct registry_value_info *info,
+                             const struct registry_buffer *name,
+                             const struct registry_buffer *data);
+
+/* Returns when the value would survive kill -9 of every process. */
+int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
+                       size_t name_units, uint32_t type, const void *data, size_t size);
+
+int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *name,
+                          size_t name_units);
+
+/* Puts what has been written on stable storage (fsync). */
+int registry_flush(registry_t *registry);
+
+/* ---- import of a prefix (wine_text.h has the parser) ---- */
+
+/* Called now and then with the share of the work done, 0..1; may be NULL. */
+typedef void (*registry_progress)(void *context, double share);
+
+/* Imports Wine's registry text from each of the open files `fds` (read from their beginning) in
+ * one transaction: all or nothing. Each text's own "relative to" line says where it belongs.
+ * A store that was imported by another process meanwhile is left as it is and 0 answered. */
+int registry_import_wine_text(registry_t *registry, const int *fds, size_t count,
+                              registry_progress progress, void *context,
+                              struct registry_error *error);
+
+#endif

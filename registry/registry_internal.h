@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * registry_internal.h - the registry object, its locks, and the layout of what is cached.
+ *
+ * Order of locks: signals blocked, then the process's mutex, then (writers) the coherence lock.
+ */
+#ifndef PWK_REGISTRY_INTERNAL_H
+#define PWK_REGISTRY_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "registry/coherence.h"
+#include "registry/fixed_values.h"
+#include "registry/hive_store.h"
+#include "registry/key_cache.h"
+#include "registry/registry.h"
+
+struct registry {
+    char database[PATH_MAX];
+    hive_store_t *store;
+    coherence_t *coherence;
+    pthread_mutex_t mutex;
+    struct key_cache cache;
+    struct fixed_values fixed;
+    struct registry_path *passthrough;
+    size_t passthrough_count;
+    bool read_only;
+};
+
+/* ---- what the cache holds; all offsets are from the start of the payload ---- */
+
+struct cached_value {
+    uint32_t hash; /* low half of registry_name_hash */
+    uint32_t type;
+    uint32_t name_offset, name_bytes;
+    uint32_t data_offset, data_bytes;
+};
+
+/* A key control block. Followed by name, class, an index of value_slots (power of two, 0 when
+ * there are no values) numbers of values + 1, and the values in set order. */
+struct cached_key {
+    uint64_t parent;
+    uint64_t last_write;
+    uint32_t flags;
+    uint32_t too_large; /* values are counted but not held: ask the store */
+    uint32_t name_offset, name_bytes;
+    uint32_t class_offset, class_bytes;
+    uint32_t value_count, value_slots;
+    uint32_t slots_offset, values_offset;
+    uint32_t max_value_name, max_value_data; /* bytes */
+};
+
+struct cached_subkeys {
+    uint32_t count;
+    uint32_t max_name, max_class; /* bytes */
+    uint32_t unused;
+    uint64_t ids[];
+};
+
+#define CACHED_NAME_PASSTHROUGH 1u
+#define CACHED_NAME_LINK 2u
+struct cached_name {
+    uint64_t id; /* 0: there is no such subkey */
+    uint32_t flags;
+    uint32_t units;
+    uint16_t upcased[];
+};
+
+/* ---- locks (registry.c) ---- */
+
+struct registry_guard {
+    sigset_t signals;
+};
+/* Blocks all signals, takes the process's mutex and takes in what other processes changed. */
+int registry_enter(registry_t *registry, struct registry_guard *guard);
+void registry_leave(registry_t *registry, struct registry_guard *guard);
+
+/* A write: enter, the coherence lock and BEGIN; then commit (0: publishes `changes`; other:
+ * rolls back) and leave. Answers `result` or the error of the commit. */
+int registry_begin_write(registry_t *registry, struct registry_guard *guard);
+int registry_end_write(registry_t *registry, struct registry_guard *guard, int result,
+                       const struct coherence_change *changes, size_t count);
+
+/* True when the cache has seen all that was published. */
+bool registry_fresh(registry_t *registry);
+
+uint64_t registry_now(void); /* FILETIME */
+
+/* ---- filling the cache (fill.c); inside enter and leave ---- */
+
+int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM */
+int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM */
+int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name,
+                       size_t units);
+/* The full path of a key; -EIDRM, or -EINVAL where it does not fit. */
+int registry_read_path(registry_t *registry, uint64_t key, struct registry_path *path);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * writing.c - everything that changes the registry: one transaction of the hive store each,
+ * published to the caches of all processes before it returns.
+ */
+#include "registry/registry_internal.h"
+
+#include <errno.h>
+
+#include "registry/lookup.h"
+#include "registry/upcase.h"
+
+struct new_key {
+    const struct walk *walk;
+    unsigned flags;
+    const uint16_t *class_name;
+    size_t class_units;
+};
+
+/* Inserts the key unless another process was faster (then `created` is false). */
+static int insert_key(registry_t *registry, const struct new_key *new_key, uint64_t *key,
+                      bool *created)
+{
+    const struct walk *walk = new_key->walk;
+    struct hive_key parent;
+    struct hive_key row = {
+        .parent = walk->parent,
+        .last_write = registry_now(),
+        .flags = new_key->flags,
+        .name = walk->name,
+        .name_units = walk->name_units,
+        .class_name = new_key->class_name,
+        .class_units = new_key->class_units,
+    };
+    uint32_t flags;
+    int result = hive_store_find_key(registry->store, walk->parent, walk->name, walk->name_units,
+                                     key, &flags);
+
+    *created = false;
+    if (result != -ENOENT)
+        return result;
+    result = hive_store_read_key(registry->store, walk->parent, &parent);
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    if (parent.flags & REGISTRY_VOLATILE && !(new_key->flags & REGISTRY_VOLATILE))
+        return -ECHILD;
+    result = hive_store_insert_key(registry->store, &row, key);
+    if (result == 0)
+        result = hive_store_touch_key(registry->store, walk->parent, row.last_write);
+    *created = result == 0;
+    return result;
+}
+
+static int create_missing(registry_t *registry, const struct new_key *new_key, uint64_t *key,
+                          bool *created)
+{
+    struct coherence_change changes[1] = {{
+        .key = new_key->walk->parent,
+        .name_hash = registry_name_hash(new_key->walk->name, new_key->walk->name_units),
+    }};
+    struct registry_guard guard;
+    int result = registry_begin_write(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = insert_key(registry, new_key, key, created);
+    return registry_end_write(registry, &guard, result, changes, 1);
+}
+
+int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                    unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
+                    size_t class_units, uint64_t *key, bool *created,
+                    struct registry_path *rest)
+{
+    struct walk walk = {.rest = rest};
+    struct new_key new_key = {&walk, key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
+                              class_name, class_units};
+    int result = registry_walk(registry, from, path, units, lookup_flags, &walk);
+
+    *created = false;
+    if (result == -ENOENT && walk.name_units)
+        return create_missing(registry, &new_key, key, created);
+    if (result == -ENOTDIR || (result == 0 && walk.key == from))
+        return registry_lookup(registry, from, path, units, lookup_flags, key, rest);
+    if (result == 0)
+        *key = walk.key;
+    return result;
+}
+
+int registry_delete(registry_t *registry, uint64_t key)
+{
+    struct coherence_change changes[2] = {{.key = key}};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
+
+    if (key == REGISTRY_ROOT_KEY)
+        return -ENOTEMPTY;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, &row);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    if (result == 0) {
+        changes[1].key = row.parent;
+        changes[1].name_hash = registry_name_hash(row.name, row.name_units);
+        changes[0].name_hash = changes[1].name_hash;
+        result = hive_store_remove_key(registry->store, key);
+    }
+    if (result == 0)
+        result = hive_store_touch_key(registry->store, changes[1].key, registry_now());
+    return registry_end_write(registry, &guard, result, changes, 2);
+}
+
+int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
+                       size_t name_units, uint32_t type, const void *data, size_t size)
+{
+    struct coherence_change changes[1] = {{.key = key}};
+    struct hive_value value = {name, name_units, type, data, size};
+    struct registry_guard guard;
+    int result;
+
+    if (name_units > REGISTRY_MAX_VALUE_NAME || size > REGISTRY_MAX_VALUE_SIZE)
+        return -EINVAL;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_put_value(registry->store, key, &value, registry_now());
+    return registry_end_write(registry, &guard, result, changes, 1);
+}
+
+int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *name,
+                          size_t name_units)
+{
+    struct coherence_change changes[1] = {{.key = key}};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
+
+    if (name_units > REGISTRY_MAX_VALUE_NAME)
+        return -ENOENT;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, &row);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    if (result == 0)
+        result = hive_store_remove_value(registry->store, key, name, name_units);
+    if (result == 0)
+        result = hive_store_touch_key(registry->store, key, registry_now());
+    return registry_end_write(registry, &guard, result, changes, 1);
+}

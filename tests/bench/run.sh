@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# run.sh - stock Wine beside pwk-wine, in turn in one run: registry calls and process start, as a
+# table in Markdown. Numbers are the best of all rounds.
+#
+#   run.sh [--quick]    --quick: one round of few calls, to see that it works
+#
+# "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
+. "$(dirname "$0")/../integration/library.sh"
+
+rounds=5 count=2000 starts=5
+if [ "${1:-}" = --quick ]; then
+    rounds=1 count=50 starts=1
+elif [ $# -gt 0 ]; then
+    die "unknown argument '$1'; the only one is --quick"
+fi
+begin
+
+bench=$PWK_BUILDDIR/tests/bench/bench_registry.exe
+[ -f "$bench" ] || die "$bench is not built"
+declare -A best
+
+# keep SIDE NAME NANOSECONDS
+keep()
+{
+    local slot="$1 $2"
+
+    if [ -z "${best[$slot]:-}" ] ||
+        awk -v new="$3" -v old="${best[$slot]}" 'BEGIN { exit !(new < old) }'; then
+        best[$slot]=$3
+    fi
+}
+
+run_side()
+{
+    case $1 in
+    stock) stock "${@:2}" ;;
+    pwk) kernel bench "${@:2}" ;;
+    esac
+}
+
+registry_calls()
+{
+    local name time
+
+    run_side "$1" "$bench" "$count" >"$work/calls" || die "the bench fails on the side of $1"
+    while read -r name time; do
+        keep "$1" "$name" "${time%$'\r'}"
+    done <"$work/calls"
+}
+
+# process_start SIDE NAME: the time from start to end of a program that does nothing.
+process_start()
+{
+    local begin_time=$EPOCHREALTIME end_time
+
+    run_side "$1" "$programs/process_probe.exe" status 0 </dev/null >/dev/null 2>&1 ||
+        die "the program fails on the side of $1"
+    end_time=$EPOCHREALTIME
+    keep "$1" "$2" $(((${end_time/./} - ${begin_time/./}) * 1000))
+}
+
+# The kernel and its snapshot are made before anything is timed.
+run_side pwk "$programs/process_probe.exe" status 0 || die 'pwk-wine cannot run the bench'
+
+for ((round = 0; round < rounds; round++)); do
+    for ((start = 0; start < starts; start++)); do
+        for side in stock pwk; do
+            stop_prefix "$WINEPREFIX"
+            process_start "$side" 'process start, cold'
+        done
+    done
+done
+keep_session
+for ((round = 0; round < rounds; round++)); do
+    for side in stock pwk; do
+        registry_calls "$side"
+    done
+    for ((start = 0; start < starts * 4; start++)); do
+        for side in stock pwk; do
+            process_start "$side" 'process start, warm'
+        done
+    done
+done
+
+# row NAME: microseconds for calls, milliseconds for starts, and stock over pwk.
+row()
+{
+    awk -v name="$1" -v stock="${best[stock $1]:-0}" -v pwk="${best[pwk $1]:-0}" 'BEGIN {
+        unit = name ~ /^process/ ? "ms" : "µs"
+        scale = unit == "ms" ? 1000000 : 1000
+        printf "| %s | %.2f %s | %.2f %s | %.2f |\n", name, stock / scale, unit, pwk / scale, unit,
+            (pwk > 0 ? stock / pwk : 0)
+    }'
+}
+
+cat <<HEADER
+
+Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) processors, \
+Linux $(uname -r), $("$stock_wine" --version), load $(cut -d ' ' -f 1 /proc/loadavg)
+Date: $(date -u +%Y-%m-%d), best of $rounds rounds
+
+| | stock Wine | pwk-wine | stock / pwk |
+|---|---:|---:|---:|
+HEADER
+for name in RegQueryValueExA RegQueryValueExW RegOpenKeyEx+RegCloseKey RegSetValueEx RegEnumValue \
+    create+close+delete NtQuerySystemTime 'process start, warm' 'process start, cold'; do
+    row "$name"
+done

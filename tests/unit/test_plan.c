@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_plan.c - plans built from facts: which steps there are and in which order, what the loader
+ * is told, and what is refused.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "launcher/plan.h"
+
+static char *program_words[] = {(char *)"reg.exe", (char *)"query", NULL};
+static struct pwk_facts facts;
+static struct pwk_arguments arguments;
+static struct pwk_plan plan;
+static struct pwk_error error;
+
+/* A prefix that exists, a lasting kernel that does not yet, nothing said on the command line. */
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&facts, 0, sizeof(facts));
+    memset(&arguments, 0, sizeof(arguments));
+    pwk_profile_init(&facts.profile);
+    strcpy(facts.prefix, "/home/u/.wine");
+    facts.prefix_exists = true;
+    strcpy(facts.kernel, "default");
+    strcpy(facts.state, "/home/u/.wine/pwk/kernels/default");
+    strcpy(facts.runtime, "/run/user/1/pwk");
+    strcpy(facts.loader, "/lib/pwk/loader/x86_64/pwk-loader64");
+    strcpy(facts.wine.loader, "/lib/wine/wine64");
+    strcpy(facts.wine.server, "/lib/wine/wineserver");
+    strcpy(facts.program.name, "reg.exe");
+    strcpy(facts.program.path, "/home/u/.wine/drive_c/windows/system32/reg.exe");
+    arguments.program = program_words;
+    error.text[0] = '\0';
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pwk_plan_finish(&plan);
+    pwk_facts_finish(&facts);
+    return 0;
+}
+
+static int build(void)
+{
+    pwk_plan_finish(&plan);
+    return pwk_plan_build(&plan, &arguments, &facts, &error);
+}
+
+/* The index of the first step of that kind, or -1. */
+static int find(enum pwk_step_kind kind)
+{
+    for (size_t i = 0; i < plan.step_count; i++)
+        if (plan.steps[i].kind == kind)
+            return (int)i;
+    return -1;
+}
+
+static bool says(const char *words)
+{
+    for (size_t i = 0; i < plan.step_count; i++)
+        if (strstr(plan.steps[i].words, words) != NULL)
+            return true;
+    return false;
+}
+
+static void plain_plan(void **state)
+{
+    (void)state;
+    assert_int_equal(build(), 0);
+    assert_int_equal(find(PWK_STEP_PREFIX), -1);
+    assert_int_equal(find(PWK_STEP_REAPER), -1);
+    assert_true(find(PWK_STEP_SWEEP) < find(PWK_STEP_STATE));
+    assert_true(find(PWK_STEP_STATE) < find(PWK_STEP_REGISTRY));
+    assert_true(find(PWK_STEP_REGISTRY) < find(PWK_STEP_RUN));
+    assert_int_equal(find(PWK_STEP_RUN), plan.step_count - 1);
+    assert_true(says("create the kernel default"));
+    assert_true(says("no boundary against hostile code"));
+    assert_true(says("profile built in"));
+    assert_false(says("see Windows"));
+    assert_string_equal(plan.record.kernel, "default");
+    assert_string_equal(plan.record.state, facts.state);
+    assert_string_equal(plan.record.runtime, facts.runtime);
+    assert_int_equal(plan.record.registry, PWK_REGISTRY_PRIVATE);
+    assert_int_equal(plan.record.passthrough_count, facts.profile.passthrough_count);
+    assert_string_equal(plan.arguments[0], "query");
+    assert_null(plan.arguments[1]);
+}
+
+static void prefix_comes_before_state(void **state)
+{
+    (void)state;
+    facts.prefix_exists = false;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_PREFIX) >= 0);
+    assert_true(find(PWK_STEP_PREFIX) < find(PWK_STEP_STATE));
+    assert_true(says("/lib/wine/wine64 wineboot --init"));
+}
+
+static void command_line_over_profile(void **state)
+{
+    (void)state;
+    facts.profile.windows = PWK_WINDOWS_7;
+    facts.profile.registry_cache = 4096;
+    facts.profile.inherit = false;
+    strcpy(facts.profile_path, "/p.ini");
+    strcpy(facts.audit, "/a.jsonl");
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.windows, PWK_WINDOWS_7);
+    assert_true(says("let the program alone see Windows 7"));
+    assert_true(says("profile /p.ini"));
+    assert_true(says("audit.jsonl and /a.jsonl"));
+    assert_int_equal(plan.record.registry_cache, 4096);
+    assert_false(plan.record.inherit);
+
+    arguments.has_windows = true;
+    arguments.windows = PWK_WINDOWS_11;
+    facts.state_exists = true;
+    facts.profile.audit = PWK_AUDIT_OFF;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.windows, PWK_WINDOWS_11);
+    assert_true(says("use the kernel default"));
+    assert_false(says("audit"));
+}
+
+static void registry_off(void **state)
+{
+    (void)state;
+    arguments.has_registry = true;
+    arguments.registry = PWK_REGISTRY_OFF;
+    assert_int_equal(build(), 0);
+    assert_int_equal(find(PWK_STEP_REGISTRY), -1);
+    assert_true(says("take nothing over from Wine but the counting of statistics"));
+
+    arguments.has_windows = true;
+    arguments.windows = PWK_WINDOWS_10;
+    assert_int_equal(build(), -EINVAL);
+    assert_string_equal(error.text,
+                        "--windows needs the kernel's registry: use --registry private");
+
+    arguments.has_windows = false;
+    facts.profile.windows = PWK_WINDOWS_10;
+    strcpy(facts.profile_path, "/p.ini");
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "windows = 10 in /p.ini"));
+}
+
+static void ephemeral_kernels(void **state)
+{
+    (void)state;
+    arguments.ephemeral = true;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_STATE) < find(PWK_STEP_REAPER));
+    assert_true(find(PWK_STEP_REAPER) < find(PWK_STEP_RUN));
+    assert_true(says("create the ephemeral kernel"));
+
+    facts.state_exists = true;
+    assert_int_equal(build(), -EEXIST);
+    assert_non_null(strstr(error.text, "default"));
+
+    facts.state_ephemeral = true;
+    assert_int_equal(build(), 0);
+
+    /* Whoever takes part keeps it alive, also without the word. */
+    arguments.ephemeral = false;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_REAPER) >= 0);
+}
+
+static void environment_is_set_where_it_is_not(void **state)
+{
+    const struct pwk_step *step;
+
+    (void)state;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_ENVIRONMENT) >= 0);
+    step = &plan.steps[find(PWK_STEP_ENVIRONMENT)];
+    assert_string_equal(step->variable, "WINEDEBUG");
+    assert_string_equal(step->value, "fixme-all");
+    assert_string_equal(step[1].variable, "WINESERVER");
+    assert_string_equal(step[1].value, "/lib/wine/wineserver");
+
+    facts.has_wine_debug = true;
+    facts.has_server = true;
+    assert_int_equal(build(), 0);
+    assert_int_equal(find(PWK_STEP_ENVIRONMENT), -1);
+}
+
+static void longest_plan_is_printed_one_step_a_line(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    size_t lines = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(stream);
+    arguments.ephemeral = true;
+    arguments.stats = true;
+    arguments.has_windows = true;
+    arguments.windows = PWK_WINDOWS_8;
+    facts.prefix_exists = false;
+    assert_int_equal(build(), 0);
+    pwk_plan_print(&plan, stream);
+    assert_int_equal(fclose(stream), 0);
+    for (const char *p = text; *p != '\0'; p++)
+        lines += *p == '\n';
+    assert_int_equal(lines, plan.step_count);
+    assert_memory_equal(text, " 1. ", 4);
+    assert_non_null(strstr(text, "print the kernel's statistics"));
+    assert_non_null(strstr(text, "see Windows 8\n"));
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(plain_plan, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(prefix_comes_before_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(command_line_over_profile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(longest_plan_is_printed_one_step_a_line, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

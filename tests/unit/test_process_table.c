@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_process_table.c - the table of processes, with real processes and a real file; the file's
+ * bytes are also written to by hand, as a hostile program could.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/process_table.h"
+
+#define HEADER_SIZE 4096
+#define SLOT_SIZE 256
+#define SLOT_COUNT 4096
+
+static char runtime[] = "/tmp/pwk-table-XXXXXX";
+static char *state = runtime;
+
+static char *file_path(void)
+{
+    static char path[512];
+    DIR *directory = opendir(runtime);
+
+    path[0] = '\0';
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (entry->d_name[0] != '.') {
+            snprintf(path, sizeof(path), "%s/%s", runtime, entry->d_name);
+        }
+    }
+    closedir(directory);
+    return path;
+}
+
+static int set_up(void **context)
+{
+    (void)context;
+    strcpy(runtime, "/tmp/pwk-table-XXXXXX");
+    return mkdtemp(runtime) == NULL;
+}
+
+static int tear_down(void **context)
+{
+    (void)context;
+    char *path = file_path();
+    if (path[0] != '\0') {
+        unlink(path);
+    }
+    return rmdir(runtime);
+}
+
+static pwk_process_table_t *open_table(bool hold, bool *first)
+{
+    pwk_process_table_t *table;
+    struct pwk_error error = {""};
+    int result = pwk_process_table_open(runtime, state, hold, &table, first, &error);
+
+    if (result != 0) {
+        fail_msg("%d: %s", result, error.text);
+    }
+    return table;
+}
+
+static void assert_child_is_well(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_process_enters_counts_and_leaves(void **context)
+{
+    (void)context;
+    bool first = false;
+    struct pwk_process_info info[2];
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table = open_table(true, &first);
+
+    assert_true(first);
+    assert_int_equal(pwk_process_table_list(table, info, 2), 0);
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 4,
+                                                            "C:\\pr\xc3\xb6"
+                                                            "be.exe");
+    assert_non_null(slot);
+    pwk_count(slot, PWK_MEMORY_ALLOCATED, 4096);
+    pwk_count(slot, PWK_MEMORY_ALLOCATED, 1);
+    pwk_count(slot, PWK_DENIALS, 3);
+    assert_int_equal(pwk_process_table_list(table, info, 2), 1);
+    assert_int_equal(info[0].pid, getpid());
+    assert_int_equal(info[0].windows, 4);
+    assert_true(info[0].start_time > 0);
+    assert_string_equal(info[0].program, "C:\\pr\xc3\xb6"
+                                         "be.exe");
+    assert_int_equal(info[0].counters[PWK_MEMORY_ALLOCATED], 4097);
+    assert_int_equal(info[0].counters[PWK_ERRORS], 0);
+
+    pwk_process_table_leave(table, slot);
+    pwk_process_table_leave(table, slot);
+    assert_int_equal(pwk_process_table_list(table, info, 2), 0);
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_MEMORY_ALLOCATED], 4097);
+    assert_int_equal(totals[PWK_DENIALS], 3);
+    assert_int_equal(totals[PWK_IO_OPERATIONS], 0);
+    pwk_process_table_close(table);
+    pwk_process_table_close(NULL);
+    pwk_count(NULL, PWK_ERRORS, 1);
+}
+
+static void *count_a_lot(void *slot)
+{
+    for (int i = 0; i < 50000; i++) {
+        pwk_count(slot, PWK_SYSCALLS_INTERCEPTED, 1);
+        pwk_count(slot, PWK_MEMORY_ALLOCATED, 3);
+    }
+    return NULL;
+}
+
+static void counters_are_exact_with_many_threads(void **context)
+{
+    (void)context;
+    pthread_t threads[8];
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table = open_table(true, NULL);
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 0, "a");
+
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, count_a_lot, slot), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_SYSCALLS_INTERCEPTED], 400000);
+    assert_int_equal(totals[PWK_MEMORY_ALLOCATED], 1200000);
+    pwk_process_table_close(table);
+}
+
+/* A process that ends without leaving, as kill -9 ends it. */
+static void enter_and_die(uint64_t errors)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        pwk_process_table_t *table = open_table(true, NULL);
+        pwk_count(pwk_process_table_enter(table, 1, "dies"), PWK_ERRORS, errors);
+        kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void the_counters_of_killed_processes_are_kept(void **context)
+{
+    (void)context;
+    struct pwk_process_info info[4];
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table = open_table(true, NULL);
+
+    enter_and_die(5);
+    assert_int_equal(pwk_process_table_list(table, info, 4), 0);
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_ERRORS], 5);
+
+    /* The next to enter finds the slot, folds it, and takes it. */
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 1, "lives");
+    pwk_count(slot, PWK_ERRORS, 1);
+    enter_and_die(7);
+    enter_and_die(11);
+    assert_int_equal(pwk_process_table_list(table, info, 4), 1);
+    assert_int_equal(info[0].counters[PWK_ERRORS], 1);
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_ERRORS], 24);
+    pwk_process_table_close(table);
+}
+
+static void a_zombie_is_not_listed(void **context)
+{
+    (void)context;
+    struct pwk_process_info info[4];
+    siginfo_t ended;
+    pwk_process_table_t *table = open_table(true, NULL);
+    pid_t child = fork();
+
+    if (child == 0) {
+        pwk_process_table_t *own = open_table(true, NULL);
+        _exit(pwk_process_table_enter(own, 1, "zombie") == NULL);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+    assert_int_equal(pwk_process_table_list(table, info, 4), 0);
+    assert_child_is_well(child);
+    pwk_process_table_close(table);
+}
+
+static void the_first_process_is_told_so_and_starts_from_zero(void **context)
+{
+    (void)context;
+    bool first = false;
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table = open_table(true, &first);
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 0, "a");
+
+    assert_true(first);
+    pwk_count(slot, PWK_ERRORS, 9);
+    pid_t child = fork();
+    if (child == 0) {
+        pwk_process_table_t *other = open_table(true, &first);
+        pwk_process_table_totals(other, totals);
+        _exit(first || totals[PWK_ERRORS] != 9 || pwk_process_table_last(other));
+    }
+    assert_child_is_well(child);
+    pwk_process_table_leave(table, slot);
+    pwk_process_table_close(table);
+
+    /* Readers change nothing, and see what the last process has left. */
+    table = open_table(false, &first);
+    assert_true(first);
+    assert_null(pwk_process_table_enter(table, 0, "a"));
+    assert_false(pwk_process_table_last(table));
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_ERRORS], 9);
+    pwk_process_table_close(table);
+
+    table = open_table(true, &first);
+    assert_true(first);
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[PWK_ERRORS], 0);
+    pwk_process_table_close(table);
+}
+
+static void a_reader_makes_no_file(void **context)
+{
+    (void)context;
+    bool first = false;
+    uint64_t totals[PWK_COUNTER_COUNT] = {1};
+    struct pwk_process_info info;
+    pwk_process_table_t *table = open_table(false, &first);
+
+    assert_true(first);
+    assert_int_equal(pwk_process_table_list(table, &info, 1), 0);
+    pwk_process_table_totals(table, totals);
+    assert_int_equal(totals[0], 0);
+    assert_string_equal(file_path(), "");
+    pwk_process_table_close(table);
+}
+
+static void the_last_process_knows(void **context)
+{
+    (void)context;
+    bool first;
+    int ready[2];
+    int done[2];
+    char byte;
+    pwk_process_table_t *table = open_table(true, NULL);
+
+    assert_int_equal(pipe(ready) | pipe(done), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        pwk_process_table_t *other = open_table(true, NULL);
+        struct pwk_process_slot *slot = pwk_process_table_enter(other, 0, "b");
+        bool wrote = write(ready[1], "x", 1) == 1 && read(done[0], &byte, 1) == 1;
+        pwk_process_table_leave(other, slot);
+        _exit(!wrote);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_false(pwk_process_table_last(table));
+    assert_int_equal(write(done[1], "x", 1), 1);
+    assert_child_is_well(child);
+    assert_true(pwk_process_table_last(table));
+    pwk_process_table_close(table);
+    table = open_table(true, &first);
+    assert_true(first);
+    pwk_process_table_close(table);
+    close(ready[0]), close(ready[1]), close(done[0]), close(done[1]);
+}
+
+static void of_many_that_start_at_once_one_is_first(void **context)
+{
+    (void)context;
+
+    for (int round = 0; round < 20; round++) {
+        int firsts = 0;
+        pid_t children[12];
+        int gate[2];
+        int answers[2];
+        assert_int_equal(pipe(gate) | pipe(answers), 0);
+        for (size_t i = 0; i < 12; i++) {
+            children[i] = fork();
+            if (children[i] == 0) {
+                bool first = false;
+                char byte;
+                close(gate[1]);
+                close(answers[0]);
+                (void)!read(gate[0], &byte, 1);
+                pwk_process_table_t *table = open_table(true, &first);
+                struct pwk_process_slot *slot = pwk_process_table_enter(table, 0, "x");
+                bool told = write(answers[1], first ? "1" : "0", 1) == 1;
+                close(answers[1]);
+                /* Stays until all have entered: their number is in the parent's hands. */
+                close(gate[0]);
+                pause();
+                _exit(!told || slot == NULL);
+            }
+        }
+        close(gate[1]);
+        close(gate[0]);
+        close(answers[1]);
+        for (size_t i = 0; i < 12; i++) {
+            char byte;
+            assert_int_equal(read(answers[0], &byte, 1), 1);
+            firsts += byte == '1';
+        }
+        close(answers[0]);
+        assert_int_equal(firsts, 1);
+        pwk_process_table_t *reader = open_table(false, NULL);
+        struct pwk_process_info info[12];
+        assert_int_equal(pwk_process_table_list(reader, info, 12), 12);
+        pwk_process_table_close(reader);
+        for (size_t i = 0; i < 12; i++) {
+            kill(children[i], SIGKILL);
+            waitpid(children[i], NULL, 0);
+        }
+    }
+}
+
+static void a_removed_file_is_not_joined(void **context)
+{
+    (void)context;
+    bool first = false;
+    pwk_process_table_t *old = open_table(true, NULL);
+
+    unlink(file_path());
+    pwk_process_table_t *table = open_table(true, &first);
+    assert_true(first);
+    assert_string_not_equal(file_path(), "");
+    pwk_process_table_close(table);
+    pwk_process_table_close(old);
+}
+
+/* The name that the table's file would have is known from one that has been made. */
+static void a_link_in_the_place_of_the_file_is_refused(void **context)
+{
+    (void)context;
+    char target[600];
+    char path[600];
+    struct pwk_error error = {""};
+    pwk_process_table_t *table = open_table(true, NULL);
+
+    pwk_process_table_close(table);
+    snprintf(path, sizeof(path), "%s", file_path());
+    snprintf(target, sizeof(target), "%s/target", runtime);
+    unlink(path);
+    int fd = open(target, O_CREAT | O_RDWR, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(symlink(target, path), 0);
+    assert_int_equal(pwk_process_table_open(runtime, state, true, &table, NULL, &error), -ELOOP);
+    assert_null(table);
+    assert_non_null(strstr(error.text, path));
+    unlink(target);
+
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_true(pwk_process_table_open(runtime, state, true, &table, NULL, &error) < 0);
+}
+
+static void a_full_disk_is_an_error_and_no_signal(void **context)
+{
+    (void)context;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct rlimit limit = {65536, 65536};
+        struct pwk_error error = {""};
+        pwk_process_table_t *table;
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        int result = pwk_process_table_open(runtime, state, true, &table, NULL, &error);
+        _exit(result != -EFBIG || table != NULL || error.text[0] == '\0');
+    }
+    assert_child_is_well(child);
+}
+
+static void a_full_table_takes_nobody_in(void **context)
+{
+    (void)context;
+    struct pwk_process_info info[1];
+    uint64_t owner = 0;
+    pwk_process_table_t *table = open_table(true, NULL);
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 0, "a");
+    int fd = open(file_path(), O_RDWR);
+
+    assert_int_equal(pread(fd, &owner, 8, HEADER_SIZE), 8);
+    assert_int_equal((uint32_t)owner, getpid());
+    for (int i = 0; i < SLOT_COUNT; i++) {
+        assert_int_equal(pwrite(fd, &owner, 8, HEADER_SIZE + i * SLOT_SIZE), 8);
+    }
+    assert_null(pwk_process_table_enter(table, 0, "b"));
+    assert_int_equal(pwk_process_table_list(table, info, 1), 1); /* the others are not ready */
+    pwk_process_table_leave(table, slot);
+    close(fd);
+    pwk_process_table_close(table);
+}
+
+static void hostile_bytes_harm_no_reader(void **context)
+{
+    (void)context;
+    static struct pwk_process_info info[SLOT_COUNT];
+    static unsigned char bytes[HEADER_SIZE + SLOT_COUNT * SLOT_SIZE];
+    uint64_t totals[PWK_COUNTER_COUNT];
+    uint64_t magic;
+    pwk_process_table_t *table = open_table(true, NULL);
+    int fd = open(file_path(), O_RDWR);
+    unsigned seed = 4711;
+
+    assert_int_equal(pread(fd, &magic, 8, 0), 8);
+    for (int round = 0; round < 6; round++) {
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            bytes[i] = round == 0 ? 0xff : (unsigned char)rand_r(&seed);
+        }
+        /* Live owners, ready, with programs that neither end nor are text. */
+        for (size_t i = 0; round > 2 && i < SLOT_COUNT; i += 64) {
+            uint64_t self = (uint32_t)getpid();
+            memcpy(bytes + HEADER_SIZE + i * SLOT_SIZE, &self, 4);
+        }
+        memcpy(bytes, &magic, 8);
+        assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+        size_t count = pwk_process_table_list(table, info, SLOT_COUNT);
+        assert_true(count <= SLOT_COUNT);
+        pwk_process_table_totals(table, totals);
+        pwk_process_table_enter(table, 0, "x");
+    }
+    close(fd);
+    pwk_process_table_close(table);
+}
+
+static void a_hostile_slot_is_shown_as_clean_text(void **context)
+{
+    (void)context;
+    struct pwk_process_info info[1];
+    pwk_process_table_t *table = open_table(true, NULL);
+    struct pwk_process_slot *slot = pwk_process_table_enter(table, 2, "marker");
+    int fd = open(file_path(), O_RDWR);
+    char bytes[SLOT_SIZE];
+    char *at;
+
+    assert_int_equal(pread(fd, bytes, SLOT_SIZE, HEADER_SIZE), SLOT_SIZE);
+    at = memmem(bytes, SLOT_SIZE, "marker", 6);
+    assert_non_null(at);
+    memset(at, '\xc3', 128);
+    memcpy(at, "\x1b[2Jok\xff", 7);
+    assert_int_equal(pwrite(fd, bytes, SLOT_SIZE, HEADER_SIZE), SLOT_SIZE);
+    assert_int_equal(pwk_process_table_list(table, info, 1), 1);
+    assert_memory_equal(info[0].program, "?[2Jok??", 8);
+    assert_int_equal(strlen(info[0].program), 127);
+    close(fd);
+    pwk_process_table_leave(table, slot);
+    pwk_process_table_close(table);
+}
+
+static void a_file_cut_short_harms_no_reader(void **context)
+{
+    (void)context;
+    struct pwk_process_info info[1];
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table = open_table(true, NULL);
+
+    assert_non_null(pwk_process_table_enter(table, 0, "a"));
+    pwk_process_table_t *reader = open_table(false, NULL);
+    for (off_t size = 8192; size >= 0; size -= 4096) {
+        assert_int_equal(truncate(file_path(), size), 0);
+        assert_int_equal(pwk_process_table_list(reader, info, 1), 0);
+        pwk_process_table_totals(reader, totals);
+        assert_int_equal(totals[0], 0);
+    }
+    pwk_process_table_close(reader);
+    pwk_process_table_close(table);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_process_enters_counts_and_leaves),
+        TEST(counters_are_exact_with_many_threads),
+        TEST(the_counters_of_killed_processes_are_kept),
+        TEST(a_zombie_is_not_listed),
+        TEST(the_first_process_is_told_so_and_starts_from_zero),
+        TEST(a_reader_makes_no_file),
+        TEST(the_last_process_knows),
+        TEST(of_many_that_start_at_once_one_is_first),
+        TEST(a_removed_file_is_not_joined),
+        TEST(a_link_in_the_place_of_the_file_is_refused),
+        TEST(a_full_disk_is_an_error_and_no_signal),
+        TEST(a_full_table_takes_nobody_in),
+        TEST(hostile_bytes_harm_no_reader),
+        TEST(a_hostile_slot_is_shown_as_clean_text),
+        TEST(a_file_cut_short_harms_no_reader),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

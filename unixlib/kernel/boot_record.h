@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * boot_record.h - what pwk-wine hands to the loader, and a program's process to its children:
+ * one environment variable, PWK_KERNEL, with lines of name=value.
+ *
+ * The loader keeps the variable in the Unix environment under the name PWK-KERNEL and shows it
+ * as PWK_KERNEL only while a program itself starts a process. So what Wine starts on its own
+ * account (wineboot, the desktop) runs without a kernel, and a program's children within it.
+ */
+#ifndef PWK_KERNEL_BOOT_RECORD_H
+#define PWK_KERNEL_BOOT_RECORD_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "kernel/profile.h"
+
+#define PWK_BOOT_VARIABLE "PWK_KERNEL"
+#define PWK_KERNEL_NAME_MAX 63
+
+struct pwk_boot_record {
+    char kernel[PWK_KERNEL_NAME_MAX + 1]; /* name */
+    char state[PATH_MAX];                 /* folder of the kernel's state, absolute */
+    char runtime[PATH_MAX];               /* folder of run-time files, absolute */
+    char audit[PATH_MAX];                 /* a second audit log, or "" */
+    enum pwk_windows windows;
+    enum pwk_registry_mode registry;
+    enum pwk_audit_level audit_level;
+    uint64_t registry_cache;
+    bool inherit;
+    char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
+    size_t passthrough_count;
+};
+
+/* The variable's whole text, "PWK_KERNEL=...", to be freed by the caller; NULL without memory or
+ * where a path holds a line break. */
+char *pwk_boot_record_format(const struct pwk_boot_record *record);
+
+/* Reads the part behind the '='. -EINVAL where it is not such a text. */
+int pwk_boot_record_parse(struct pwk_boot_record *record, const char *text,
+                          struct pwk_error *error);
+
+void pwk_boot_record_finish(struct pwk_boot_record *record);
+
+#endif

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process_table.c - see process_table.h.
+ *
+ * A slot is owned by the process whose identity (pid, and the low half of its start time) stands in
+ * its word `owner`; it is taken and given up by compare-and-swap on that word. Who finds a dead
+ * owner puts its own identity there with FOLDING set, moves the counters into the totals, and frees
+ * the slot; when it dies in the middle, the next one goes on from there.
+ *
+ * Processes of the kernel map the file and write to their slot; reading is done with pread on a
+ * copy, which a file cut short by a hostile program cannot turn into SIGBUS.
+ */
+#include "kernel/process_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/profile.h"
+#include "kernel/utf8.h"
+
+#define TABLE_MAGIC UINT64_C(0x31656c626174776b) /* "kwtable1" */
+#define SLOT_COUNT 4096
+#define FOLDING UINT64_C(0x80000000) /* above any pid */
+#define OPEN_TRIES 100
+#define READ_TRIES 16
+
+/* The slot that this thread has entered. */
+static __thread struct pwk_process_slot *entered __attribute__((tls_model("initial-exec")));
+
+struct pwk_process_slot {
+    _Atomic uint64_t owner; /* 0: free; else identity(), perhaps with FOLDING */
+    _Atomic uint64_t start_time;
+    _Atomic uint64_t counters[PWK_COUNTER_COUNT];
+    _Atomic uint32_t ready; /* the fields below are filled in */
+    _Atomic uint32_t windows;
+    char program[128];
+    char unused[24];
+    /* Counted by the thread that entered, which alone writes here and needs no locked addition:
+     * that would be a fifth of the cost of a warm registry read. */
+    _Atomic uint64_t by_entrant[PWK_COUNTER_COUNT];
+};
+
+struct table_file {
+    _Atomic uint64_t magic;
+    _Atomic uint64_t taken; /* the first process of this table has been told so */
+    _Atomic uint64_t folds_begun;
+    _Atomic uint64_t folds_ended;
+    _Atomic uint64_t totals[PWK_COUNTER_COUNT]; /* of ended processes */
+    char unused[4096 - (4 + PWK_COUNTER_COUNT) * 8];
+    struct pwk_process_slot slots[SLOT_COUNT];
+};
+
+_Static_assert(sizeof(struct pwk_process_slot) == 256, "the file's layout");
+_Static_assert(sizeof(struct table_file) == 4096 + 256 * SLOT_COUNT, "the file's layout");
+
+struct pwk_process_table {
+    int fd;                  /* -1: there is no file, and nobody in it */
+    struct table_file *file; /* mapped by those who take part; else NULL */
+};
+
+/* ---- who is alive ---- */
+
+/* Clock ticks after boot at which a process started. 0: it is gone, or a zombie. Where /proc cannot
+ * tell, a process that can be signalled counts as alive with start time 1. */
+static uint64_t process_start_time(pid_t pid)
+{
+    char path[32];
+    char text[1024];
+    uint64_t ticks = 0;
+    char state = 'Z';
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return kill(pid, 0) == 0 ? 1 : 0;
+    }
+    ssize_t size = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[size > 0 ? size : 0] = '\0';
+
+    /* The second field is the program's name in parentheses, which may hold any character. */
+    char *at = strrchr(text, ')');
+    for (int field = 3; at != NULL && field <= 22; field++) {
+        at = strchr(at + 1, ' ');
+        if (at != NULL && field == 3) {
+            state = at[1];
+        }
+    }
+    if (at != NULL && state != 'Z' && state != 'X') {
+        ticks = strtoull(at + 1, NULL, 10);
+    }
+    return ticks;
+}
+
+static uint64_t identity(pid_t pid, uint64_t start_time)
+{
+    return start_time << 32 | (uint32_t)pid;
+}
+
+static bool owner_is_alive(uint64_t owner)
+{
+    uint64_t bare = owner & ~FOLDING;
+    uint32_t pid = (uint32_t)bare;
+    uint64_t start_time = pid > 0 && pid <= INT_MAX ? process_start_time((pid_t)pid) : 0;
+
+    return start_time != 0 && identity((pid_t)pid, start_time) == bare;
+}
+
+/* ---- the file ---- */
+
+static int fail(struct pwk_error *error, int code, const char *path)
+{
+    return pwk_error_set(error, code,
+                         "%s: the table of processes cannot be used (%s); make its folder writable "
+                         "or free some space there",
+                         path, strerror(-code));
+}
+
+/* One table a state folder, however the path to it is written. */
+static int table_path(const char *runtime, const char *state, char path[PATH_MAX],
+                      struct pwk_error *error)
+{
+    char real[PATH_MAX];
+    const char *name = realpath(state, real) != NULL ? real : state;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    }
+    int length =
+        snprintf(path, PATH_MAX, "%s/processes-%016llx", runtime, (unsigned long long)hash);
+    return length < PATH_MAX ? 0 : fail(error, -ENAMETOOLONG, runtime);
+}
+
+int pwk_process_table_remove(const char *runtime, const char *state, struct pwk_error *error)
+{
+    char path[PATH_MAX];
+    int result = table_path(runtime, state, path, error);
+
+    if (result == 0 && unlink(path) < 0 && errno != ENOENT) {
+        result = -errno;
+        fail(error, result, path);
+    }
+    return result;
+}
+
+static int open_file(const char *path, int flags)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+    struct stat status;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_uid != geteuid()) {
+        close(fd);
+        return -EPERM;
+    }
+    return fd;
+}
+
+static int lock_file(int fd, int operation)
+{
+    int result;
+
+    do {
+        result = flock(fd, operation) == 0 ? 0 : -errno;
+    } while (result == -EINTR);
+    return result;
+}
+
+static bool read_fully(int fd, void *out, size_t size, off_t offset)
+{
+    char *at = out;
+
+    while (size > 0) {
+        ssize_t got = pread(fd, at, size, offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        at += got;
+        size -= (size_t)got;
+        offset += got;
+    }
+    return true;
+}
+
+/* A copy of the whole table, or NULL where the file holds none. */
+static struct table_file *read_table(int fd)
+{
+    struct table_file *copy = malloc(sizeof(*copy));
+
+    if (copy == NULL || fd < 0 || !read_fully(fd, copy, sizeof(*copy), 0) ||
+        copy->magic != TABLE_MAGIC) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+static size_t count_alive(const struct table_file *copy)
+{
+    size_t alive = 0;
+
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        uint64_t owner = copy->slots[i].owner;
+        alive += owner != 0 && owner_is_alive(owner);
+    }
+    return alive;
+}
+
+/* Empties the table; the exclusive lock is held. The file never gets shorter than a table, since a
+ * process that has just lost its lock may have it mapped still; posix_fallocate sees to it that a
+ * full disk shows here and not as SIGBUS later. */
+static int make_anew(int fd)
+{
+    static const uint64_t magic = TABLE_MAGIC;
+    const size_t size = sizeof(struct table_file);
+    int result = -posix_fallocate(fd, 0, (off_t)size);
+
+    if (result == 0 && ftruncate(fd, (off_t)size) != 0) {
+        result = -errno;
+    }
+    if (result != 0) {
+        return result;
+    }
+    void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (file == MAP_FAILED) {
+        return -errno;
+    }
+    memset(file, 0, size);
+    memcpy(file, &magic, sizeof(magic));
+    munmap(file, size);
+    return 0;
+}
+
+/* Ends with the shared lock held on a table in order. Who finds nobody in it makes it anew, also
+ * where somebody held the exclusive lock for a moment only to see that all had gone. */
+static int join(int fd)
+{
+    int result = lock_file(fd, LOCK_EX | LOCK_NB);
+
+    if (result == -EWOULDBLOCK) {
+        result = lock_file(fd, LOCK_SH);
+        struct table_file *copy = result == 0 ? read_table(fd) : NULL;
+        bool in_use = copy != NULL && count_alive(copy) > 0;
+        free(copy);
+        if (result != 0 || in_use) {
+            return result;
+        }
+        result = lock_file(fd, LOCK_EX | LOCK_NB);
+    }
+    if (result == 0) {
+        result = make_anew(fd);
+    } else if (result == -EWOULDBLOCK) {
+        result = 0;
+    }
+    return result == 0 ? lock_file(fd, LOCK_SH) : result;
+}
+
+static bool still_at(int fd, const char *path)
+{
+    struct stat open_one;
+    struct stat named;
+
+    return fstat(fd, &open_one) == 0 && lstat(path, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+static int open_and_join(pwk_process_table_t *table, const char *path)
+{
+    int result = -EAGAIN;
+
+    /* Again when somebody has removed the file between opening and locking. */
+    for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
+        table->fd = open_file(path, O_CREAT);
+        if (table->fd < 0) {
+            return table->fd;
+        }
+        result = join(table->fd);
+        if (result == 0 && !still_at(table->fd, path)) {
+            result = -EAGAIN;
+        }
+        if (result != 0) {
+            close(table->fd);
+            table->fd = -1;
+        }
+    }
+    if (result != 0) {
+        return result;
+    }
+
+    struct stat status;
+    if (fstat(table->fd, &status) != 0 || status.st_size < (off_t)sizeof(*table->file)) {
+        return -EUCLEAN;
+    }
+    void *file = mmap(NULL, sizeof(*table->file), PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
+    if (file == MAP_FAILED) {
+        return -errno;
+    }
+    table->file = file;
+    return table->file->magic == TABLE_MAGIC ? 0 : -EUCLEAN;
+}
+
+static int open_for_reading(pwk_process_table_t *table, const char *path, bool *first)
+{
+    table->fd = open_file(path, 0);
+    if (table->fd < 0) {
+        int result = table->fd == -ENOENT ? 0 : table->fd;
+        table->fd = -1;
+        *first = true;
+        return result;
+    }
+    struct table_file *copy = read_table(table->fd);
+    *first = copy == NULL || count_alive(copy) == 0;
+    free(copy);
+    return 0;
+}
+
+int pwk_process_table_open(const char *runtime, const char *state, bool hold,
+                           pwk_process_table_t **out, bool *first, struct pwk_error *error)
+{
+    char path[PATH_MAX];
+    bool alone = false;
+    int result = table_path(runtime, state, path, error);
+
+    *out = NULL;
+    if (result != 0) {
+        return result;
+    }
+    pwk_process_table_t *table = calloc(1, sizeof(*table));
+    if (table == NULL) {
+        return fail(error, -ENOMEM, path);
+    }
+    table->fd = -1;
+    if (hold) {
+        result = open_and_join(table, path);
+        alone = result == 0 && atomic_exchange(&table->file->taken, 1) == 0;
+    } else {
+        result = open_for_reading(table, path, &alone);
+    }
+    if (result != 0) {
+        pwk_process_table_close(table);
+        return fail(error, result, path);
+    }
+    if (first != NULL) {
+        *first = alone;
+    }
+    *out = table;
+    return 0;
+}
+
+void pwk_process_table_close(pwk_process_table_t *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    if (table->file != NULL) {
+        munmap(table->file, sizeof(*table->file));
+    }
+    if (table->fd >= 0) {
+        close(table->fd);
+    }
+    free(table);
+}
+
+/* ---- slots ---- */
+
+/* Moves the counters of a slot into the totals and frees it. False where another one was faster. */
+static bool fold(struct table_file *file, struct pwk_process_slot *slot, uint64_t owner)
+{
+    pid_t self = getpid();
+    uint64_t folding = identity(self, process_start_time(self)) | FOLDING;
+
+    if (!atomic_compare_exchange_strong(&slot->owner, &owner, folding)) {
+        return false;
+    }
+    atomic_fetch_add(&file->folds_begun, 1);
+    for (size_t i = 0; i < PWK_COUNTER_COUNT; i++) {
+        atomic_fetch_add(&file->totals[i], atomic_exchange(&slot->counters[i], 0) +
+                                               atomic_exchange(&slot->by_entrant[i], 0));
+    }
+    atomic_store(&slot->ready, 0);
+    atomic_fetch_add(&file->folds_ended, 1);
+    atomic_store(&slot->owner, 0);
+    return true;
+}
+
+/* Cuts at a character's boundary. */
+static void copy_program(char *out, size_t capacity, const char *text)
+{
+    size_t left = strlen(text);
+    size_t length = 0;
+
+    while (left > 0) {
+        uint32_t code;
+        size_t step = pwk_utf8_read(text, left, &code);
+        bool plain = step > 0 && code >= 0x20 && (code < 0x7f || code >= 0xa0);
+        if (length + (plain ? step : 1) >= capacity) {
+            break;
+        }
+        if (plain) {
+            memcpy(out + length, text, step);
+            length += step;
+        } else {
+            out[length++] = '?';
+        }
+        step = step > 0 ? step : 1;
+        text += step;
+        left -= step;
+    }
+    out[length] = '\0';
+}
+
+struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uint32_t windows,
+                                                 const char *program)
+{
+    pid_t self = getpid();
+    uint64_t start_time = process_start_time(self);
+    uint64_t mine = identity(self, start_time);
+
+    if (table->file == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        struct pwk_process_slot *slot = &table->file->slots[i];
+        uint64_t owner = atomic_load(&slot->owner);
+        if (owner != 0 && (owner_is_alive(owner) || !fold(table->file, slot, owner))) {
+            continue;
+        }
+        owner = 0;
+        if (!atomic_compare_exchange_strong(&slot->owner, &owner, mine)) {
+            continue;
+        }
+        atomic_store(&slot->start_time, start_time);
+        atomic_store(&slot->windows, windows);
+        copy_program(slot->program, sizeof(slot->program), program);
+        atomic_store(&slot->ready, 1);
+        entered = slot;
+        return slot;
+    }
+    return NULL;
+}
+
+void pwk_process_table_leave(pwk_process_table_t *table, struct pwk_process_slot *slot)
+{
+    if (slot == NULL) {
+        return;
+    }
+    uint64_t owner = atomic_load(&slot->owner);
+    if ((uint32_t)owner == (uint32_t)getpid()) {
+        entered = NULL;
+        fold(table->file, slot, owner);
+    }
+}
+
+void pwk_count(struct pwk_process_slot *slot, enum pwk_counter counter, uint64_t amount)
+{
+    if (slot == NULL) {
+        return;
+    }
+    if (slot == entered) {
+        /* One instruction, so that a signal handler cannot come in between. */
+        __asm__ volatile("addq %1, %0" : "+m"(slot->by_entrant[counter]) : "r"(amount) : "cc");
+    } else {
+        atomic_fetch_add_explicit(&slot->counters[counter], amount, memory_order_relaxed);
+    }
+}
+
+void pwk_process_slot_add(const struct pwk_process_slot *slot, uint64_t counters[PWK_COUNTER_COUNT])
+{
+    for (size_t i = 0; slot != NULL && i < PWK_COUNTER_COUNT; i++) {
+        counters[i] += atomic_load(&slot->counters[i]) + atomic_load(&slot->by_entrant[i]);
+    }
+}
+
+/* ---- reading ---- */
+
+static bool fill_info(const struct pwk_process_slot *slot, struct pwk_process_info *info)
+{
+    uint64_t owner = slot->owner;
+    char program[sizeof(slot->program) + 1] = "";
+
+    if (owner == 0 || (owner & FOLDING) != 0 || slot->ready != 1 || !owner_is_alive(owner)) {
+        return false;
+    }
+    info->pid = (pid_t)(uint32_t)owner;
+    info->start_time = slot->start_time;
+    info->windows = slot->windows <= PWK_WINDOWS_11 ? slot->windows : PWK_WINDOWS_PREFIX;
+    memcpy(program, slot->program, sizeof(slot->program));
+    copy_program(info->program, sizeof(info->program), program);
+    for (size_t i = 0; i < PWK_COUNTER_COUNT; i++) {
+        info->counters[i] = slot->counters[i] + slot->by_entrant[i];
+    }
+    return true;
+}
+
+size_t pwk_process_table_list(pwk_process_table_t *table, struct pwk_process_info *out,
+                              size_t capacity)
+{
+    struct table_file *copy = read_table(table->fd);
+    struct pwk_process_info info;
+    size_t count = 0;
+
+    for (size_t i = 0; copy != NULL && i < SLOT_COUNT; i++) {
+        if (fill_info(&copy->slots[i], &info)) {
+            if (count < capacity) {
+                out[count] = info;
+            }
+            count++;
+        }
+    }
+    free(copy);
+    return count;
+}
+
+/* A copy during which no slot was folded shows every counter once. A process that was killed in the
+ * middle of folding leaves the two numbers apart for good: tries are few. */
+void pwk_process_table_totals(pwk_process_table_t *table, uint64_t totals[PWK_COUNTER_COUNT])
+{
+    struct table_file *copy = NULL;
+    bool steady = false;
+
+    memset(totals, 0, PWK_COUNTER_COUNT * sizeof(totals[0]));
+    for (int i = 0; i < READ_TRIES && !steady; i++) {
+        uint64_t ended = 0;
+        free(copy);
+        if (!read_fully(table->fd, &ended, sizeof(ended),
+                        offsetof(struct table_file, folds_ended))) {
+            return;
+        }
+        copy = read_table(table->fd);
+        if (copy == NULL) {
+            return;
+        }
+        uint64_t begun = 0;
+        steady = read_fully(table->fd, &begun, sizeof(begun),
+                            offsetof(struct table_file, folds_begun)) &&
+                 begun == ended;
+    }
+    for (size_t i = 0; i < PWK_COUNTER_COUNT; i++) {
+        totals[i] = copy->totals[i];
+        for (size_t j = 0; j < SLOT_COUNT; j++) {
+            totals[i] += copy->slots[j].counters[i] + copy->slots[j].by_entrant[i];
+        }
+    }
+    free(copy);
+}
+
+/* Trying for the exclusive lock gives up the shared one; a process that starts in between finds
+ * this one in its slot and leaves the table as it is. */
+bool pwk_process_table_last(pwk_process_table_t *table)
+{
+    if (table->fd < 0 || table->file == NULL) {
+        return false;
+    }
+    if (lock_file(table->fd, LOCK_EX | LOCK_NB) == 0) {
+        return true;
+    }
+    lock_file(table->fd, LOCK_SH);
+    return false;
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * profile.c - profiles: what is built in, and the reader of INI files. Which keys there are, and
+ * what each takes, stands in one table.
+ */
+#include "kernel/profile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX_PROFILE_SIZE (1u << 20)
+
+#define MACHINE "\\Registry\\Machine\\"
+/* A link in newer prefixes (to ControlSet001), a key of its own in older ones: both spellings. */
+#define IN_CONTROL_SETS(path)                                                                      \
+    MACHINE "System\\CurrentControlSet\\" path, MACHINE "System\\ControlSet001\\" path
+
+/* What lives in the session's registry and must not be answered from a snapshot: keys that are
+ * volatile there, or that the session's system processes write while programs run. The prefix's
+ * saved registry does not hold the former, and of the latter it holds yesterday's state. All of them
+ * describe the machine. The service database (Services) is not among them: what a program writes
+ * there stays in its kernel; services that it installs through the service manager are the
+ * prefix's. */
+static const char *const built_in_passthrough[] = {
+    /* Processors, ports, disks and display devices: wineboot, mountmgr.sys, the display driver. */
+    MACHINE "Hardware",
+    /* Mount points: mountmgr.sys. */
+    MACHINE "System\\MountedDevices",
+    /* Network cards: ndis.sys. */
+    MACHINE "Software\\Microsoft\\Windows NT\\CurrentVersion\\NetworkCards",
+    /* Display adapters and monitors: the desktop's explorer.exe and win32u. */
+    IN_CONTROL_SETS("Control\\Video"),
+    IN_CONTROL_SETS("Control\\Class"),
+    IN_CONTROL_SETS("Hardware Profiles\\Current\\System"),
+    /* Device nodes and their interfaces: the plug-and-play manager in winedevice.exe. */
+    IN_CONTROL_SETS("Enum"),
+    IN_CONTROL_SETS("Control\\DeviceClasses"),
+    /* The time zone: every process of Wine's writes the host's there as it starts. */
+    IN_CONTROL_SETS("Control\\TimeZoneInformation"),
+    /* The computer's name and the user's environment: wineboot, anew at each session's start. */
+    IN_CONTROL_SETS("Control\\ComputerName\\ActiveComputerName"),
+    "\\Registry\\User\\S-1-5-21-0-0-0-1000\\Volatile Environment",
+};
+
+static void clear_passthrough(struct pwk_profile *profile)
+{
+    for (size_t i = 0; i < profile->passthrough_count; i++)
+        free(profile->passthrough[i]);
+    profile->passthrough_count = 0;
+}
+
+static int add_passthrough(struct pwk_profile *profile, const char *path)
+{
+    char *copy;
+
+    if (profile->passthrough_count == PWK_MAX_PASSTHROUGH)
+        return -E2BIG;
+    copy = strdup(path);
+    if (copy == NULL)
+        return -ENOMEM;
+    profile->passthrough[profile->passthrough_count++] = copy;
+    return 0;
+}
+
+void pwk_profile_init(struct pwk_profile *profile)
+{
+    _Static_assert(COUNT_OF(built_in_passthrough) < PWK_MAX_PASSTHROUGH, "room for the user's");
+
+    memset(profile, 0, sizeof(*profile));
+    profile->inherit = true;
+    profile->audit = PWK_AUDIT_DECISIONS;
+    for (size_t i = 0; i < COUNT_OF(built_in_passthrough); i++)
+        if (add_passthrough(profile, built_in_passthrough[i]) != 0)
+            abort(); /* without these a program would read a dead registry: never go on */
+}
+
+void pwk_profile_finish(struct pwk_profile *profile)
+{
+    clear_passthrough(profile);
+}
+
+/* ---- keys ---- */
+
+static int set_windows(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_windows_parse(value, &profile->windows, error);
+}
+
+static int set_inherit(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    profile->inherit = strcmp(value, "yes") == 0;
+    if (!profile->inherit && strcmp(value, "no") != 0)
+        return pwk_error_set(error, -EINVAL, "'%s' is neither yes nor no", value);
+    return 0;
+}
+
+static int set_registry_mode(struct pwk_profile *profile, const char *value,
+                             struct pwk_error *error)
+{
+    return pwk_registry_mode_parse(value, &profile->registry, error);
+}
+
+static int set_registry_cache(struct pwk_profile *profile, const char *value,
+                              struct pwk_error *error)
+{
+    return pwk_size_parse(value, &profile->registry_cache, error);
+}
+
+/* Paths add to the built-in list; an empty value empties it, as in systemd.unit(5). */
+static int set_passthrough(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    static const char root[] = "\\Registry\\";
+    int rc;
+
+    if (value[0] == '\0') {
+        clear_passthrough(profile);
+        return 0;
+    }
+    if (strncasecmp(value, root, sizeof(root) - 1) != 0 || value[sizeof(root) - 1] == '\0')
+        return pwk_error_set(error, -EINVAL,
+                             "'%s' is no full path: write it as \\Registry\\Machine\\...", value);
+    rc = add_passthrough(profile, value);
+    if (rc == -E2BIG)
+        return pwk_error_set(error, rc, "more than %d paths, those built in included",
+                             PWK_MAX_PASSTHROUGH);
+    return rc == 0 ? 0 : pwk_error_set(error, rc, "no memory left");
+}
+
+static int set_audit_level(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_audit_level_parse(value, &profile->audit, error);
+}
+
+/* A key that this version serves has `set`. Of a key that it does not serve, `value` is what it
+ * does anyhow (NULL: nothing) and is accepted; all else comes with `later`. */
+struct profile_key {
+    const char *section;
+    const char *name; /* "*": any */
+    int (*set)(struct pwk_profile *profile, const char *value, struct pwk_error *error);
+    const char *value;
+    const char *later;
+};
+
+static const struct profile_key profile_keys[] = {
+    {"kernel", "windows", set_windows},
+    {"kernel", "inherit", set_inherit},
+    {"session", "mode", NULL, "shared", "own sessions"},
+    {"files", "mode", NULL, "shared", "own sessions"},
+    {"registry", "mode", set_registry_mode},
+    {"registry", "cache", set_registry_cache},
+    {"registry", "passthrough", set_passthrough},
+    {"limits", "memory", NULL, NULL, "quotas"},
+    {"limits", "memory_floor", NULL, NULL, "quotas"},
+    {"limits", "handles", NULL, NULL, "quotas"},
+    {"limits", "threads", NULL, NULL, "quotas"},
+    {"limits", "cpu", NULL, NULL, "quotas"},
+    {"limits", "io", NULL, NULL, "quotas"},
+    {"limits", "weight", NULL, NULL, "quotas"},
+    {"network", "mode", NULL, "host", "own sessions"},
+    {"syscalls", "default", NULL, "allow", "the Linux policy"},
+    {"syscalls", "*", NULL, NULL, "the Linux policy"},
+    {"isolation", "namespaces", NULL, NULL, "own sessions"},
+    {"isolation", "home", NULL, "full", "own sessions"},
+    {"drivers", "enable", NULL, "no", "the driver host"},
+    {"drivers", "load", NULL, NULL, "the driver host"},
+    {"services", "enable", NULL, "no", "services"},
+    {"wow64", "enable", NULL, "no", "32-bit programs"},
+    {"nano", "dump_period", NULL, NULL, "the NONANO fabric"},
+    {"audit", "level", set_audit_level},
+};
+
+static int apply_key(const struct profile_key *key, const char *name, struct pwk_profile *profile,
+                     const char *value, struct pwk_error *error)
+{
+    if (key->set != NULL)
+        return key->set(profile, value, error);
+    if (key->value == NULL)
+        return pwk_error_set(error, -ENOTSUP,
+                             "not in this version of pwk (it comes with %s); remove the line",
+                             key->later);
+    if (strcmp(value, key->value) != 0)
+        return pwk_error_set(error, -ENOTSUP,
+                             "only '%s' is in this version of pwk (more comes with %s); write "
+                             "%s = %s or remove the line",
+                             key->value, key->later, name, key->value);
+    return 0;
+}
+
+/* The allowed sections (`section` NULL) or keys of a section, as "a, b, c". */
+static void list_allowed(char *out, size_t capacity, const char *section)
+{
+    const char *last = "";
+    size_t length = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < COUNT_OF(profile_keys) && length < capacity; i++) {
+        const char *word = section == NULL ? profile_keys[i].section : profile_keys[i].name;
+
+        if ((section != NULL && strcmp(profile_keys[i].section, section) != 0) ||
+            strcmp(word, last) == 0)
+            continue;
+        length += (size_t)snprintf(out + length, capacity - length, "%s%s", length == 0 ? "" : ", ",
+                                   word);
+        last = word;
+    }
+}
+
+static int refuse_unknown(const char *section, const char *name, bool section_known,
+                          struct pwk_error *error)
+{
+    char allowed[256];
+
+    list_allowed(allowed, sizeof(allowed), section_known ? section : NULL);
+    if (section_known)
+        return pwk_error_set(error, -EINVAL, "unknown key in [%s]: use one of %s", section,
+                             allowed);
+    if (section[0] == '\0')
+        return pwk_error_set(error, -EINVAL, "%s stands before any section: use one of %s", name,
+                             allowed);
+    return pwk_error_set(error, -EINVAL, "unknown section: use one of %s", allowed);
+}
+
+static int apply_line(struct pwk_profile *profile, const char *section, const char *name,
+                      const char *value, struct pwk_error *error)
+{
+    bool section_known = false;
+
+    for (size_t i = 0; i < COUNT_OF(profile_keys); i++) {
+        const struct profile_key *key = &profile_keys[i];
+
+        if (strcmp(key->section, section) != 0)
+            continue;
+        section_known = true;
+        if (strcmp(key->name, name) == 0 || strcmp(key->name, "*") == 0)
+            return apply_key(key, name, profile, value, error);
+    }
+    return refuse_unknown(section, name, section_known, error);
+}
+
+/* ---- the file ---- */
+
+struct reading {
+    struct pwk_profile *profile;
+    const char *path;
+    const char *position;
+    const char *end;
+    int line; /* of the text last handed to inih */
+    int failed_line;
+    int code;
+    struct pwk_error *error;
+};
+
+static void fail(struct reading *reading, int code, const char *what)
+{
+    reading->failed_line = reading->line;
+    reading->code =
+        pwk_error_set(reading->error, code, "%s:%d: %s", reading->path, reading->line, what);
+}
+
+/* inih's reader, in place of fgets: one line a call, so that the count is right. Leading blanks
+ * are dropped: inih would take an indented key for more of the value above it. A line longer than
+ * inih's buffer is refused; fgets would have read its rest as a line of its own. */
+static char *read_line(char *buffer, int capacity, void *stream)
+{
+    struct reading *reading = stream;
+    const char *start = reading->position;
+    const char *stop;
+    size_t length;
+
+    if (reading->code != 0 || start == reading->end)
+        return NULL;
+    stop = memchr(start, '\n', (size_t)(reading->end - start));
+    stop = stop == NULL ? reading->end : stop;
+    reading->position = stop == reading->end ? stop : stop + 1;
+    reading->line++;
+    while (start < stop && (*start == ' ' || *start == '\t'))
+        start++;
+    length = (size_t)(stop - start);
+    if (length + 2 > (size_t)capacity) {
+        char what[64];
+
+        snprintf(what, sizeof(what), "the line is longer than %d bytes", capacity - 2);
+        fail(reading, -EINVAL, what);
+        return NULL;
+    }
+    memcpy(buffer, start, length);
+    buffer[length] = '\n';
+    buffer[length + 1] = '\0';
+    return buffer;
+}
+
+#if INI_HANDLER_LINENO
+static int handle_line(void *user, const char *section, const char *name, const char *value,
+                       int line)
+#else
+static int handle_line(void *user, const char *section, const char *name, const char *value)
+#endif
+{
+    struct reading *reading = user;
+    struct pwk_error why;
+    struct pwk_error where;
+    int code;
+
+#if INI_HANDLER_LINENO
+    (void)line;
+#endif
+    if (reading->code != 0)
+        return 0;
+    code = apply_line(reading->profile, section, name, value == NULL ? "" : value, &why);
+    if (code == 0)
+        return 1;
+    if (section[0] == '\0')
+        where = why;
+    else
+        pwk_error_set(&where, 0, "[%s] %s: %s", section, name, why.text);
+    fail(reading, code, where.text);
+    return 0;
+}
+
+static int parse_text(struct pwk_profile *profile, const char *path, const char *text, size_t size,
+                      struct pwk_error *error)
+{
+    struct reading reading = {
+        .profile = profile, .path = path, .position = text, .end = text + size, .error = error};
+    int first_bad;
+
+    if (memchr(text, '\0', size) != NULL)
+        return pwk_error_set(error, -EINVAL, "%s holds a zero byte: it must be a text file", path);
+    first_bad = ini_parse_stream(read_line, &reading, handle_line, &reading);
+    if (first_bad < 0)
+        return pwk_error_set(error, -ENOMEM, "no memory left");
+    if (first_bad > 0 && (reading.code == 0 || first_bad < reading.failed_line)) {
+        reading.line = first_bad;
+        fail(&reading, -EINVAL, "this is neither [section] nor key = value");
+    }
+    return reading.code;
+}
+
+/* The whole file in memory, to be freed by the caller. */
+static int read_file(const char *path, char **text, size_t *size, struct pwk_error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    ssize_t got = 0;
+    int code = 0;
+
+    *size = 0;
+    *text = NULL;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        code = -errno;
+    else if (!S_ISREG(st.st_mode))
+        code = -EISDIR;
+    else if (st.st_size > MAX_PROFILE_SIZE)
+        code = -EFBIG;
+    else if ((*text = malloc(MAX_PROFILE_SIZE)) == NULL)
+        code = -ENOMEM;
+    while (code == 0 && *size < MAX_PROFILE_SIZE &&
+           (got = read(fd, *text + *size, MAX_PROFILE_SIZE - *size)) != 0) {
+        if (got > 0)
+            *size += (size_t)got;
+        else if (errno != EINTR)
+            code = -errno;
+    }
+    if (fd >= 0)
+        close(fd);
+    if (code == 0)
+        return 0;
+    free(*text);
+    *text = NULL;
+    return pwk_error_set(error, code, "cannot read the profile %s: %s", path,
+                         code == -EISDIR ? "it is not a file" : strerror(-code));
+}
+
+static int copy_profile(struct pwk_profile *to, const struct pwk_profile *from)
+{
+    *to = *from;
+    to->passthrough_count = 0;
+    for (size_t i = 0; i < from->passthrough_count; i++) {
+        int rc = add_passthrough(to, from->passthrough[i]);
+
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_error *error)
+{
+    struct pwk_profile copy;
+    size_t size;
+    char *text;
+    int rc = read_file(path, &text, &size, error);
+
+    if (rc != 0)
+        return rc;
+    rc = copy_profile(&copy, profile);
+    if (rc != 0)
+        pwk_error_set(error, rc, "no memory left");
+    else
+        rc = parse_text(&copy, path, text, size, error);
+    free(text);
+    if (rc != 0) {
+        pwk_profile_finish(&copy);
+        return rc;
+    }
+    pwk_profile_finish(profile);
+    *profile = copy;
+    return 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * profile.h - what a kernel is: read from an INI file (libinih), from the command line, or from
+ * windows_pk_config_t. Unknown sections, keys and values are errors with file and line.
+ */
+#ifndef PWK_KERNEL_PROFILE_H
+#define PWK_KERNEL_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/error.h"
+
+enum pwk_windows { /* 0: what the prefix says */
+    PWK_WINDOWS_PREFIX,
+    PWK_WINDOWS_7,
+    PWK_WINDOWS_8,
+    PWK_WINDOWS_81,
+    PWK_WINDOWS_10,
+    PWK_WINDOWS_11,
+};
+
+enum pwk_registry_mode { PWK_REGISTRY_PRIVATE, PWK_REGISTRY_OFF };
+enum pwk_session_mode { PWK_SESSION_SHARED };
+enum pwk_audit_level { PWK_AUDIT_OFF, PWK_AUDIT_DENIALS, PWK_AUDIT_DECISIONS, PWK_AUDIT_ALL };
+
+#define PWK_MAX_PASSTHROUGH 32
+
+struct pwk_profile {
+    enum pwk_windows windows;
+    bool inherit; /* children run under the same kernel */
+    enum pwk_session_mode session;
+    enum pwk_registry_mode registry;
+    uint64_t registry_cache; /* bytes; 0: the registry's own default */
+    char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
+    size_t passthrough_count;
+    enum pwk_audit_level audit;
+};
+
+/* Fills in the built-in profile. Ends with pwk_profile_finish. */
+void pwk_profile_init(struct pwk_profile *profile);
+void pwk_profile_finish(struct pwk_profile *profile);
+
+/* Reads `path` over what `profile` holds. On error nothing of `profile` has changed, and the line
+ * names file, line and the words that are allowed. -ENOENT when there is no such file. */
+int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_error *error);
+
+/* Words to values and back. The parsers return 0 or -EINVAL and name the allowed words. */
+int pwk_windows_parse(const char *word, enum pwk_windows *out, struct pwk_error *error);
+int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out,
+                            struct pwk_error *error);
+int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error);
+const char *pwk_windows_word(enum pwk_windows windows);
+const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
+const char *pwk_audit_level_word(enum pwk_audit_level level);
+
+/* "64M", "2G", "1000": bytes in powers of 1024 (systemd.resource-control(5) writes them so). */
+int pwk_size_parse(const char *word, uint64_t *out, struct pwk_error *error);
+
+#endif

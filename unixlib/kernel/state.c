@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * state.c - the folders of the prefix, of kernels and of run-time files. The prefix can be
+ * written by Windows programs: below it no symbolic link is followed.
+ */
+#include "kernel/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/boot_record.h"
+
+#define KERNELS_FOLDER "pwk/kernels"
+
+int pwk_kernel_name_check(const char *name, struct pwk_error *error)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t length = strnlen(name, PWK_KERNEL_NAME_MAX + 1);
+
+    if (length == 0 || length > PWK_KERNEL_NAME_MAX || name[0] == '.' || name[0] == '-' ||
+        strspn(name, allowed) != length)
+        return pwk_error_set(error, -EINVAL,
+                             "'%s' cannot name a kernel: use 1 to %d of A-Z a-z 0-9 . _ -, not "
+                             "starting with a dot or dash",
+                             name, PWK_KERNEL_NAME_MAX);
+    return 0;
+}
+
+/* "first/second"; -ENAMETOOLONG when that is no path any more. */
+static int join(char path[PATH_MAX], const char *first, const char *second, struct pwk_error *error)
+{
+    int length = snprintf(path, PATH_MAX, "%s/%s", strcmp(first, "/") == 0 ? "" : first, second);
+
+    if (length < 0 || length >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s/%s: the path is too long", first, second);
+    return 0;
+}
+
+static const char *home_folder(void)
+{
+    const char *home = getenv("HOME");
+    const struct passwd *entry;
+
+    if (home != NULL && home[0] == '/')
+        return home;
+    entry = getpwuid(getuid());
+    return entry != NULL && entry->pw_dir[0] == '/' ? entry->pw_dir : NULL;
+}
+
+int pwk_prefix_path(char path[PATH_MAX], struct pwk_error *error)
+{
+    const char *prefix = getenv("WINEPREFIX");
+    const char *home;
+    size_t length;
+
+    if (prefix == NULL) {
+        home = home_folder();
+        if (home == NULL)
+            return pwk_error_set(error, -ENOENT,
+                                 "there is no home folder to hold .wine: set WINEPREFIX");
+        return join(path, home, ".wine", error);
+    }
+    if (prefix[0] != '/')
+        return pwk_error_set(error, -EINVAL,
+                             "WINEPREFIX is '%s': it must be an absolute path, starting with /",
+                             prefix);
+    length = strlen(prefix);
+    while (length > 1 && prefix[length - 1] == '/')
+        length--;
+    if (length >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "WINEPREFIX is longer than a path may be");
+    memcpy(path, prefix, length);
+    path[length] = '\0';
+    return 0;
+}
+
+/* Opens folder `name` below `parent`, made with mode 0700 where missing; it must be a real folder
+ * of this user. Returns a descriptor or a negative errno; `path` is for the error line. */
+static int open_own_folder(int parent, const char *name, const char *path, struct pwk_error *error)
+{
+    struct stat st;
+    int fd;
+    int code;
+
+    if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST) {
+        code = -errno;
+        return pwk_error_set(error, code, "cannot make %s: %s: make its folder writable", path,
+                             strerror(-code));
+    }
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        code = -errno;
+        return pwk_error_set(error, code, "%s is not a folder that can be opened (%s): remove it",
+                             path, strerror(-code));
+    }
+    if (fstat(fd, &st) != 0 || st.st_uid != geteuid()) {
+        close(fd);
+        return pwk_error_set(error, -EPERM,
+                             "%s does not belong to you: remove it, or give it to user %u", path,
+                             (unsigned)geteuid());
+    }
+    return fd;
+}
+
+/* Makes the state folder `path` of kernel `name`, and its store, in `prefix`. */
+static int make_state(const char *prefix, const char *name, const char *path,
+                      struct pwk_error *error)
+{
+    const char *const folders[] = {"pwk", "kernels", name, "store"};
+    int fd = open(prefix, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = 0;
+
+    if (fd < 0) {
+        code = -errno;
+        return pwk_error_set(error, code, "cannot open the Wine prefix %s: %s: mend WINEPREFIX",
+                             prefix, strerror(-code));
+    }
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        int next = open_own_folder(fd, folders[i], path, error);
+
+        close(fd);
+        if (next < 0)
+            return next;
+        fd = next;
+    }
+    if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        code = -errno;
+        pwk_error_set(error, code, "%s/store cannot be written: %s: make it writable", path,
+                      strerror(-code));
+    }
+    close(fd);
+    return code;
+}
+
+int pwk_state_path(const char *prefix, const char *name, bool create, char path[PATH_MAX],
+                   struct pwk_error *error)
+{
+    char below[sizeof(KERNELS_FOLDER) + PWK_KERNEL_NAME_MAX + 1];
+    int rc = pwk_kernel_name_check(name, error);
+
+    if (rc != 0)
+        return rc;
+    snprintf(below, sizeof(below), KERNELS_FOLDER "/%s", name);
+    rc = join(path, prefix, below, error);
+    if (rc == 0 && create)
+        rc = make_state(prefix, name, path, error);
+    return rc;
+}
+
+/* True where `path` is a folder of this user: a session that was entered with su may have been
+ * left another user's variable. */
+static bool is_own_folder(const char *path)
+{
+    struct stat st;
+
+    return path != NULL && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+           st.st_uid == geteuid();
+}
+
+int pwk_runtime_path(char path[PATH_MAX], struct pwk_error *error)
+{
+    const char *session = getenv("XDG_RUNTIME_DIR");
+    char name[32] = "pwk";
+    struct stat st;
+    int fd;
+    int rc;
+
+    if (!is_own_folder(session)) {
+        session = "/tmp";
+        snprintf(name, sizeof(name), "pwk-%u", (unsigned)geteuid());
+    }
+    rc = join(path, session, name, error);
+    if (rc != 0)
+        return rc;
+    fd = open_own_folder(AT_FDCWD, path, path, error);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) != 0 || ((st.st_mode & 077) != 0 && fchmod(fd, 0700) != 0)) {
+        rc = -errno;
+        pwk_error_set(error, rc, "%s is open to other users: run chmod 700 on it", path);
+    }
+    close(fd);
+    return rc;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Appends to the NULL-terminated `*names` of `count` entries. */
+static int append_name(char ***names, size_t count, const char *name)
+{
+    char **grown = reallocarray(*names, count + 2, sizeof(*grown));
+
+    if (grown == NULL)
+        return -ENOMEM;
+    *names = grown;
+    grown[count] = strdup(name);
+    if (grown[count] == NULL)
+        return -ENOMEM;
+    grown[count + 1] = NULL;
+    return 0;
+}
+
+static bool is_folder(int parent, const char *name)
+{
+    struct stat st;
+
+    return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+int pwk_state_list(const char *prefix, char ***names, struct pwk_error *error)
+{
+    char path[PATH_MAX];
+    const struct dirent *entry;
+    size_t count = 0;
+    DIR *folder;
+    int rc = join(path, prefix, KERNELS_FOLDER, error);
+
+    if (rc != 0)
+        return rc;
+    *names = calloc(1, sizeof(**names));
+    if (*names == NULL)
+        return pwk_error_set(error, -ENOMEM, "no memory left");
+    folder = opendir(path);
+    if (folder == NULL && errno == ENOENT)
+        return 0;
+    if (folder == NULL)
+        rc = pwk_error_set(error, -errno, "cannot read %s: %s", path, strerror(errno));
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        if (pwk_kernel_name_check(entry->d_name, NULL) != 0 ||
+            !is_folder(dirfd(folder), entry->d_name))
+            continue;
+        rc = append_name(names, count, entry->d_name);
+        if (rc != 0)
+            pwk_error_set(error, rc, "no memory left");
+        else
+            count++;
+    }
+    if (folder != NULL)
+        closedir(folder);
+    if (rc != 0) {
+        pwk_state_list_free(*names);
+        *names = NULL;
+        return rc;
+    }
+    qsort(*names, count, sizeof(**names), compare_names);
+    return 0;
+}
+
+void pwk_state_list_free(char **names)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+        free(names[i]);
+    free(names);
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Opens folder `name` below `parent` for reading its entries. */
+static DIR *open_folder(int parent, const char *name)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+
+    if (folder == NULL && fd >= 0)
+        close(fd);
+    return folder;
+}
+
+/* Empties folder `name` below `root`: what cannot be removed at once, a folder with something in
+ * it, is moved up into `root`. So a tree of any depth needs two descriptors and no recursion. */
+static int empty_folder(int root, const char *name, unsigned *moved)
+{
+    DIR *folder = open_folder(root, name);
+    const struct dirent *entry;
+    char place[32];
+    int rc = 0;
+
+    if (folder == NULL)
+        return -errno;
+    while (rc == 0 && (entry = readdir(folder)) != NULL) {
+        if (is_dots(entry->d_name) || unlinkat(dirfd(folder), entry->d_name, 0) == 0)
+            continue;
+        if (errno != EISDIR && errno != EPERM)
+            rc = -errno;
+        else if (unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) != 0) {
+            do
+                snprintf(place, sizeof(place), ".removed-%u", (*moved)++);
+            while (faccessat(root, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+            if (renameat(dirfd(folder), entry->d_name, root, place) != 0)
+                rc = -errno;
+        }
+    }
+    closedir(folder);
+    return rc;
+}
+
+/* One pass over the entries of `root`; `*left` tells whether there were any. */
+static int remove_entries(DIR *root, unsigned *moved, bool *left)
+{
+    const struct dirent *entry;
+    int rc = 0;
+
+    *left = false;
+    rewinddir(root);
+    while (rc == 0 && (entry = readdir(root)) != NULL) {
+        if (is_dots(entry->d_name))
+            continue;
+        *left = true;
+        if (unlinkat(dirfd(root), entry->d_name, 0) == 0 || errno == ENOENT)
+            continue;
+        if (errno != EISDIR && errno != EPERM)
+            return -errno;
+        rc = empty_folder(dirfd(root), entry->d_name, moved);
+        if (rc == 0 && unlinkat(dirfd(root), entry->d_name, AT_REMOVEDIR) != 0 && errno != ENOENT &&
+            errno != ENOTEMPTY)
+            rc = -errno;
+    }
+    return rc;
+}
+
+int pwk_state_remove(const char *state, struct pwk_error *error)
+{
+    DIR *root = open_folder(AT_FDCWD, state);
+    unsigned moved = 0;
+    bool left = true;
+    int rc = 0;
+
+    if (root == NULL)
+        return pwk_error_set(error, -errno, "cannot open the kernel's state %s: %s", state,
+                             strerror(errno));
+    while (rc == 0 && left)
+        rc = remove_entries(root, &moved, &left);
+    closedir(root);
+    if (rc == 0 && rmdir(state) != 0)
+        rc = -errno;
+    if (rc != 0)
+        pwk_error_set(error, rc, "cannot remove %s: %s: make it writable, or remove it by hand",
+                      state, strerror(-rc));
+    return rc;
+}

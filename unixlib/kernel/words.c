@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * words.c - the words of the command line and of profiles, and the values they stand for.
+ */
+#include "kernel/profile.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const windows_words[] = {
+    [PWK_WINDOWS_PREFIX] = "prefix", [PWK_WINDOWS_7] = "7",   [PWK_WINDOWS_8] = "8",
+    [PWK_WINDOWS_81] = "8.1",        [PWK_WINDOWS_10] = "10", [PWK_WINDOWS_11] = "11",
+};
+
+static const char *const registry_mode_words[] = {
+    [PWK_REGISTRY_PRIVATE] = "private",
+    [PWK_REGISTRY_OFF] = "off",
+};
+
+static const char *const audit_level_words[] = {
+    [PWK_AUDIT_OFF] = "off",
+    [PWK_AUDIT_DENIALS] = "denials",
+    [PWK_AUDIT_DECISIONS] = "decisions",
+    [PWK_AUDIT_ALL] = "all",
+};
+
+/* The index of `word`, or -1. */
+static int find_word(const char *const *words, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], word) == 0)
+            return (int)i;
+    return -1;
+}
+
+int pwk_windows_parse(const char *word, enum pwk_windows *out, struct pwk_error *error)
+{
+    int index = find_word(windows_words, COUNT_OF(windows_words), word);
+
+    /* "prefix" is how the absence of a version is shown, not a version to ask for. */
+    if (index <= PWK_WINDOWS_PREFIX)
+        return pwk_error_set(error, -EINVAL, "'%s' is no Windows version: use 7, 8, 8.1, 10 or 11",
+                             word);
+    *out = (enum pwk_windows)index;
+    return 0;
+}
+
+int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out, struct pwk_error *error)
+{
+    int index = find_word(registry_mode_words, COUNT_OF(registry_mode_words), word);
+
+    if (strcmp(word, "overlay") == 0)
+        return pwk_error_set(error, -EINVAL,
+                             "overlay comes with a later version; use private or off");
+    if (index < 0)
+        return pwk_error_set(error, -EINVAL, "'%s' is no registry mode: use private or off", word);
+    *out = (enum pwk_registry_mode)index;
+    return 0;
+}
+
+int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error)
+{
+    int index = find_word(audit_level_words, COUNT_OF(audit_level_words), word);
+
+    if (index < 0)
+        return pwk_error_set(error, -EINVAL,
+                             "'%s' is no audit level: use off, denials, decisions or all", word);
+    *out = (enum pwk_audit_level)index;
+    return 0;
+}
+
+const char *pwk_windows_word(enum pwk_windows windows)
+{
+    return (size_t)windows < COUNT_OF(windows_words) ? windows_words[windows] : "unknown";
+}
+
+const char *pwk_registry_mode_word(enum pwk_registry_mode mode)
+{
+    return (size_t)mode < COUNT_OF(registry_mode_words) ? registry_mode_words[mode] : "unknown";
+}
+
+const char *pwk_audit_level_word(enum pwk_audit_level level)
+{
+    return (size_t)level < COUNT_OF(audit_level_words) ? audit_level_words[level] : "unknown";
+}
+
+int pwk_size_parse(const char *word, uint64_t *out, struct pwk_error *error)
+{
+    static const char suffixes[] = "KMGT";
+    const char *p = word;
+    const char *suffix;
+    uint64_t value = 0;
+    uint64_t unit = 1;
+
+    if (*p < '0' || *p > '9')
+        goto bad;
+    for (; *p >= '0' && *p <= '9'; p++)
+        if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*p - '0'), &value))
+            goto too_large;
+    if (*p != '\0') {
+        suffix = strchr(suffixes, *p);
+        if (suffix == NULL || p[1] != '\0')
+            goto bad;
+        unit = UINT64_C(1) << (10 * (suffix - suffixes + 1));
+    }
+    if (__builtin_mul_overflow(value, unit, &value))
+        goto too_large;
+    *out = value;
+    return 0;
+bad:
+    return pwk_error_set(error, -EINVAL,
+                         "'%s' is no size: use bytes, or a number with K, M, G or T, as in 64M",
+                         word);
+too_large:
+    return pwk_error_set(error, -EINVAL, "'%s' is too large a size: it must be below 16 EiB", word);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * arguments.c - the reader of pwk-wine's command line. getopt_long(3) is not used: it takes
+ * abbreviations, and would read the program's own options unless told otherwise.
+ */
+#include "launcher/arguments.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "kernel/state.h"
+
+const char pwk_arguments_help[] =
+    "Usage: pwk-wine [OPTIONS] [--] PROGRAM [ARGUMENTS...]\n"
+    "Run a Windows program under its own process kernel.\n"
+    "\n"
+    "  --kernel NAME        kernel to use or create (default: \"default\")\n"
+    "  --ephemeral          a throw-away kernel: its state goes with its last process\n"
+    "  --windows VERSION    7, 8, 8.1, 10 or 11 (default: what the prefix says)\n"
+    "  --registry MODE      private (default: own snapshot of the prefix's) or off\n"
+    "  --session MODE       shared: that of the prefix\n"
+    "  --files MODE         shared: those of the prefix\n"
+    "  --net MODE           host: the host's network\n"
+    "  --profile FILE       read this profile (default: the kernel's own, then the user's)\n"
+    "  --audit FILE         write the audit log here too\n"
+    "  --stats              print the kernel's statistics to stderr at the end\n"
+    "  --print-plan         print what would be done, step by step, and stop\n"
+    "  --version  --help\n"
+    "\n"
+    "The exit status is the program's; 125: pwk itself failed, 126: PROGRAM cannot be run,\n"
+    "127: PROGRAM not found. WINEPREFIX and the rest of Wine's environment keep their meaning.\n"
+    "See pwk-wine(1) and pwkctl(1).\n";
+
+typedef int (*option_setter)(struct pwk_arguments *arguments, const char *value,
+                             struct pwk_error *error);
+
+static int set_kernel(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    arguments->kernel = value;
+    return pwk_kernel_name_check(value, error);
+}
+
+static int set_ephemeral(struct pwk_arguments *arguments, const char *value,
+                         struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->ephemeral = true;
+    return 0;
+}
+
+static int set_windows(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    arguments->has_windows = true;
+    return pwk_windows_parse(value, &arguments->windows, error);
+}
+
+static int set_registry(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    arguments->has_registry = true;
+    return pwk_registry_mode_parse(value, &arguments->registry, error);
+}
+
+static int set_profile(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    if (*value == '\0')
+        return pwk_error_set(error, -EINVAL, "it needs the name of a file");
+    arguments->profile = value;
+    return 0;
+}
+
+static int set_audit(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    if (*value == '\0')
+        return pwk_error_set(error, -EINVAL, "it needs the name of a file");
+    arguments->audit = value;
+    return 0;
+}
+
+static int set_stats(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->stats = true;
+    return 0;
+}
+
+static int set_print_plan(struct pwk_arguments *arguments, const char *value,
+                          struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->print_plan = true;
+    return 0;
+}
+
+static int set_version(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->version = true;
+    return 0;
+}
+
+static int set_help(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->help = true;
+    return 0;
+}
+
+/* `value_name` NULL: the option takes none. Without `set` it belongs to a later version, and `only`
+ * (NULL: nothing) is the value that this version carries out anyhow. */
+struct option {
+    const char *name;
+    const char *value_name;
+    option_setter set;
+    const char *only;
+    const char *later;
+};
+
+static const struct option options[] = {
+    {"--kernel", "NAME", set_kernel},
+    {"--ephemeral", NULL, set_ephemeral},
+    {"--windows", "VERSION", set_windows},
+    {"--registry", "MODE", set_registry},
+    {"--session", "MODE", NULL, "shared", "own sessions"},
+    {"--files", "MODE", NULL, "shared", "own sessions"},
+    {"--net", "MODE", NULL, "host", "own sessions"},
+    {"--max-memory", "SIZE", NULL, NULL, "quotas"},
+    {"--max-handles", "N", NULL, NULL, "quotas"},
+    {"--max-threads", "N", NULL, NULL, "quotas"},
+    {"--max-cpu", "PERCENT", NULL, NULL, "quotas"},
+    {"--max-io", "SIZE/s", NULL, NULL, "quotas"},
+    {"--driver", "FILE.sys", NULL, NULL, "the driver host"},
+    {"--syscall", "NAME=ACTION", NULL, NULL, "the Linux policy"},
+    {"--isolate", "LIST", NULL, NULL, "own sessions"},
+    {"--home", "MODE", NULL, NULL, "own sessions"},
+    {"--profile", "FILE", set_profile},
+    {"--audit", "FILE", set_audit},
+    {"--stats", NULL, set_stats},
+    {"--print-plan", NULL, set_print_plan},
+    {"--version", NULL, set_version},
+    {"--help", NULL, set_help},
+};
+
+static const struct option *find_option(const char *word, size_t length)
+{
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        if (strlen(options[i].name) == length && memcmp(options[i].name, word, length) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static int refuse_later(const struct option *option, const char *value, struct pwk_error *error)
+{
+    if (option->only == NULL)
+        return pwk_error_set(error, -ENOTSUP,
+                             "%s: not in this version of pwk (it comes with %s); leave it out",
+                             option->name, option->later);
+    if (value != NULL && strcmp(value, option->only) != 0)
+        return pwk_error_set(error, -ENOTSUP,
+                             "%s %s: not in this version of pwk (it comes with %s); use %s %s",
+                             option->name, value, option->later, option->name, option->only);
+    return 0;
+}
+
+/* Reads the option at argv[*index] and moves *index past it and its value. */
+static int parse_option(struct pwk_arguments *arguments, int argc, char *const argv[], int *index,
+                        struct pwk_error *error)
+{
+    const char *word = argv[(*index)++];
+    size_t length = strcspn(word, "=");
+    const struct option *option = find_option(word, length);
+    const char *value = word[length] == '=' ? word + length + 1 : NULL;
+    struct pwk_error why;
+    int rc;
+
+    if (option == NULL)
+        return pwk_error_set(error, -EINVAL, "unknown option %s: see pwk-wine --help", word);
+    if (option->set == NULL && option->only == NULL)
+        return refuse_later(option, value, error);
+    if (option->value_name == NULL && value != NULL)
+        return pwk_error_set(error, -EINVAL, "%s takes no value", option->name);
+    if (option->value_name != NULL && value == NULL) {
+        if (*index >= argc)
+            return pwk_error_set(error, -EINVAL, "%s needs a value: %s %s", option->name,
+                                 option->name, option->value_name);
+        value = argv[(*index)++];
+    }
+    if (option->set == NULL)
+        return refuse_later(option, value, error);
+    rc = option->set(arguments, value, &why);
+    return rc == 0 ? 0 : pwk_error_set(error, rc, "%s: %s", option->name, why.text);
+}
+
+int pwk_arguments_parse(struct pwk_arguments *arguments, int argc, char *const argv[],
+                        struct pwk_error *error)
+{
+    int index = 1;
+
+    memset(arguments, 0, sizeof(*arguments));
+    while (index < argc && argv[index][0] == '-') {
+        int rc;
+
+        if (strcmp(argv[index], "--") == 0) {
+            index++;
+            break;
+        }
+        rc = parse_option(arguments, argc, argv, &index, error);
+        if (rc != 0)
+            return rc;
+    }
+    if (index < argc)
+        arguments->program = argv + index;
+    else if (!arguments->version && !arguments->help)
+        return pwk_error_set(error, -EINVAL,
+                             "no PROGRAM given: pwk-wine [OPTIONS] PROGRAM [ARGUMENTS...]");
+    return 0;
+}

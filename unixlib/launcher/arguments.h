@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * arguments.h - pwk-wine's command line as values.
+ */
+#ifndef PWK_LAUNCHER_ARGUMENTS_H
+#define PWK_LAUNCHER_ARGUMENTS_H
+
+#include <stdbool.h>
+
+#include "kernel/error.h"
+#include "kernel/profile.h"
+
+/* Strings and `program` point into argv. */
+struct pwk_arguments {
+    const char *kernel;  /* NULL: not given */
+    const char *profile; /* NULL: not given */
+    const char *audit;   /* NULL: not given */
+    bool ephemeral;
+    bool has_windows;
+    enum pwk_windows windows;
+    bool has_registry;
+    enum pwk_registry_mode registry;
+    bool stats;
+    bool print_plan;
+    bool version;
+    bool help;
+    char *const *program; /* PROGRAM and its arguments, NULL-terminated; NULL where none is given */
+};
+
+/* Reads argv up to PROGRAM or "--". Options of later versions are refused by name. 0 or a negative
+ * errno; a missing PROGRAM is an error unless --version or --help is asked for. */
+int pwk_arguments_parse(struct pwk_arguments *arguments, int argc, char *const argv[],
+                        struct pwk_error *error);
+
+/* What --help prints. */
+extern const char pwk_arguments_help[];
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control.h - the commands of pwkctl. Each is called with its own name as argv[0], prints what it
+ * has to say to stdout and what is wrong to stderr, and returns the exit status.
+ */
+#ifndef PWK_LAUNCHER_CONTROL_H
+#define PWK_LAUNCHER_CONTROL_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "kernel/error.h"
+
+#define CONTROL_OK 0
+#define CONTROL_FAILED 1
+#define CONTROL_USAGE 2
+
+/* control_kernels.c */
+int control_ps(int argc, char *const argv[]);
+int control_stats(int argc, char *const argv[]);
+int control_remove(int argc, char *const argv[]);
+int control_env(int argc, char *const argv[]);
+
+/* control_registry.c */
+int control_registry(int argc, char *const argv[]);
+
+/* doctor.c */
+int control_doctor(int argc, char *const argv[]);
+
+/* ---- what the commands share: pwkctl.c ---- */
+
+/* One line on stderr; returns `status`. */
+int control_fail(int status, const struct pwk_error *error);
+int control_usage(const char *usage);
+
+/* Takes --json, where it is given, and `operands` other words, which it writes to `words`. False
+ * when there are more, fewer or other ones. */
+bool control_words(int argc, char *const argv[], bool *json, const char **words, int operands);
+
+/* A kernel that exists: its state, and the folder of its run-time files. */
+struct control_kernel {
+    char state[PATH_MAX];
+    char runtime[PATH_MAX];
+};
+int control_find_kernel(struct control_kernel *kernel, const char *name, struct pwk_error *error);
+
+#endif

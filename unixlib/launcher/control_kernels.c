@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control_kernels.c - pwkctl ps, stats, remove and env.
+ */
+#include "launcher/control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/process_table.h"
+#include "kernel/profile.h"
+#include "kernel/state.h"
+#include "launcher/plan.h"
+#include "wine/location.h"
+
+/* As in process_kernel.h's statistics, where there are such. */
+static const char *const counter_names[PWK_COUNTER_COUNT] = {
+    [PWK_SYSCALLS_INTERCEPTED] = "syscalls_intercepted",
+    [PWK_MEMORY_ALLOCATED] = "memory_allocated",
+    [PWK_IO_OPERATIONS] = "io_operations",
+    [PWK_ERRORS] = "errors",
+    [PWK_DENIALS] = "denials",
+};
+
+/* Prints `root`, which it takes over, as one JSON text. */
+static int print_json(json_t *root)
+{
+    int rc = root == NULL ? -1 : json_dumpf(root, stdout, JSON_INDENT(2));
+
+    json_decref(root);
+    if (rc != 0) {
+        fprintf(stderr, "pwkctl: the answer cannot be written: no memory left, or no room\n");
+        return CONTROL_FAILED;
+    }
+    putchar('\n');
+    return CONTROL_OK;
+}
+
+static void add_counters(json_t *object, const uint64_t counters[PWK_COUNTER_COUNT])
+{
+    for (size_t i = 0; i < PWK_COUNTER_COUNT; i++)
+        json_object_set_new(object, counter_names[i], json_integer((json_int_t)counters[i]));
+}
+
+/* The table's readers give the number of processes that there are, which may grow meanwhile. */
+static size_t list_processes(pwk_process_table_t *table, struct pwk_process_info **infos)
+{
+    size_t capacity = pwk_process_table_list(table, NULL, 0);
+    size_t count;
+
+    *infos = calloc(capacity + 1, sizeof(**infos));
+    if (*infos == NULL)
+        return 0;
+    count = pwk_process_table_list(table, *infos, capacity);
+    return count < capacity ? count : capacity;
+}
+
+static void show_process(const char *kernel, const struct pwk_process_info *info, json_t *list)
+{
+    json_t *object;
+
+    if (list == NULL) {
+        printf("%-20s %8ld  %-7s %12" PRIu64 "  %s\n", kernel, (long)info->pid,
+               pwk_windows_word((enum pwk_windows)info->windows),
+               info->counters[PWK_SYSCALLS_INTERCEPTED], info->program);
+        return;
+    }
+    object =
+        json_pack("{s:s, s:I, s:s, s:s}", "kernel", kernel, "pid", (json_int_t)info->pid, "windows",
+                  pwk_windows_word((enum pwk_windows)info->windows), "program", info->program);
+    add_counters(object, info->counters);
+    json_array_append_new(list, object);
+}
+
+static int show_kernel(const char *name, json_t *list, struct pwk_error *error)
+{
+    struct control_kernel kernel;
+    struct pwk_process_info *infos;
+    pwk_process_table_t *table;
+    size_t count;
+    int rc = control_find_kernel(&kernel, name, error);
+
+    if (rc == 0)
+        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, NULL, error);
+    if (rc != 0)
+        return rc == -ENOENT ? 0 : rc; /* a kernel may end while we look */
+    count = list_processes(table, &infos);
+    for (size_t i = 0; i < count; i++)
+        show_process(name, &infos[i], list);
+    free(infos);
+    pwk_process_table_close(table);
+    return 0;
+}
+
+int control_ps(int argc, char *const argv[])
+{
+    char prefix[PATH_MAX];
+    struct pwk_error error;
+    char **names = NULL;
+    json_t *list = NULL;
+    bool json;
+    int rc;
+
+    if (!control_words(argc, argv, &json, NULL, 0))
+        return control_usage("ps [--json]");
+    rc = pwk_prefix_path(prefix, &error);
+    if (rc == 0)
+        rc = pwk_state_list(prefix, &names, &error);
+    if (rc != 0)
+        return control_fail(CONTROL_FAILED, &error);
+    if (json)
+        list = json_array();
+    else
+        printf("%-20s %8s  %-7s %12s  %s\n", "KERNEL", "PID", "WINDOWS", "SYSCALLS", "PROGRAM");
+    for (size_t i = 0; rc == 0 && names[i] != NULL; i++)
+        rc = show_kernel(names[i], list, &error);
+    pwk_state_list_free(names);
+    if (rc == 0)
+        return json ? print_json(list) : CONTROL_OK;
+    json_decref(list);
+    return control_fail(CONTROL_FAILED, &error);
+}
+
+int control_stats(int argc, char *const argv[])
+{
+    uint64_t totals[PWK_COUNTER_COUNT];
+    struct control_kernel kernel;
+    pwk_process_table_t *table;
+    struct pwk_error error;
+    const char *name;
+    json_t *object;
+    bool json;
+    int rc;
+
+    if (!control_words(argc, argv, &json, &name, 1))
+        return control_usage("stats NAME [--json]");
+    rc = control_find_kernel(&kernel, name, &error);
+    if (rc == 0)
+        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, NULL, &error);
+    if (rc != 0)
+        return control_fail(CONTROL_FAILED, &error);
+    pwk_process_table_totals(table, totals);
+    pwk_process_table_close(table);
+    if (!json) {
+        pwk_statistics_print(stdout, name, totals);
+        return CONTROL_OK;
+    }
+    object = json_pack("{s:s}", "kernel", name);
+    add_counters(object, totals);
+    return print_json(object);
+}
+
+int control_remove(int argc, char *const argv[])
+{
+    struct control_kernel kernel;
+    pwk_process_table_t *table;
+    struct pwk_error error;
+    const char *name;
+    bool nobody;
+    bool json;
+    int rc;
+
+    if (!control_words(argc, argv, &json, &name, 1) || json)
+        return control_usage("remove NAME");
+    rc = control_find_kernel(&kernel, name, &error);
+    if (rc == 0)
+        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, &nobody, &error);
+    if (rc == 0) {
+        pwk_process_table_close(table);
+        if (!nobody)
+            rc = pwk_error_set(&error, -EBUSY,
+                               "processes run under kernel %s (see pwkctl ps): end them first",
+                               name);
+    }
+    if (rc == 0)
+        rc = pwk_process_table_remove(kernel.runtime, kernel.state, &error);
+    if (rc == 0)
+        rc = pwk_state_remove(kernel.state, &error);
+    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &error);
+}
+
+/* `path` in the words of Windows: drive Z: is the root of every prefix that Wine sets up. */
+static void to_dos_path(char *dos, const char *path)
+{
+    *dos++ = 'Z';
+    *dos++ = ':';
+    for (; *path != '\0'; path++)
+        *dos++ = *path == '/' ? '\\' : *path;
+    *dos = '\0';
+}
+
+/* export NAME='VALUE', safe against any character in the value. */
+static void print_export(const char *name, const char *value)
+{
+    printf("export %s='", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\'')
+            fputs("'\\''", stdout);
+        else
+            putchar(*value);
+    }
+    puts("'");
+}
+
+int control_env(int argc, char *const argv[])
+{
+    char libdir[PATH_MAX];
+    char windows_folder[PATH_MAX + sizeof("/x86_64-windows")];
+    char dos[sizeof(windows_folder) + 2];
+    struct pwk_error error;
+    bool json;
+
+    if (!control_words(argc, argv, &json, NULL, 0))
+        return control_usage("env [--json]");
+    if (pwk_own_libdir(libdir, &error) != 0)
+        return control_fail(CONTROL_FAILED, &error);
+    snprintf(windows_folder, sizeof(windows_folder), "%s/x86_64-windows", libdir);
+    to_dos_path(dos, windows_folder);
+    if (json)
+        return print_json(json_pack("{s:s, s:s, s:s}", "WINEDLLPATH", libdir, "WINEPATH", dos,
+                                    "WINEDLLOVERRIDES", "pwk=b"));
+    print_export("WINEDLLPATH", libdir);
+    print_export("WINEPATH", dos);
+    print_export("WINEDLLOVERRIDES", "pwk=b");
+    return CONTROL_OK;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor.c - pwkctl doctor: checks that what pwk needs is there, one line a check.
+ */
+#include "launcher/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/state.h"
+#include "launcher/prefix.h"
+#include "wine/location.h"
+#include "wine/stub_numbers.h"
+
+#define MIN_FREE_MIB 64 /* a private registry and its log */
+
+enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_FAILED };
+
+struct report {
+    json_t *list; /* NULL: lines are printed */
+    bool failed;
+};
+
+/* Paths need not be UTF-8; JSON must. */
+static json_t *text_to_json(const char *text)
+{
+    json_t *string = json_string(text);
+
+    return string != NULL ? string : json_string("(not UTF-8: see the output without --json)");
+}
+
+static void report(struct report *out, enum verdict verdict, const char *subject,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void report(struct report *out, enum verdict verdict, const char *subject,
+                   const char *format, ...)
+{
+    static const char *const words[] = {"ok", "warning", "failed"};
+    struct pwk_error finding;
+    char text[sizeof(finding.text)];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    pwk_error_set(&finding, 0, "%s", text);
+    if (verdict == VERDICT_FAILED)
+        out->failed = true;
+    if (out->list != NULL)
+        json_array_append_new(out->list,
+                              json_pack("{s:s, s:s, s:o}", "subject", subject, "verdict",
+                                        words[verdict], "finding", text_to_json(finding.text)));
+    else
+        printf("%-8s %-10s %s\n", words[verdict], subject, finding.text);
+}
+
+/* The first line that `program --version` prints, or "" where it cannot be had. */
+static void read_version(const char *program, char *line, size_t capacity)
+{
+    char *const arguments[] = {(char *)program, "--version", NULL};
+    posix_spawn_file_actions_t actions;
+    size_t length = 0;
+    ssize_t got;
+    int ends[2];
+    pid_t child;
+
+    line[0] = '\0';
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (posix_spawn(&child, program, &actions, NULL, arguments, environ) == 0) {
+        close(ends[1]);
+        ends[1] = -1;
+        while (length + 1 < capacity &&
+               (got = read(ends[0], line + length, capacity - 1 - length)) > 0)
+            length += (size_t)got;
+        line[length] = '\0';
+        line[strcspn(line, "\n")] = '\0';
+        waitpid(child, NULL, 0);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[0]);
+    if (ends[1] >= 0)
+        close(ends[1]);
+}
+
+static void check_service_table(struct report *out, const char *ntdll_dll)
+{
+    static struct pwk_stub_numbers numbers;
+    struct pwk_error error;
+
+    if (pwk_stub_numbers_read(ntdll_dll, &numbers, &error) != 0)
+        report(out, VERDICT_FAILED, "services", "%s", error.text);
+    else
+        report(out, VERDICT_OK, "services", "the services' numbers are understood");
+}
+
+static void check_wine(struct report *out)
+{
+    struct pwk_wine_location wine;
+    struct pwk_error error;
+    char version[128];
+
+    if (pwk_wine_locate(&wine, &error) != 0) {
+        report(out, VERDICT_FAILED, "wine", "%s", error.text);
+        return;
+    }
+    read_version(wine.loader, version, sizeof(version));
+    if (version[0] == '\0')
+        report(out, VERDICT_FAILED, "wine", "%s --version prints nothing: install wine64 anew",
+               wine.loader);
+    else
+        report(out, VERDICT_OK, "wine", "%s in %s", version, wine.libdir);
+    check_service_table(out, wine.ntdll_dll);
+}
+
+static void check_own_parts(struct report *out)
+{
+    static const char *const parts[] = {"loader/x86_64/pwk-loader64", "x86_64-unix/pwk.so",
+                                        "x86_64-windows/pwk.dll", "share/wine"};
+    char libdir[PATH_MAX];
+    char path[PATH_MAX + 32];
+    struct pwk_error error;
+
+    if (pwk_own_libdir(libdir, &error) != 0) {
+        report(out, VERDICT_FAILED, "pwk", "%s", error.text);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", libdir, parts[i]);
+        if (access(path, R_OK) != 0) {
+            report(out, VERDICT_FAILED, "pwk", "%s cannot be read: %s: install pwk anew", path,
+                   strerror(errno));
+            return;
+        }
+    }
+    report(out, VERDICT_OK, "pwk", "all parts are in %s", libdir);
+}
+
+/* Free space where `path` is, or where it will be. */
+static void check_space(struct report *out, const char *path)
+{
+    char folder[PATH_MAX];
+    struct statvfs space;
+    unsigned long long mib;
+    char *slash;
+
+    strcpy(folder, path);
+    while (statvfs(folder, &space) != 0 && (slash = strrchr(folder, '/')) != NULL)
+        slash[slash == folder] = '\0';
+    mib = (unsigned long long)space.f_bavail * space.f_frsize >> 20;
+    if (mib < MIN_FREE_MIB)
+        report(out, VERDICT_FAILED, "disk", "%llu MiB are free at %s: make room", mib, folder);
+    else
+        report(out, VERDICT_OK, "disk", "%llu MiB are free at %s", mib, folder);
+}
+
+static void check_prefix(struct report *out)
+{
+    char prefix[PATH_MAX];
+    char folder[PATH_MAX + sizeof("/pwk/kernels")];
+    struct pwk_error error;
+    char **names;
+    size_t count = 0;
+
+    if (pwk_prefix_path(prefix, &error) != 0) {
+        report(out, VERDICT_FAILED, "prefix", "%s", error.text);
+        return;
+    }
+    check_space(out, prefix);
+    if (!pwk_prefix_exists(prefix)) {
+        report(out, VERDICT_WARNING, "prefix",
+               "%s is not set up yet: the first pwk-wine will do it", prefix);
+        return;
+    }
+    report(out, VERDICT_OK, "prefix", "%s", prefix);
+    if (pwk_state_list(prefix, &names, &error) != 0) {
+        report(out, VERDICT_FAILED, "state", "%s", error.text);
+        return;
+    }
+    while (names[count] != NULL)
+        count++;
+    pwk_state_list_free(names);
+    snprintf(folder, sizeof(folder), "%s/pwk/kernels", prefix);
+    if (access(folder, W_OK) != 0 && (errno != ENOENT || access(prefix, W_OK) != 0))
+        report(out, VERDICT_FAILED, "state", "%s cannot be written: %s: make it writable", folder,
+               strerror(errno));
+    else
+        report(out, VERDICT_OK, "state", "%zu kernels in %s", count, folder);
+}
+
+static void check_runtime(struct report *out)
+{
+    char runtime[PATH_MAX];
+    struct pwk_error error;
+
+    if (pwk_runtime_path(runtime, &error) != 0)
+        report(out, VERDICT_FAILED, "run-time", "%s", error.text);
+    else
+        report(out, VERDICT_OK, "run-time", "%s", runtime);
+}
+
+int control_doctor(int argc, char *const argv[])
+{
+    struct report out = {0};
+    bool json;
+
+    if (!control_words(argc, argv, &json, NULL, 0))
+        return control_usage("doctor [--json]");
+    if (json)
+        out.list = json_array();
+    check_wine(&out);
+    check_own_parts(&out);
+    check_prefix(&out);
+    check_runtime(&out);
+    if (json) {
+        json_dumpf(out.list, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(out.list);
+    }
+    return out.failed ? CONTROL_FAILED : CONTROL_OK;
+}

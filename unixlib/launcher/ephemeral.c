@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ephemeral.c - see ephemeral.h.
+ */
+#include "launcher/ephemeral.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/process_table.h"
+#include "kernel/state.h"
+
+#define MARKER "ephemeral"
+
+static int state_file(char path[PATH_MAX], const char *state, const char *name,
+                      struct pwk_error *error)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", state, name) >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", state);
+    return 0;
+}
+
+bool pwk_ephemeral_is(const char *state)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    return state_file(path, state, MARKER, NULL) == 0 && lstat(path, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
+/* Makes the marker, locked from its first moment on: it gets its name when it has its lock. */
+static int make_marker(const char *state, const char *path, struct pwk_error *error)
+{
+    char name[64];
+    char new_path[PATH_MAX];
+    int fd;
+    int code;
+
+    snprintf(name, sizeof(name), MARKER ".%ld", (long)getpid());
+    code = state_file(new_path, state, name, error);
+    if (code != 0)
+        return code;
+    fd = open(new_path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0 && rename(new_path, path) == 0)
+        return fd;
+    code = -errno;
+    if (fd >= 0) {
+        close(fd);
+        unlink(new_path);
+    }
+    return pwk_error_set(error, code, "cannot make %s: %s", new_path, strerror(-code));
+}
+
+int pwk_ephemeral_enter(const char *state, struct pwk_error *error)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    int rc = state_file(path, state, MARKER, error);
+    int fd;
+
+    if (rc != 0)
+        return rc;
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return make_marker(state, path, error);
+    if (fd < 0)
+        return pwk_error_set(error, -errno, "cannot open %s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+        return fd;
+    close(fd);
+    return pwk_error_set(error, -EBUSY, "the ephemeral kernel in %s is just ending: try again",
+                         state);
+}
+
+int pwk_kernel_runtime(const char *runtime, const char *state, char path[PATH_MAX],
+                       struct pwk_error *error)
+{
+    struct stat st;
+    int length;
+
+    if (!pwk_ephemeral_is(state)) {
+        strcpy(path, runtime);
+        return 0;
+    }
+    if (stat(state, &st) != 0)
+        return pwk_error_set(error, -errno, "%s: %s", state, strerror(errno));
+    length = snprintf(path, PATH_MAX, "%s/ephemeral-%llx-%llx", runtime,
+                      (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    if (length >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", runtime);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return pwk_error_set(error, -errno, "cannot make %s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* Removes the kernel when nobody uses it. `marker` holds at most a shared lock, and does so again
+ * afterwards, unless true is answered: the kernel is gone, or in the care of another one who holds
+ * the marker. */
+static bool try_remove(const char *state, const char *runtime, int marker)
+{
+    pwk_process_table_t *table;
+    bool done = false;
+
+    if (flock(marker, LOCK_EX | LOCK_NB) != 0)
+        return true;
+    if (pwk_process_table_open(runtime, state, true, &table, NULL, NULL) != 0)
+        return true;
+    if (pwk_process_table_last(table)) {
+        pwk_state_remove(state, NULL);
+        pwk_state_remove(runtime, NULL);
+        done = true;
+    }
+    pwk_process_table_close(table);
+    if (!done)
+        flock(marker, LOCK_SH | LOCK_NB);
+    return done;
+}
+
+static void wait_for_end(int pidfd)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
+/* Waits until some process of the kernel has ended; false where none can be waited for. */
+static bool wait_for_one(const char *state, const char *runtime)
+{
+    pwk_process_table_t *table;
+    struct pwk_process_info info;
+    size_t count;
+    int pidfd;
+
+    if (pwk_process_table_open(runtime, state, false, &table, NULL, NULL) != 0)
+        return false;
+    count = pwk_process_table_list(table, &info, 1);
+    pwk_process_table_close(table);
+    if (count == 0)
+        return false;
+    pidfd = pidfd_open(info.pid, 0);
+    if (pidfd < 0)
+        return errno == ESRCH;
+    wait_for_end(pidfd);
+    close(pidfd);
+    return true;
+}
+
+static void reap(const char *state, const char *runtime, int marker, int launcher)
+{
+    /* A process that holds the table but does not stand in it, because it has just started or the
+     * table is full, cannot be waited for: it is asked for again after a while. */
+    const struct timespec a_while = {.tv_nsec = 200000000};
+
+    wait_for_end(launcher);
+    for (;;) {
+        while (wait_for_one(state, runtime))
+            ;
+        if (try_remove(state, runtime, marker))
+            return;
+        nanosleep(&a_while, NULL);
+    }
+}
+
+/* Lets go of everything that the reaper was born with but its two descriptors, which become 3 and
+ * 4. A terminal or pipe that it kept open would keep its other end waiting. */
+static bool detach(int marker, int launcher)
+{
+    int null = open("/dev/null", O_RDWR);
+    int high_marker = fcntl(marker, F_DUPFD, 5);
+    int high_launcher = fcntl(launcher, F_DUPFD, 5);
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (dup2(null, fd) < 0)
+            return false;
+    if (dup2(high_marker, 3) < 0 || dup2(high_launcher, 4) < 0 || close_range(5, ~0u, 0) != 0 ||
+        chdir("/") != 0)
+        return false;
+    signal(SIGHUP, SIG_IGN);
+    prctl(PR_SET_NAME, "pwk-reaper");
+    return true;
+}
+
+int pwk_ephemeral_start_reaper(const char *state, const char *runtime, int marker,
+                               struct pwk_error *error)
+{
+    int launcher = pidfd_open(getpid(), 0);
+    int status = 0;
+    pid_t child = launcher < 0 ? -1 : fork();
+
+    if (child == 0) {
+        /* The reaper is nobody's child, so that the program never sees it end. */
+        if (setsid() < 0 || (child = fork()) != 0)
+            _exit(child > 0 ? 0 : 1);
+        if (detach(marker, launcher))
+            reap(state, runtime, 3, 4);
+        _exit(0);
+    }
+    if (child < 0) {
+        status = -errno;
+        pwk_error_set(error, status, "cannot start the process that removes the kernel: %s",
+                      strerror(-status));
+    } else {
+        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+            ;
+        if (status != 0)
+            status =
+                pwk_error_set(error, -EAGAIN, "cannot start the process that removes the kernel");
+    }
+    if (launcher >= 0)
+        close(launcher);
+    return status;
+}
+
+static void sweep_one(const char *state, const char *runtime)
+{
+    char kernel_runtime[PATH_MAX];
+    char path[PATH_MAX];
+    pwk_process_table_t *table;
+    bool nobody = false;
+    int marker;
+
+    if (!pwk_ephemeral_is(state) || state_file(path, state, MARKER, NULL) != 0)
+        return;
+    marker = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (marker < 0)
+        return;
+    if (flock(marker, LOCK_EX | LOCK_NB) == 0 &&
+        pwk_kernel_runtime(runtime, state, kernel_runtime, NULL) == 0 &&
+        pwk_process_table_open(kernel_runtime, state, false, &table, &nobody, NULL) == 0) {
+        pwk_process_table_close(table);
+        if (nobody)
+            try_remove(state, kernel_runtime, marker);
+    }
+    close(marker);
+}
+
+void pwk_ephemeral_sweep(const char *prefix, const char *runtime)
+{
+    char state[PATH_MAX];
+    char **names;
+
+    if (pwk_state_list(prefix, &names, NULL) != 0)
+        return;
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (pwk_state_path(prefix, names[i], false, state, NULL) == 0)
+            sweep_one(state, runtime);
+    pwk_state_list_free(names);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * execute.c - carries a plan out, step by step.
+ */
+#include "launcher/plan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/state.h"
+#include "launcher/ephemeral.h"
+#include "launcher/prefix.h"
+
+void pwk_statistics_print(FILE *stream, const char *kernel,
+                          const uint64_t totals[PWK_COUNTER_COUNT])
+{
+    static const char *const words[PWK_COUNTER_COUNT] = {
+        [PWK_SYSCALLS_INTERCEPTED] = "syscalls intercepted",
+        [PWK_MEMORY_ALLOCATED] = "memory allocated (bytes)",
+        [PWK_IO_OPERATIONS] = "I/O operations",
+        [PWK_ERRORS] = "errors",
+        [PWK_DENIALS] = "denials",
+    };
+
+    fprintf(stream, "kernel %s\n", kernel);
+    for (size_t i = 0; i < PWK_COUNTER_COUNT; i++)
+        fprintf(stream, "  %-24s  %" PRIu64 "\n", words[i], totals[i]);
+}
+
+static int make_state(struct pwk_plan *plan, struct pwk_error *error)
+{
+    struct pwk_boot_record *record = &plan->record;
+    char runtime[PATH_MAX];
+    int rc = 0;
+
+    /* A kernel that is there already must not be taken away while its folders are looked at. */
+    if (pwk_ephemeral_is(record->state))
+        rc = plan->marker = pwk_ephemeral_enter(record->state, error);
+    if (rc >= 0)
+        rc = pwk_state_path(plan->prefix, record->kernel, true, record->state, error);
+    if (rc >= 0 && plan->ephemeral && plan->marker < 0)
+        rc = plan->marker = pwk_ephemeral_enter(record->state, error);
+    if (rc >= 0)
+        rc = pwk_kernel_runtime(record->runtime, record->state, runtime, error);
+    if (rc < 0)
+        return rc;
+    strcpy(record->runtime, runtime);
+    return 0;
+}
+
+/* The loader's own words: its path, the program, the program's arguments. */
+static char **make_arguments(const struct pwk_plan *plan)
+{
+    size_t count = 0;
+    char **words;
+
+    while (plan->arguments[count] != NULL)
+        count++;
+    words = calloc(count + 3, sizeof(*words));
+    if (words == NULL)
+        return NULL;
+    words[0] = (char *)plan->loader;
+    words[1] = (char *)plan->program;
+    memcpy(words + 2, plan->arguments, count * sizeof(*words));
+    return words;
+}
+
+static int become_loader(const struct pwk_plan *plan, char **words, struct pwk_error *error)
+{
+    int code;
+
+    execv(plan->loader, words);
+    code = -errno;
+    return pwk_error_set(error, code, "cannot run %s: %s", plan->loader, strerror(-code));
+}
+
+/* Waits for the child and hands on what others send: not what the terminal sends, which goes to
+ * the whole process group by itself. */
+static int wait_for_child(pid_t child, const sigset_t *signals)
+{
+    siginfo_t info;
+    int status;
+
+    while (waitpid(child, &status, WNOHANG) != child)
+        if (sigwaitinfo(signals, &info) > 0 && info.si_signo != SIGCHLD && info.si_code <= 0)
+            kill(child, info.si_signo);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void print_statistics(const struct pwk_plan *plan)
+{
+    const struct pwk_boot_record *record = &plan->record;
+    uint64_t totals[PWK_COUNTER_COUNT];
+    pwk_process_table_t *table;
+    struct pwk_error error;
+
+    if (pwk_process_table_open(record->runtime, record->state, false, &table, NULL, &error) != 0) {
+        fprintf(stderr, "pwk-wine: %s\n", error.text);
+        return;
+    }
+    pwk_process_table_totals(table, totals);
+    pwk_process_table_close(table);
+    pwk_statistics_print(stderr, record->kernel, totals);
+}
+
+static int run_and_count(const struct pwk_plan *plan, char **words, struct pwk_error *error)
+{
+    static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
+    sigset_t signals;
+    sigset_t before;
+    pid_t child;
+    int status;
+
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        sigaddset(&signals, forwarded[i]);
+    /* Ignored, children would be reaped by the system, and their status lost. */
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    child = fork();
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        become_loader(plan, words, error);
+        fprintf(stderr, "pwk-wine: %s\n", error->text);
+        _exit(PWK_EXIT_FAILED);
+    }
+    if (child < 0)
+        return pwk_error_set(error, -errno, "cannot start a process: %s", strerror(errno));
+    status = wait_for_child(child, &signals);
+    print_statistics(plan);
+    return status;
+}
+
+static int run(const struct pwk_plan *plan, struct pwk_error *error)
+{
+    char *record = pwk_boot_record_format(&plan->record);
+    char **words = make_arguments(plan);
+    int rc = 0;
+
+    if (record == NULL || words == NULL)
+        rc = pwk_error_set(error, -EINVAL,
+                           "the kernel's record cannot be written: no memory left, or a path "
+                           "holds a line break");
+    else if (putenv(record) != 0)
+        rc = pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
+    if (rc == 0) {
+        rc = plan->stats ? run_and_count(plan, words, error) : become_loader(plan, words, error);
+        unsetenv(PWK_BOOT_VARIABLE);
+    }
+    free(words);
+    free(record);
+    return rc;
+}
+
+/* 0, a negative errno, or the program's status. */
+static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, struct pwk_error *error)
+{
+    struct pwk_boot_record *record = &plan->record;
+
+    switch (step->kind) {
+    case PWK_STEP_SWEEP:
+        pwk_ephemeral_sweep(plan->prefix, record->runtime);
+        return 0;
+    case PWK_STEP_PREFIX:
+        return pwk_prefix_create(plan->prefix, &plan->wine, record->runtime, error);
+    case PWK_STEP_STATE:
+        return make_state(plan, error);
+    case PWK_STEP_REAPER:
+        return pwk_ephemeral_start_reaper(record->state, record->runtime, plan->marker, error);
+    case PWK_STEP_REGISTRY:
+    case PWK_STEP_BOOT:
+        return 0; /* the loader does these */
+    case PWK_STEP_ENVIRONMENT:
+        if (setenv(step->variable, step->value, 1) != 0)
+            return pwk_error_set(error, -errno, "cannot set %s: %s", step->variable,
+                                 strerror(errno));
+        return 0;
+    case PWK_STEP_RUN:
+        return run(plan, error);
+    }
+    return pwk_error_set(error, -EINVAL, "the plan holds an unknown step");
+}
+
+int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < plan->step_count; i++)
+        rc = execute_step(plan, &plan->steps[i], error);
+    if (plan->marker >= 0)
+        close(plan->marker);
+    plan->marker = -1;
+    if (rc >= 0)
+        return rc;
+    fprintf(stderr, "pwk-wine: %s\n", error->text);
+    return PWK_EXIT_FAILED;
+}

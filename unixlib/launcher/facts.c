@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * facts.c - see facts.h.
+ */
+#include "launcher/facts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "kernel/state.h"
+#include "launcher/ephemeral.h"
+#include "launcher/plan.h"
+#include "launcher/prefix.h"
+
+#define DEFAULT_KERNEL "default"
+
+static int join(char path[PATH_MAX], const char *folder, const char *name, struct pwk_error *error)
+{
+    int length = snprintf(path, PATH_MAX, "%s/%s", folder, name);
+
+    if (length < 0 || length >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s/%s: the path is too long", folder, name);
+    return 0;
+}
+
+/* $XDG_CONFIG_HOME/pwk/profile.ini, else that of ~/.config; -ENOENT without a home folder. */
+static int user_profile_path(char path[PATH_MAX], struct pwk_error *error)
+{
+    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+
+    if (config != NULL && config[0] == '/')
+        return join(path, config, "pwk/profile.ini", error);
+    if (home != NULL && home[0] == '/')
+        return join(path, home, ".config/pwk/profile.ini", error);
+    return -ENOENT;
+}
+
+int pwk_profile_choose(struct pwk_profile *profile, const char *named, const char *state,
+                       char path[PATH_MAX], struct pwk_error *error)
+{
+    int rc;
+
+    if (named != NULL) {
+        if (strlen(named) >= PATH_MAX)
+            return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", named);
+        strcpy(path, named);
+        return pwk_profile_load(profile, path, error);
+    }
+    rc = join(path, state, "profile.ini", error);
+    if (rc == 0)
+        rc = pwk_profile_load(profile, path, error);
+    if (rc == -ENOENT) {
+        rc = user_profile_path(path, error);
+        if (rc == 0)
+            rc = pwk_profile_load(profile, path, error);
+    }
+    if (rc != -ENOENT)
+        return rc;
+    path[0] = '\0';
+    return 0;
+}
+
+/* A name that no other kernel has. */
+static int make_ephemeral_name(char name[PWK_KERNEL_NAME_MAX + 1], struct pwk_error *error)
+{
+    unsigned long long random;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return pwk_error_set(error, -EIO, "the system gives no random numbers: %s",
+                             strerror(errno));
+    snprintf(name, PWK_KERNEL_NAME_MAX + 1, "ephemeral-%ld-%016llx", (long)getpid(), random);
+    return 0;
+}
+
+static int find_state(struct pwk_facts *facts, const struct pwk_arguments *arguments,
+                      struct pwk_error *error)
+{
+    int rc = 0;
+
+    if (arguments->kernel != NULL)
+        snprintf(facts->kernel, sizeof(facts->kernel), "%s", arguments->kernel);
+    else if (arguments->ephemeral)
+        rc = make_ephemeral_name(facts->kernel, error);
+    else
+        strcpy(facts->kernel, DEFAULT_KERNEL);
+    if (rc == 0)
+        rc = pwk_state_path(facts->prefix, facts->kernel, false, facts->state, error);
+    if (rc == 0) {
+        facts->state_exists = access(facts->state, F_OK) == 0;
+        facts->state_ephemeral = pwk_ephemeral_is(facts->state);
+    }
+    return rc;
+}
+
+/* --audit is made absolute: the loader may stand in another folder. */
+static int find_audit(struct pwk_facts *facts, const char *named, struct pwk_error *error)
+{
+    char folder[PATH_MAX];
+
+    if (named == NULL)
+        return 0;
+    if (named[0] == '/')
+        return join(facts->audit, "", named + 1, error);
+    if (getcwd(folder, sizeof(folder)) == NULL)
+        return pwk_error_set(error, -errno, "the current folder cannot be told: %s",
+                             strerror(errno));
+    return join(facts->audit, folder, named, error);
+}
+
+static int find_loader(struct pwk_facts *facts, struct pwk_error *error)
+{
+    char libdir[PATH_MAX];
+    int rc = pwk_own_libdir(libdir, error);
+
+    if (rc == 0)
+        rc = join(facts->loader, libdir, "loader/x86_64/pwk-loader64", error);
+    if (rc == 0 && access(facts->loader, X_OK) != 0)
+        rc = pwk_error_set(error, -errno, "pwk's loader %s cannot be run: %s: install pwk anew",
+                           facts->loader, strerror(errno));
+    return rc;
+}
+
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+
+    return value != NULL && *value != '\0';
+}
+
+int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
+                   struct pwk_error *error)
+{
+    int rc;
+
+    memset(facts, 0, sizeof(*facts));
+    pwk_profile_init(&facts->profile);
+    facts->has_wine_debug = is_set("WINEDEBUG");
+    facts->has_server = is_set("WINESERVER");
+    rc = pwk_prefix_path(facts->prefix, error);
+    if (rc == 0)
+        rc = pwk_wine_locate(&facts->wine, error);
+    if (rc == 0)
+        rc = find_loader(facts, error);
+    if (rc != 0)
+        return PWK_EXIT_FAILED;
+    facts->prefix_exists = pwk_prefix_exists(facts->prefix);
+    rc = pwk_program_find(&facts->program, arguments->program[0], facts->prefix, facts->wine.libdir,
+                          error);
+    if (rc != 0)
+        return rc == -ENOENT ? PWK_EXIT_NOT_FOUND : PWK_EXIT_CANNOT_RUN;
+    rc = find_state(facts, arguments, error);
+    if (rc == 0)
+        rc = pwk_profile_choose(&facts->profile, arguments->profile, facts->state,
+                                facts->profile_path, error);
+    if (rc == 0)
+        rc = find_audit(facts, arguments->audit, error);
+    if (rc == 0)
+        rc = pwk_runtime_path(facts->runtime, error);
+    return rc == 0 ? 0 : PWK_EXIT_FAILED;
+}
+
+void pwk_facts_finish(struct pwk_facts *facts)
+{
+    pwk_profile_finish(&facts->profile);
+}

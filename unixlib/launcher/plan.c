@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * plan.c - builds and prints a plan. Nothing here touches the machine.
+ */
+#include "launcher/plan.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Adds a step with words. A plan without room or memory is remembered by `failed`. */
+static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
+                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
+                                 const char *format, ...)
+{
+    struct pwk_step *step;
+    va_list arguments;
+    int length;
+
+    if (plan->step_count == PWK_MAX_STEPS) {
+        *failed = true;
+        return NULL;
+    }
+    step = &plan->steps[plan->step_count];
+    va_start(arguments, format);
+    length = vasprintf(&step->words, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        step->words = NULL;
+        *failed = true;
+        return NULL;
+    }
+    step->kind = kind;
+    plan->step_count++;
+    return step;
+}
+
+static void add_variable(struct pwk_plan *plan, bool *failed, const char *variable,
+                         const char *value)
+{
+    struct pwk_step *step = add_step(plan, failed, PWK_STEP_ENVIRONMENT,
+                                     "set %s=%s, which is not set", variable, value);
+
+    if (step != NULL) {
+        step->variable = variable;
+        step->value = value;
+    }
+}
+
+/* The profile, with the command line's words over it. */
+static int merge(struct pwk_boot_record *record, const struct pwk_arguments *arguments,
+                 const struct pwk_facts *facts, struct pwk_error *error)
+{
+    const struct pwk_profile *profile = &facts->profile;
+
+    strcpy(record->kernel, facts->kernel);
+    strcpy(record->state, facts->state);
+    strcpy(record->runtime, facts->runtime);
+    strcpy(record->audit, facts->audit);
+    record->windows = arguments->has_windows ? arguments->windows : profile->windows;
+    record->registry = arguments->has_registry ? arguments->registry : profile->registry;
+    record->audit_level = profile->audit;
+    record->registry_cache = profile->registry_cache;
+    record->inherit = profile->inherit;
+    for (size_t i = 0; i < profile->passthrough_count; i++) {
+        record->passthrough[i] = strdup(profile->passthrough[i]);
+        if (record->passthrough[i] == NULL)
+            return pwk_error_set(error, -ENOMEM, "no memory left");
+        record->passthrough_count++;
+    }
+    return 0;
+}
+
+static int check(const struct pwk_plan *plan, const struct pwk_arguments *arguments,
+                 const struct pwk_facts *facts, struct pwk_error *error)
+{
+    const struct pwk_boot_record *record = &plan->record;
+
+    if (record->windows != PWK_WINDOWS_PREFIX && record->registry == PWK_REGISTRY_OFF) {
+        if (arguments->has_windows)
+            return pwk_error_set(error, -EINVAL,
+                                 "--windows needs the kernel's registry: use --registry private");
+        return pwk_error_set(error, -EINVAL,
+                             "windows = %s in %s needs the kernel's registry: use --registry "
+                             "private",
+                             pwk_windows_word(record->windows), facts->profile_path);
+    }
+    if (arguments->ephemeral && facts->state_exists && !facts->state_ephemeral)
+        return pwk_error_set(error, -EEXIST,
+                             "--ephemeral would throw the lasting kernel %s away: use another "
+                             "name, or leave --kernel out",
+                             record->kernel);
+    return 0;
+}
+
+static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
+{
+    const struct pwk_boot_record *record = &plan->record;
+
+    add_step(plan, failed, PWK_STEP_SWEEP,
+             "remove ephemeral kernels in %s that no process holds any more", plan->prefix);
+    if (!facts->prefix_exists)
+        add_step(plan, failed, PWK_STEP_PREFIX,
+                 "set up the Wine prefix %s with stock Wine, without a kernel: %s wineboot --init",
+                 plan->prefix, plan->wine.loader);
+    add_step(plan, failed, PWK_STEP_STATE,
+             "%s the %skernel %s: state in %s, run-time files in %s, profile %s",
+             facts->state_exists ? "use" : "create", plan->ephemeral ? "ephemeral " : "",
+             record->kernel, record->state, record->runtime,
+             facts->profile_path[0] != '\0' ? facts->profile_path : "built in");
+    if (record->registry == PWK_REGISTRY_PRIVATE)
+        add_step(plan, failed, PWK_STEP_REGISTRY, "open %s/store/registry.db, checked where it was not closed in order",
+                 record->state);
+    if (plan->ephemeral)
+        add_step(plan, failed, PWK_STEP_REAPER,
+                 "start a process that removes the kernel's state when its last process has ended");
+}
+
+static void add_boot_steps(struct pwk_plan *plan, bool *failed)
+{
+    const struct pwk_boot_record *record = &plan->record;
+    const char *whose = record->inherit ? "the program and its children" : "the program alone";
+
+    add_step(plan, failed, PWK_STEP_BOOT,
+             "take part in the prefix's shared session: wineserver, windows, files and network "
+             "are those of stock Wine's programs; this is no boundary against hostile code");
+    if (record->registry == PWK_REGISTRY_PRIVATE)
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "serve %s the kernel's own registry (a copy of the prefix's, made at its first "
+                 "start), but for %zu paths that live in the session",
+                 whose, record->passthrough_count);
+    else
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "take nothing over from Wine but the counting of statistics, for %s", whose);
+    if (record->windows != PWK_WINDOWS_PREFIX)
+        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s", whose,
+                 pwk_windows_word(record->windows));
+    if (record->audit_level != PWK_AUDIT_OFF)
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "write the audit log (level %s) to %s/audit.jsonl%s%s",
+                 pwk_audit_level_word(record->audit_level), record->state,
+                 record->audit[0] != '\0' ? " and " : "", record->audit);
+}
+
+static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
+{
+    if (!facts->has_wine_debug)
+        add_variable(plan, failed, "WINEDEBUG", "fixme-all");
+    if (!facts->has_server)
+        add_variable(plan, failed, "WINESERVER", plan->wine.server);
+    add_step(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
+             plan->stats ? "run, and print the kernel's statistics at the end:" : "become",
+             plan->loader, plan->program, facts->program.path);
+}
+
+int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
+                   const struct pwk_facts *facts, struct pwk_error *error)
+{
+    bool failed = false;
+    int rc;
+
+    memset(plan, 0, sizeof(*plan));
+    plan->marker = -1;
+    plan->wine = facts->wine;
+    plan->stats = arguments->stats;
+    plan->ephemeral = arguments->ephemeral || facts->state_ephemeral;
+    plan->arguments = arguments->program + 1;
+    strcpy(plan->prefix, facts->prefix);
+    strcpy(plan->loader, facts->loader);
+    strcpy(plan->program, facts->program.name);
+    rc = merge(&plan->record, arguments, facts, error);
+    if (rc == 0)
+        rc = check(plan, arguments, facts, error);
+    if (rc != 0)
+        return rc;
+    add_state_steps(plan, &failed, facts);
+    add_boot_steps(plan, &failed);
+    add_run_steps(plan, &failed, facts);
+    return failed ? pwk_error_set(error, -ENOMEM, "no memory left") : 0;
+}
+
+void pwk_plan_finish(struct pwk_plan *plan)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        free(plan->steps[i].words);
+    plan->step_count = 0;
+    pwk_boot_record_finish(&plan->record);
+}
+
+void pwk_plan_print(const struct pwk_plan *plan, FILE *stream)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        fprintf(stream, "%2zu. %s\n", i + 1, plan->steps[i].words);
+}

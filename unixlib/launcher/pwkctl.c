@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pwkctl.c - pwkctl: looks at kernels and manages them. One table of commands; each is in a file
+ * of its subject.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel/state.h"
+#include "launcher/control.h"
+#include "launcher/ephemeral.h"
+
+static const char help[] =
+    "Usage: pwkctl COMMAND ...\n"
+    "Look at process kernels and manage them.\n"
+    "\n"
+    "  ps [--json]                              processes that run under a kernel\n"
+    "  stats NAME [--json]                      a kernel's counters\n"
+    "  env [--json]                             what loads pwk.dll without pwk-wine, for a shell\n"
+    "  doctor [--json]                          check that all that pwk needs is there\n"
+    "  remove NAME                              remove a kernel and its state\n"
+    "  registry NAME get KEY [VALUE]            print a value, or all of a key\n"
+    "  registry NAME set KEY VALUE [--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
+    "  registry NAME ls KEY [-r]                print subkeys\n"
+    "  registry NAME delete KEY [VALUE]         delete a value, or a key without subkeys\n"
+    "\n"
+    "The prefix is $WINEPREFIX, else ~/.wine. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
+    "See pwkctl(1).\n";
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char *const argv[]);
+    const char *later; /* without `run`: what it comes with */
+};
+
+static const struct command commands[] = {
+    {"ps", control_ps},
+    {"stats", control_stats},
+    {"env", control_env},
+    {"doctor", control_doctor},
+    {"remove", control_remove},
+    {"registry", control_registry},
+    {"top", NULL, "the NONANO fabric"},
+    {"files", NULL, "own sessions"},
+    {"driver", NULL, "the driver host"},
+    {"audit", NULL, "the Linux policy"},
+    {"profile", NULL, "the Linux policy"},
+    {"nano", NULL, "the NONANO fabric"},
+    {"attach", NULL, "the system call trap"},
+    {"detach", NULL, "the system call trap"},
+};
+
+int control_fail(int status, const struct pwk_error *error)
+{
+    fprintf(stderr, "pwkctl: %s\n", error->text);
+    return status;
+}
+
+int control_usage(const char *usage)
+{
+    fprintf(stderr, "usage: pwkctl %s\n", usage);
+    return CONTROL_USAGE;
+}
+
+bool control_words(int argc, char *const argv[], bool *json, const char **words, int operands)
+{
+    int count = 0;
+
+    *json = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            *json = true;
+        } else if (argv[i][0] == '-' || count == operands) {
+            return false;
+        } else {
+            words[count++] = argv[i];
+        }
+    }
+    return count == operands;
+}
+
+int control_find_kernel(struct control_kernel *kernel, const char *name, struct pwk_error *error)
+{
+    char prefix[PATH_MAX];
+    char runtime[PATH_MAX];
+    struct stat st;
+    int rc = pwk_prefix_path(prefix, error);
+
+    if (rc == 0)
+        rc = pwk_state_path(prefix, name, false, kernel->state, error);
+    if (rc == 0 && (lstat(kernel->state, &st) != 0 || !S_ISDIR(st.st_mode)))
+        rc = pwk_error_set(error, -ENOENT, "there is no kernel %s in the prefix %s", name, prefix);
+    if (rc == 0)
+        rc = pwk_runtime_path(runtime, error);
+    if (rc == 0)
+        rc = pwk_kernel_runtime(runtime, kernel->state, kernel->runtime, error);
+    return rc;
+}
+
+static int run_command(int argc, char *const argv[])
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        const struct command *command = &commands[i];
+
+        if (strcmp(command->name, argv[0]) != 0)
+            continue;
+        if (command->run != NULL)
+            return command->run(argc, argv);
+        fprintf(stderr, "pwkctl: %s: not in this version of pwk (it comes with %s)\n",
+                command->name, command->later);
+        return CONTROL_USAGE;
+    }
+    fprintf(stderr, "pwkctl: unknown command %s: see pwkctl --help\n", argv[0]);
+    return CONTROL_USAGE;
+}
+
+int main(int argc, char *argv[])
+{
+    int status = CONTROL_OK;
+
+    if (argc < 2)
+        return control_usage("COMMAND ... (see pwkctl --help)");
+    if (strcmp(argv[1], "--help") == 0)
+        fputs(help, stdout);
+    else if (strcmp(argv[1], "--version") == 0)
+        puts("pwkctl " PACKAGE_VERSION);
+    else
+        status = run_command(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        perror("pwkctl: standard output");
+        return CONTROL_FAILED;
+    }
+    return status;
+}

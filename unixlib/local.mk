@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The rooms of unixlib: kernel, nt, wine and launcher, and what is linked out of them.
+noinst_LIBRARIES += libkernel.a libnt.a libwineroom.a liblauncher.a
+
+include_pwkdir = $(includedir)/pwk
+include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
+	unixlib/include/pwk/windows_process_kernel.h
+
+libkernel_a_SOURCES = \
+	unixlib/kernel/error.h unixlib/kernel/error.c \
+	unixlib/kernel/profile.h unixlib/kernel/profile.c unixlib/kernel/words.c \
+	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
+	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
+	unixlib/kernel/process_table.h unixlib/kernel/process_table.c \
+	unixlib/kernel/audit.h unixlib/kernel/audit.c \
+	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
+	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
+	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
+	unixlib/kernel/prefix_registry.c
+
+libnt_a_SOURCES = \
+	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
+	unixlib/nt/services.def unixlib/nt/services.h unixlib/nt/services.c \
+	unixlib/nt/personality.h unixlib/nt/personality.c unixlib/nt/dispatch.c \
+	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
+	unixlib/nt/copy.h unixlib/nt/copy.c \
+	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
+	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/value.c \
+	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
+	unixlib/nt/version.h unixlib/nt/version.c
+
+libwineroom_a_SOURCES = \
+	unixlib/wine/location.h unixlib/wine/location.c \
+	unixlib/wine/stub_numbers.h unixlib/wine/stub_numbers.c \
+	unixlib/wine/service_table.h unixlib/wine/service_table.c \
+	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
+	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \
+	unixlib/wine/boot.h unixlib/wine/boot.c \
+	unixlib/unixlib.h unixlib/wine/unix_calls.c
+
+liblauncher_a_SOURCES = \
+	unixlib/launcher/arguments.h unixlib/launcher/arguments.c \
+	unixlib/launcher/program.h unixlib/launcher/program.c \
+	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
+	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
+	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/execute.c \
+	unixlib/launcher/facts.h unixlib/launcher/facts.c \
+	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
+	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
+	unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c
+
+bin_PROGRAMS += pwk-wine pwkctl
+pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c
+pwk_wine_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
+pwkctl_SOURCES = unixlib/launcher/pwkctl.c
+pwkctl_LDADD = $(pwk_wine_LDADD)
+
+# The launcher needs Wine's place and the check of its service table, not the takeover.
+noinst_LIBRARIES += libwineroom_location.a
+libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbers.c
+
+# The loader is the program that every process of a kernel runs.
+loaderdir = $(pkglibdir)/loader/x86_64
+loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
+pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c
+pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
+pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
+pwk_loader_x86_64_pwk_loader64_LDADD = -ldl
+
+# pwk.so: the kernel as Wine's Unix library; libpwk.so: the same for native programs.
+CORE_ARCHIVES = libkernel.a libregistry.a
+unixsodir = $(pkglibdir)/x86_64-unix
+unixso_DATA = pwk/x86_64-unix/pwk.so
+pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a $(CORE_ARCHIVES)
+	@$(MKDIR_P) pwk/x86_64-unix
+	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ $(AM_LDFLAGS) $(LDFLAGS) \
+		-Wl,--whole-archive libwineroom.a libnt.a libkernel.a -Wl,--no-whole-archive \
+		libregistry.a -Wl,-z,now $(CORE_LIBS)
+
+LIBPWK_MAJOR = 0
+nativesodir = $(libdir)
+nativeso_DATA = libpwk.so.$(LIBPWK_MAJOR)
+libpwk.so.$(LIBPWK_MAJOR): $(CORE_ARCHIVES)
+	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ -Wl,-soname,$@ $(AM_LDFLAGS) \
+		$(LDFLAGS) -Wl,--whole-archive libkernel.a -Wl,--no-whole-archive libregistry.a \
+		$(CORE_LIBS)
+	@$(LN_S) -f $@ libpwk.so
+pkgconfig_DATA += unixlib/pwk.pc
+CLEANFILES += pwk/x86_64-unix/pwk.so libpwk.so.$(LIBPWK_MAJOR) libpwk.so
+
+# Wine finds its data relative to the loader's folder.
+all-local: pwk/share/wine
+pwk/share/wine:
+	@$(MKDIR_P) pwk/share
+	@$(LN_S) -f $(wine_datadir) $@
+install-data-hook:
+	$(MKDIR_P) $(DESTDIR)$(pkglibdir)/share
+	rm -f $(DESTDIR)$(pkglibdir)/share/wine
+	$(LN_S) $(wine_datadir) $(DESTDIR)$(pkglibdir)/share/wine
+	$(LN_S) -f libpwk.so.$(LIBPWK_MAJOR) $(DESTDIR)$(libdir)/libpwk.so
+	chmod 755 $(DESTDIR)$(unixsodir)/pwk.so
+uninstall-hook:
+	rm -f $(DESTDIR)$(pkglibdir)/share/wine $(DESTDIR)$(libdir)/libpwk.so
+clean-local:
+	rm -f pwk/share/wine

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * copy.c - see copy.h.
+ */
+#include "nt/copy.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT_BYTES (64u << 10) /* larger scratch memory is not kept for the next call */
+
+struct scratch {
+    size_t size;
+    unsigned char bytes[];
+};
+
+static pthread_key_t scratch_key;
+
+__attribute__((constructor)) static void make_key(void)
+{
+    /* The destructor gives the memory back when the thread ends, killed by Wine or not. */
+    if (pthread_key_create(&scratch_key, free) != 0)
+        abort();
+}
+
+ntstatus nt_copy_name(struct nt_name *name, const struct unicode_string *source)
+{
+    struct unicode_string string = {0};
+
+    if (source)
+        memcpy(&string, source, sizeof string);
+    if (string.length & 1)
+        return STATUS_OBJECT_NAME_INVALID;
+    name->units = string.length / 2;
+    if (name->units)
+        memcpy(name->text, string.buffer, string.length);
+    return STATUS_SUCCESS;
+}
+
+void *nt_copy_bytes(const void *source, size_t size)
+{
+    struct scratch *scratch = pthread_getspecific(scratch_key);
+
+    if (scratch && (scratch->size < size || scratch->size > KEPT_BYTES)) {
+        pthread_setspecific(scratch_key, NULL);
+        free(scratch);
+        scratch = NULL;
+    }
+    if (!scratch) {
+        size_t room = size < 4096 ? 4096 : size;
+        scratch = malloc(sizeof *scratch + room);
+        if (!scratch)
+            return NULL;
+        scratch->size = room;
+        pthread_setspecific(scratch_key, scratch);
+    }
+    if (size)
+        memcpy(scratch->bytes, source, size);
+    return scratch->bytes;
+}

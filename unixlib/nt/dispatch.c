@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * dispatch.c - the one dispatch: every call of a served row comes through here, whichever door
+ * it took.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "nt/personality.h"
+
+static atomic_bool started;
+
+static void start(void)
+{
+    /* What was promised cannot be given: the program does not run. The line is out already. */
+    if (nt_personality.host.first_call() != 0)
+        _exit(125);
+    atomic_store_explicit(&started, true, memory_order_release);
+}
+
+ntstatus nt_dispatch(unsigned row, const uint64_t *arguments)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct nt_call call = {row, arguments};
+    ntstatus status;
+
+    if (!atomic_load_explicit(&started, memory_order_acquire))
+        pthread_once(&once, start);
+    pwk_count(nt_personality.slot, PWK_SYSCALLS_INTERCEPTED, 1);
+    status = nt_services[row].handler(&call);
+    if (NT_ERROR(status))
+        pwk_count(nt_personality.slot, PWK_ERRORS, 1);
+    return status;
+}

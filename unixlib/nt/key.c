@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key.c - the key family: creating, opening, deleting and flushing keys.
+ * Sources: the Microsoft pages "ZwCreateKey", "ZwOpenKeyEx", "ZwDeleteKey", "ZwFlushKey", and
+ * Wine's tests dlls/ntdll/tests/reg.c.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "nt/handle_table.h"
+#include "nt/key_path.h"
+#include "nt/personality.h"
+#include "nt/version.h"
+
+/* Passes a call on with the full path of a key that lives in wineserver in place of the
+ * OBJECT_ATTRIBUTES, which are its argument number 2. */
+static ntstatus forward_with_path(const struct nt_call *call, struct registry_path *path)
+{
+    uint64_t arguments[NT_MAX_ARGUMENTS];
+    struct nt_call changed = {call->row, arguments};
+    struct object_attributes attributes;
+    struct unicode_string name = {(uint16_t)(path->units * 2), (uint16_t)(path->units * 2),
+                                  path->text};
+
+    memcpy(arguments, call->arguments,
+           nt_services[call->row].arguments * sizeof arguments[0]);
+    memcpy(&attributes, (const void *)arguments[2], sizeof attributes);
+    attributes.root_directory = 0;
+    attributes.object_name = &name;
+    arguments[2] = (uint64_t)&attributes;
+    return nt_forward(&changed);
+}
+
+static ntstatus open_key(const struct nt_call *call, uint32_t options)
+{
+    nt_handle *out = (nt_handle *)call->arguments[0];
+    struct key_target target;
+    struct registry_path elsewhere;
+    nt_handle handle;
+    uint64_t key;
+    ntstatus status;
+    bool link;
+    int result;
+
+    nt_version_settle();
+    switch (key_target_read((const void *)call->arguments[2], &target, &status)) {
+    case KEY_WINE:
+        return nt_forward(call);
+    case KEY_BAD:
+        *out = 0;
+        return status;
+    case KEY_OURS:
+        break;
+    }
+    *out = 0;
+    link = options & REG_OPTION_OPEN_LINK || target.attributes & OBJ_OPENLINK;
+    result = registry_lookup(nt_personality.registry, target.from, target.path, target.units,
+                             link ? REGISTRY_OPEN_LINK : 0, &key, &elsewhere);
+    if (result == -EXDEV)
+        return forward_with_path(call, &elsewhere);
+    if (result < 0)
+        return key_status(result);
+    status = key_open_handle(key, (uint32_t)call->arguments[1], target.attributes, &handle);
+    *out = handle;
+    return status;
+}
+
+ntstatus nt_open_key(const struct nt_call *call)
+{
+    return open_key(call, 0);
+}
+
+ntstatus nt_open_key_ex(const struct nt_call *call)
+{
+    return open_key(call, (uint32_t)call->arguments[3]);
+}
+
+struct creation {
+    struct key_target target;
+    struct nt_name class_name;
+    struct registry_path elsewhere;
+};
+
+/* The part of NtCreateKey behind the copying in. */
+static ntstatus create_key(const struct nt_call *call, struct creation *creation)
+{
+    uint32_t *disposition = (uint32_t *)call->arguments[6];
+    uint32_t options = (uint32_t)call->arguments[5];
+    struct key_target *target = &creation->target;
+    bool link = (options & (REG_OPTION_CREATE_LINK | REG_OPTION_OPEN_LINK)) ||
+                target->attributes & OBJ_OPENLINK;
+    unsigned flags = (options & REG_OPTION_VOLATILE ? REGISTRY_VOLATILE : 0) |
+                     (options & REG_OPTION_CREATE_LINK ? REGISTRY_CREATE_LINK : 0);
+    nt_handle handle;
+    uint64_t key;
+    bool created;
+    ntstatus status;
+    int result = registry_create(nt_personality.registry, target->from, target->path,
+                                 target->units, link ? REGISTRY_OPEN_LINK : 0, flags,
+                                 creation->class_name.text, creation->class_name.units, &key,
+                                 &created, &creation->elsewhere);
+
+    if (result == -EXDEV)
+        return forward_with_path(call, &creation->elsewhere);
+    if (result < 0)
+        return key_status(result);
+    if (!created && options & REG_OPTION_CREATE_LINK)
+        return STATUS_OBJECT_NAME_COLLISION;
+    status = key_open_handle(key, (uint32_t)call->arguments[1], target->attributes, &handle);
+    *(nt_handle *)call->arguments[0] = handle;
+    if (status == STATUS_SUCCESS && disposition)
+        *disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
+    return status;
+}
+
+ntstatus nt_create_key(const struct nt_call *call)
+{
+    nt_handle *out = (nt_handle *)call->arguments[0];
+    struct creation creation;
+    ntstatus status;
+
+    nt_version_settle();
+    switch (key_target_read((const void *)call->arguments[2], &creation.target, &status)) {
+    case KEY_WINE:
+        return nt_forward(call);
+    case KEY_BAD:
+        *out = 0;
+        return status;
+    case KEY_OURS:
+        break;
+    }
+    *out = 0;
+    status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
+    return status ? status : create_key(call, &creation);
+}
+
+ntstatus nt_delete_key(const struct nt_call *call)
+{
+    uint64_t key;
+    ntstatus status;
+    int result;
+
+    if (!is_key_handle(call->arguments[0]))
+        return nt_forward(call);
+    if (!key_of_handle(call, ACCESS_DELETE, &key, &status))
+        return status;
+    result = registry_delete(nt_personality.registry, key);
+    /* A second deletion is no error. */
+    return result == -EIDRM ? STATUS_SUCCESS : key_status(result);
+}
+
+ntstatus nt_flush_key(const struct nt_call *call)
+{
+    uint64_t key;
+    ntstatus status;
+
+    if (!is_key_handle(call->arguments[0]))
+        return nt_forward(call);
+    if (!key_of_handle(call, 0, &key, &status))
+        return status;
+    return key_status(registry_flush(nt_personality.registry));
+}
+
+/* Services that come with the full registry surface: an error, never success, and never the
+ * prefix's registry in place of ours. */
+ntstatus nt_later_on_key_handle(const struct nt_call *call)
+{
+    if (!is_key_handle(call->arguments[0]))
+        return nt_forward(call);
+    return nt_deny(call, STATUS_NOT_IMPLEMENTED, "not in this version of pwk");
+}
+
+ntstatus nt_later_always(const struct nt_call *call)
+{
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    return nt_deny(call, STATUS_NOT_IMPLEMENTED, "not in this version of pwk");
+}

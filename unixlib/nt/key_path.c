@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key_path.c - see key_path.h.
+ */
+#include "nt/key_path.h"
+
+#include <string.h>
+
+#include "nt/handle_table.h"
+#include "nt/personality.h"
+#include "registry/upcase.h"
+
+static const uint16_t registry_prefix[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
+#define PREFIX_UNITS (sizeof registry_prefix / sizeof registry_prefix[0])
+
+/* True for \Registry itself and everything below it. */
+static bool is_registry_path(const struct nt_name *name)
+{
+    return name->units >= PREFIX_UNITS &&
+           registry_name_compare(name->text, PREFIX_UNITS, registry_prefix, PREFIX_UNITS) == 0 &&
+           (name->units == PREFIX_UNITS || name->text[PREFIX_UNITS] == '\\');
+}
+
+/* The full path of a key of wineserver's, in front of what `target` names below it. */
+static bool adopt_root(nt_handle root, struct key_target *target)
+{
+    struct {
+        uint32_t bytes;
+        uint16_t text[2048];
+    } name;
+    uint32_t needed;
+    uint64_t arguments[] = {root, KeyNameInformation, (uint64_t)&name, sizeof name,
+                            (uint64_t)&needed};
+    struct nt_call query = {nt_row(nt_query_key), arguments};
+    size_t units;
+
+    if (nt_forward(&query) != STATUS_SUCCESS)
+        return false;
+    units = name.bytes / 2;
+    if (units + 1 + target->units > NT_NAME_UNITS)
+        return false;
+    memmove(target->name.text + units + 1, target->path, target->units * 2);
+    memcpy(target->name.text, name.text, units * 2);
+    target->name.text[units] = '\\';
+    target->name.units = units + 1 + target->units;
+    target->path = target->name.text;
+    target->units = target->name.units;
+    return true;
+}
+
+enum key_owner key_target_read(const struct object_attributes *attributes,
+                               struct key_target *target, ntstatus *status)
+{
+    struct object_attributes copy;
+    struct key_handle root;
+
+    if (!nt_personality.registry)
+        return KEY_WINE;
+    memcpy(&copy, attributes, sizeof copy);
+    if (copy.length != sizeof copy) {
+        *status = STATUS_INVALID_PARAMETER;
+        return KEY_BAD;
+    }
+    if (copy.root_directory && !is_key_handle(copy.root_directory) &&
+        !nt_personality.adopts_foreign_roots)
+        return KEY_WINE;
+    *status = nt_copy_name(&target->name, copy.object_name);
+    if (*status)
+        return KEY_BAD;
+    target->attributes = copy.attributes;
+    target->path = target->name.text;
+    target->units = target->name.units;
+    if (copy.root_directory && !is_key_handle(copy.root_directory)) {
+        if (!adopt_root(copy.root_directory, target))
+            return KEY_WINE;
+        copy.root_directory = 0;
+    }
+    if (!copy.root_directory) {
+        if (!is_registry_path(&target->name))
+            return KEY_WINE;
+        target->from = REGISTRY_ROOT_KEY;
+        target->path += PREFIX_UNITS;
+        target->units -= PREFIX_UNITS;
+        return KEY_OURS;
+    }
+    *status = STATUS_INVALID_HANDLE;
+    if (!key_handle_get(copy.root_directory, &root))
+        return KEY_BAD;
+    *status = STATUS_OBJECT_PATH_SYNTAX_BAD;
+    if (target->units && target->path[0] == '\\')
+        return KEY_BAD;
+    target->from = root.key;
+    return KEY_OURS;
+}
+
+uint32_t key_access_granted(uint32_t desired)
+{
+    uint32_t access = desired & (KEY_ALL_RIGHTS & ~(uint32_t)KEY_WOW64_VIEWS);
+
+    if (desired & (uint32_t)(ACCESS_MAXIMUM_ALLOWED | ACCESS_GENERIC_ALL))
+        access |= KEY_ALL_RIGHTS;
+    if (desired & ((uint32_t)ACCESS_GENERIC_READ | ACCESS_GENERIC_EXECUTE))
+        access |= KEY_READ_RIGHTS;
+    if (desired & ACCESS_GENERIC_WRITE)
+        access |= KEY_WRITE_RIGHTS;
+    return access;
+}
+
+ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_handle *out)
+{
+    struct key_handle content = {
+        .key = key,
+        .access = key_access_granted(access),
+        .inherit = (attributes & OBJ_INHERIT) != 0,
+    };
+
+    *out = key_handle_open(&content);
+    return *out ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, ntstatus *status)
+{
+    struct key_handle content;
+
+    if (!key_handle_get(call->arguments[0], &content)) {
+        *status = STATUS_INVALID_HANDLE;
+        return false;
+    }
+    if ((content.access & access) != access) {
+        *status = nt_deny(call, STATUS_ACCESS_DENIED, "the handle was opened without that right");
+        return false;
+    }
+    *key = content.key;
+    return true;
+}
+
+ntstatus key_status(int error)
+{
+    if (error < 0)
+        nt_report_store_error(error);
+    return nt_status_from_errno(error);
+}

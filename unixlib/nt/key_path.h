@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key_path.h - whose key a program means: ours, or one that lives in wineserver.
+ */
+#ifndef PWK_NT_KEY_PATH_H
+#define PWK_NT_KEY_PATH_H
+
+#include <stdbool.h>
+
+#include "nt/copy.h"
+#include "nt/services.h"
+#include "registry/registry.h"
+
+/* An object name, copied in, and from where in our registry it is to be followed. */
+struct key_target {
+    uint64_t from;
+    uint32_t attributes;
+    const uint16_t *path; /* into `name` */
+    size_t units;
+    struct nt_name name;
+};
+
+enum key_owner { KEY_OURS, KEY_WINE, KEY_BAD };
+
+/* Reads OBJECT_ATTRIBUTES. KEY_WINE: the call is to be passed on as it is. KEY_BAD: `status`. */
+enum key_owner key_target_read(const struct object_attributes *attributes,
+                               struct key_target *target, ntstatus *status);
+
+/* Opens a handle for a key. */
+ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_handle *out);
+
+/* The specific rights that a desired access asks for. */
+uint32_t key_access_granted(uint32_t desired);
+
+/* The key of a handle that must carry all of `access`. False: `status` is the answer. A handle
+ * that is not ours must have been passed on before. */
+bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, ntstatus *status);
+
+/* The answer for an error of the registry; the person is told where the store itself failed. */
+ntstatus key_status(int error);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nt_status.h - the NTSTATUS values that our rows answer ("NTSTATUS Values", MS-ERREF), and the
+ * one place where a negative errno becomes one.
+ */
+#ifndef PWK_NT_STATUS_H
+#define PWK_NT_STATUS_H
+
+#include "nt/nt_types.h"
+
+#define STATUS_SUCCESS 0x00000000u
+#define STATUS_OBJECT_NAME_EXISTS 0x40000000u
+#define STATUS_BUFFER_OVERFLOW 0x80000005u
+#define STATUS_NO_MORE_ENTRIES 0x8000001au
+#define STATUS_NOT_IMPLEMENTED 0xc0000002u
+#define STATUS_INFO_LENGTH_MISMATCH 0xc0000004u
+#define STATUS_ACCESS_VIOLATION 0xc0000005u
+#define STATUS_INVALID_HANDLE 0xc0000008u
+#define STATUS_INVALID_PARAMETER 0xc000000du
+#define STATUS_NO_MEMORY 0xc0000017u
+#define STATUS_ACCESS_DENIED 0xc0000022u
+#define STATUS_BUFFER_TOO_SMALL 0xc0000023u
+#define STATUS_OBJECT_TYPE_MISMATCH 0xc0000024u
+#define STATUS_OBJECT_NAME_INVALID 0xc0000033u
+#define STATUS_OBJECT_NAME_NOT_FOUND 0xc0000034u
+#define STATUS_OBJECT_NAME_COLLISION 0xc0000035u
+#define STATUS_OBJECT_PATH_SYNTAX_BAD 0xc000003bu
+#define STATUS_DISK_FULL 0xc000007fu
+#define STATUS_INSUFFICIENT_RESOURCES 0xc000009au
+#define STATUS_MEDIA_WRITE_PROTECTED 0xc00000a2u
+#define STATUS_IO_TIMEOUT 0xc00000b5u
+#define STATUS_NOT_SUPPORTED 0xc00000bbu
+#define STATUS_CANNOT_DELETE 0xc0000121u
+#define STATUS_REGISTRY_CORRUPT 0xc000014cu
+#define STATUS_REGISTRY_IO_FAILED 0xc000014du
+#define STATUS_KEY_DELETED 0xc000017cu
+#define STATUS_CHILD_MUST_BE_VOLATILE 0xc0000181u
+#define STATUS_HANDLE_NOT_CLOSABLE 0xc0000235u
+
+#define NT_ERROR(status) (((status) >> 30) == 3)
+
+/* `error`: 0 or one of the negative errnos that registry.h lists. */
+ntstatus nt_status_from_errno(int error);
+
+#endif

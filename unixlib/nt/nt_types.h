@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nt_types.h - the NT structures that our service rows read and write, as the 64-bit ABI lays
+ * them out. Sources: the Microsoft pages named beside them. Kept apart from Wine's headers so
+ * that the same code is built against every version of Wine.
+ */
+#ifndef PWK_NT_TYPES_H
+#define PWK_NT_TYPES_H
+
+#include <stdint.h>
+
+typedef uint32_t ntstatus;
+typedef uint64_t nt_handle;
+
+#define NT_CURRENT_PROCESS ((nt_handle)-1)
+
+/* "UNICODE_STRING structure (ntdef.h)" */
+struct unicode_string {
+    uint16_t length; /* bytes */
+    uint16_t maximum_length;
+    uint16_t *buffer;
+};
+
+/* "OBJECT_ATTRIBUTES structure (ntdef.h)" */
+struct object_attributes {
+    uint32_t length;
+    nt_handle root_directory;
+    struct unicode_string *object_name;
+    uint32_t attributes;
+    void *security_descriptor;
+    void *security_quality_of_service;
+};
+_Static_assert(sizeof(struct object_attributes) == 48, "OBJECT_ATTRIBUTES");
+
+enum object_attribute {
+    OBJ_INHERIT = 0x2,
+    OBJ_OPENLINK = 0x100,
+};
+
+/* "Registry Key Security and Access Rights" */
+enum key_access {
+    KEY_QUERY_VALUE = 0x1,
+    KEY_SET_VALUE = 0x2,
+    KEY_ENUMERATE_SUB_KEYS = 0x8,
+    KEY_WOW64_VIEWS = 0x300,
+    ACCESS_DELETE = 0x10000,
+    KEY_READ_RIGHTS = 0x20019,
+    KEY_WRITE_RIGHTS = 0x20006,
+    KEY_ALL_RIGHTS = 0xf003f,
+    ACCESS_MAXIMUM_ALLOWED = 0x2000000,
+    ACCESS_GENERIC_ALL = 0x10000000,
+    ACCESS_GENERIC_EXECUTE = 0x20000000,
+    ACCESS_GENERIC_WRITE = 0x40000000,
+    ACCESS_GENERIC_READ = (int)0x80000000,
+};
+
+/* "ZwCreateKey function (wdm.h)" */
+enum key_option {
+    REG_OPTION_VOLATILE = 0x1,
+    REG_OPTION_CREATE_LINK = 0x2,
+    REG_OPTION_OPEN_LINK = 0x8,
+};
+enum key_disposition { REG_CREATED_NEW_KEY = 1, REG_OPENED_EXISTING_KEY = 2 };
+
+/* "KEY_INFORMATION_CLASS enumeration (wdm.h)" and the structures it names */
+enum key_information_class {
+    KeyBasicInformation,
+    KeyNodeInformation,
+    KeyFullInformation,
+    KeyNameInformation,
+    KeyCachedInformation,
+    KeyFlagsInformation,
+    KeyVirtualizationInformation,
+    KeyHandleTagsInformation,
+};
+
+struct key_basic_information {
+    uint64_t last_write_time;
+    uint32_t title_index;
+    uint32_t name_length;
+};
+
+struct key_node_information {
+    uint64_t last_write_time;
+    uint32_t title_index;
+    uint32_t class_offset;
+    uint32_t class_length;
+    uint32_t name_length;
+};
+
+struct key_full_information {
+    uint64_t last_write_time;
+    uint32_t title_index;
+    uint32_t class_offset;
+    uint32_t class_length;
+    uint32_t subkeys;
+    uint32_t max_name_length;
+    uint32_t max_class_length;
+    uint32_t values;
+    uint32_t max_value_name_length;
+    uint32_t max_value_data_length;
+};
+
+struct key_cached_information {
+    uint64_t last_write_time;
+    uint32_t title_index;
+    uint32_t subkeys;
+    uint32_t max_name_length;
+    uint32_t values;
+    uint32_t max_value_name_length;
+    uint32_t max_value_data_length;
+    uint32_t name_length;
+};
+
+/* The sizes of the fixed parts: the offsets of what follows, not sizeof with its padding. */
+#define KEY_BASIC_FIXED 16u
+#define KEY_NODE_FIXED 24u
+#define KEY_FULL_FIXED 44u
+#define KEY_NAME_FIXED 4u
+#define KEY_CACHED_FIXED 40u
+
+/* "KEY_VALUE_INFORMATION_CLASS enumeration (wdm.h)" */
+enum key_value_information_class {
+    KeyValueBasicInformation,
+    KeyValueFullInformation,
+    KeyValuePartialInformation,
+    KeyValueFullInformationAlign64,
+    KeyValuePartialInformationAlign64,
+};
+
+struct key_value_basic_information {
+    uint32_t title_index;
+    uint32_t type;
+    uint32_t name_length;
+};
+
+struct key_value_full_information {
+    uint32_t title_index;
+    uint32_t type;
+    uint32_t data_offset;
+    uint32_t data_length;
+    uint32_t name_length;
+};
+
+struct key_value_partial_information {
+    uint32_t title_index;
+    uint32_t type;
+    uint32_t data_length;
+};
+
+/* "NtQueryObject function (winternl.h)" */
+enum object_information_class {
+    ObjectBasicInformation,
+    ObjectNameInformation,
+    ObjectTypeInformation,
+    ObjectTypesInformation,
+    ObjectHandleFlagInformation,
+};
+
+struct object_basic_information {
+    uint32_t attributes;
+    uint32_t granted_access;
+    uint32_t handle_count;
+    uint32_t pointer_count;
+    uint32_t paged_pool_usage;
+    uint32_t non_paged_pool_usage;
+    uint32_t reserved[3];
+    uint32_t name_information_length;
+    uint32_t type_information_length;
+    uint32_t security_descriptor_length;
+    uint64_t create_time;
+};
+_Static_assert(sizeof(struct object_basic_information) == 56, "OBJECT_BASIC_INFORMATION");
+
+struct object_type_information {
+    struct unicode_string type_name;
+    uint32_t reserved[22];
+};
+_Static_assert(sizeof(struct object_type_information) == 104, "OBJECT_TYPE_INFORMATION");
+
+struct object_handle_flag_information {
+    uint8_t inherit;
+    uint8_t protect_from_close;
+};
+
+/* "ZwDuplicateObject function (ntifs.h)" */
+enum duplicate_option {
+    DUPLICATE_CLOSE_SOURCE = 1,
+    DUPLICATE_SAME_ACCESS = 2,
+    DUPLICATE_SAME_ATTRIBUTES = 4,
+};
+
+#define MEM_COMMIT 0x1000u
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * personality.h - the NT personality of this process: what the service rows work with. One
+ * const-like struct, set before the first row is taken over and never freed.
+ */
+#ifndef PWK_NT_PERSONALITY_H
+#define PWK_NT_PERSONALITY_H
+
+#include <stdbool.h>
+
+#include "kernel/audit.h"
+#include "kernel/process_table.h"
+#include "kernel/profile.h"
+#include "nt/services.h"
+#include "registry/registry.h"
+
+/* What only the room `wine` can do. */
+struct nt_host {
+    /* Wine's own service for this row. */
+    ntstatus (*forward)(unsigned row, const uint64_t *arguments);
+    /* The first call of a row in this process: Wine is up, no code of the program has run yet.
+     * Anything but 0 ends the process. */
+    int (*first_call)(void);
+    /* While shown, processes that Wine starts get this kernel. Calls nest. */
+    void (*show_kernel)(bool show);
+    /* The process is about to end itself. */
+    void (*end_process)(void);
+    /* The version that Wine has settled on, as PEB->OSMajorVersion; 0 before. */
+    uint32_t (*settled_major_version)(void);
+};
+
+struct nt_personality {
+    struct nt_host host;
+    registry_t *registry; /* NULL: registry off */
+    struct pwk_process_slot *slot;
+    pwk_audit_t *audit;
+    enum pwk_windows windows;
+    bool inherit;
+    /* The kernel was attached late: handles of wineserver's keys stand for our keys of the same
+     * path when something is opened below them. */
+    bool adopts_foreign_roots;
+};
+
+extern struct nt_personality nt_personality;
+
+/* Serves the call with Wine's own service. */
+ntstatus nt_forward(const struct nt_call *call);
+
+/* Records and counts a refusal; answers `status`. `what` is a name, never data. */
+ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what);
+
+/* One line to the person at the terminal, once a process and kind, when the store fails. */
+void nt_report_store_error(int error);
+
+#endif

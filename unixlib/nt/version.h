@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * version.h - the Windows version of this process.
+ */
+#ifndef PWK_NT_VERSION_H
+#define PWK_NT_VERSION_H
+
+#include "kernel/profile.h"
+
+struct nt_version {
+    uint32_t major, minor, build;
+    uint32_t service_pack;       /* major number; 0: none */
+    uint32_t update_revision;    /* UBR; 0: not in that version's registry */
+    const char *product;         /* ProductName */
+    const char *current_version; /* the value of that name, frozen at 6.3 since Windows 10 */
+    const char *display_version; /* "22H2", or NULL */
+    const char *release;         /* ReleaseId, or NULL */
+};
+
+/* NULL for PWK_WINDOWS_PREFIX. */
+const struct nt_version *nt_version_facts(enum pwk_windows windows);
+
+/* Puts the version into the registry's view, before the program's first call is served. */
+void nt_version_start(void);
+
+/* To be called ahead of registry reads: ends the start phase once ntdll has settled. */
+void nt_version_settle(void);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * boot.c - see boot.h.
+ */
+#include "wine/boot.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/boot_record.h"
+#include "kernel/prefix_registry.h"
+#include "kernel/process_kernel_internal.h"
+#include "nt/personality.h"
+#include "nt/version.h"
+#include "wine/location.h"
+#include "wine/service_table.h"
+#include "wine/snapshot.h"
+
+static struct {
+    void *ntdll;
+    struct pwk_boot_record record;
+    pwk_process_table_t *processes;
+    pwk_audit_t *audit;
+    char *variable; /* the boot record in the Unix environment, its name changed while hidden */
+    atomic_int shown;
+    bool first_process;
+    atomic_flag ended;
+} boot = {.ended = ATOMIC_FLAG_INIT};
+
+/* ---- the boot record in the environment ---- */
+
+#define NAME_MARK 3 /* PWK_KERNEL is in force, PWK-KERNEL is not */
+
+static void show_kernel(bool show)
+{
+    int depth = show ? atomic_fetch_add(&boot.shown, 1) + 1 : atomic_fetch_sub(&boot.shown, 1) - 1;
+
+    if (boot.variable)
+        __atomic_store_n(&boot.variable[NAME_MARK], depth > 0 ? '_' : '-', __ATOMIC_SEQ_CST);
+}
+
+static bool is_boot_variable(const char *entry)
+{
+    static const char name[] = PWK_BOOT_VARIABLE "=";
+
+    return strncmp(entry, name, NAME_MARK) == 0 &&
+           (entry[NAME_MARK] == '_' || entry[NAME_MARK] == '-') &&
+           strncmp(entry + NAME_MARK + 1, name + NAME_MARK + 1, sizeof name - NAME_MARK - 2) == 0;
+}
+
+/* Puts our own, writable copy of the variable into the environment, hidden, and answers the
+ * environment without it. */
+static int hide_boot_variable(char ***environment)
+{
+    size_t count = 0, kept = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_boot_variable(environ[i])) {
+            copy[kept++] = environ[i];
+            continue;
+        }
+        boot.variable = strdup(environ[i]);
+        if (!boot.variable) {
+            free(copy);
+            return -ENOMEM;
+        }
+        boot.variable[NAME_MARK] = '-';
+        environ[i] = boot.variable;
+    }
+    *environment = copy;
+    return 0;
+}
+
+/* ---- what the NT personality asks of us ---- */
+
+#define PEB_OS_MAJOR_VERSION 0x118
+
+static volatile uint32_t *peb_major_version(void)
+{
+    unsigned char *peb;
+
+    __asm__("movq %%gs:0x60, %0" : "=r"(peb));
+    return (volatile uint32_t *)(peb + PEB_OS_MAJOR_VERSION);
+}
+
+static uint32_t settled_major_version(void)
+{
+    return *peb_major_version();
+}
+
+static int first_call(void)
+{
+    struct pwk_error error;
+
+    if (nt_personality.registry && registry_is_empty(nt_personality.registry) &&
+        pwk_snapshot_import(boot.ntdll, nt_personality.registry, &error) < 0) {
+        fprintf(stderr, "pwk: %s\n", error.text);
+        return -1;
+    }
+    if (nt_personality.windows != PWK_WINDOWS_PREFIX) {
+        *peb_major_version() = 0; /* until ntdll has read its version */
+        nt_version_start();
+    }
+    return 0;
+}
+
+/* ---- the end ---- */
+
+/* Runs at exit, or when the program ends itself. Other threads may still be at work: nothing that
+ * they use is given back. */
+static void end_process(void)
+{
+    struct pwk_process_slot *slot = nt_personality.slot;
+
+    if (!boot.processes || atomic_flag_test_and_set(&boot.ended))
+        return;
+    pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "ended", NULL);
+    if (nt_personality.registry)
+        registry_abandon(nt_personality.registry);
+    nt_personality.slot = NULL; /* what is still counted must not fall to the next owner */
+    pwk_process_table_leave(boot.processes, slot);
+    if (pwk_process_table_last(boot.processes))
+        pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
+}
+
+static void end_at_exit(void)
+{
+    end_process();
+}
+
+/* ---- the start ---- */
+
+static int open_registry(struct pwk_error *error)
+{
+    struct registry_options options = {
+        .cache_bytes = boot.record.registry_cache,
+        .create = true,
+        .passthrough = (const char *const *)boot.record.passthrough,
+        .passthrough_count = boot.record.passthrough_count,
+    };
+    struct registry_error reason;
+    char store[PATH_MAX];
+    int result;
+
+    if (boot.record.registry == PWK_REGISTRY_OFF)
+        return 0;
+    if (snprintf(store, sizeof store, "%s/store", boot.record.state) >= (int)sizeof store)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", boot.record.state);
+    result = registry_open(store, &options, &nt_personality.registry, &reason);
+    return result < 0 ? pwk_error_set(error, result, "%s", reason.text) : 0;
+}
+
+static int open_audit(struct pwk_error *error)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/audit.jsonl", boot.record.state) >= (int)sizeof path)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", boot.record.state);
+    return pwk_audit_open(boot.record.kernel, path, boot.record.audit, boot.record.audit_level,
+                          &boot.audit, error);
+}
+
+static void announce(const char *program)
+{
+    if (boot.first_process)
+        pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "started", "windows",
+                        pwk_windows_word(boot.record.windows), "registry",
+                        pwk_registry_mode_word(boot.record.registry), NULL);
+    pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "started", "program", program,
+                    NULL);
+}
+
+static void set_personality(void)
+{
+    nt_personality.host.forward = pwk_service_table_forward;
+    nt_personality.host.first_call = first_call;
+    nt_personality.host.show_kernel = show_kernel;
+    nt_personality.host.settled_major_version = settled_major_version;
+    nt_personality.host.end_process = end_process;
+    nt_personality.audit = boot.audit;
+    nt_personality.windows = boot.record.windows;
+    nt_personality.inherit = boot.record.inherit;
+}
+
+static int open_parts(const char *ntdll_dll, const char *program, struct pwk_error *error)
+{
+    int result = pwk_service_table_find(boot.ntdll, ntdll_dll, error);
+
+    if (result == 0)
+        result = pwk_process_table_open(boot.record.runtime, boot.record.state, true,
+                                        &boot.processes, &boot.first_process, error);
+    if (result == 0)
+        result = open_audit(error);
+    if (result == 0)
+        result = open_registry(error);
+    if (result == 0)
+        nt_personality.slot =
+            pwk_process_table_enter(boot.processes, boot.record.windows, program);
+    return result;
+}
+
+static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_error *error)
+{
+    struct pwk_booted_kernel booted;
+    int result = open_parts(ntdll_dll, program, error);
+
+    if (result < 0)
+        return result;
+    set_personality();
+    result = pwk_service_table_take_over(error);
+    if (result < 0)
+        return result;
+    booted = (struct pwk_booted_kernel){
+        .name = boot.record.kernel,
+        .registry = nt_personality.registry,
+        .slot = nt_personality.slot,
+        .windows = boot.record.windows,
+        .audit = boot.audit,
+    };
+    pwk_set_booted_kernel(&booted);
+    announce(program);
+    atexit(end_at_exit);
+    return 0;
+}
+
+__attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntdll_dll,
+                                                    const char *program, char ***environment)
+{
+    const char *text = getenv(PWK_BOOT_VARIABLE);
+    struct pwk_error error;
+    int result;
+
+    if (!text)
+        return 0;
+    boot.ntdll = ntdll;
+    result = pwk_boot_record_parse(&boot.record, text, &error);
+    if (result == 0 && (result = hide_boot_variable(environment)) < 0)
+        pwk_error_set(&error, result, "out of memory");
+    if (result == 0)
+        result = start_kernel(ntdll_dll, program, &error);
+    if (result < 0)
+        fprintf(stderr, "pwk: %s\n", error.text);
+    return result;
+}
+
+/* ---- switching over a process that runs already ---- */
+
+static int no_first_call(void)
+{
+    return 0;
+}
+
+static int import_from_session(registry_t *registry, struct pwk_error *error)
+{
+    return pwk_snapshot_import(boot.ntdll, registry, error);
+}
+
+int pwk_boot_find_wine(void)
+{
+    struct pwk_wine_location location;
+    struct pwk_error error;
+    void *ntdll;
+    int result;
+
+    if (boot.ntdll)
+        return 0;
+    result = pwk_wine_locate(&location, &error);
+    if (result < 0)
+        return result;
+    ntdll = dlopen(location.ntdll_so, RTLD_NOW | RTLD_NOLOAD);
+    if (!ntdll)
+        return -ENOTSUP;
+    result = pwk_service_table_find(ntdll, location.ntdll_dll, &error);
+    if (result < 0)
+        return result;
+    boot.ntdll = ntdll;
+    pwk_prefix_registry_set_source(import_from_session);
+    return 0;
+}
+
+int pwk_boot_attach(process_kernel_t *kernel)
+{
+    struct pwk_booted_kernel booted = {0};
+    windows_pk_config_t config;
+    struct pwk_error error;
+    int result;
+
+    if (pwk_get_booted_kernel())
+        return -EBUSY;
+    if (!wpk_get_parts(kernel, &config, &booted.registry))
+        return -EINVAL;
+    result = pwk_boot_find_wine();
+    if (result < 0)
+        return result;
+    boot.record.windows = wpk_profile_windows(&config);
+    nt_personality.registry = booted.registry;
+    nt_personality.adopts_foreign_roots = booted.registry != NULL;
+    set_personality();
+    nt_personality.host.first_call = no_first_call;
+    nt_version_start();
+    result = pwk_service_table_take_over(&error);
+    if (result == 0)
+        result = pk_pin(kernel);
+    if (result < 0)
+        return result;
+    booted.name = kernel->name;
+    booted.windows = boot.record.windows;
+    pwk_set_booted_kernel(&booted);
+    return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * loader.c - the program that every process of a kernel runs: Wine's loader with a kernel booted
+ * into it. Wine finds its own loader through /proc/self/exe, so children come back here by
+ * themselves; those that Wine starts on its own account carry no boot record and run as under
+ * stock Wine.
+ */
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/boot_record.h"
+#include "wine/boot.h"
+
+#define EXIT_FAILED 125
+
+typedef int (*boot_function)(void *, const char *, const char *, char ***);
+typedef void (*wine_main)(int argc, char *argv[], char *envp[]);
+
+static int fail(const char *what, const char *mend)
+{
+    fprintf(stderr, "pwk: %s; %s\n", what, mend);
+    return EXIT_FAILED;
+}
+
+static const char *wine_libdir(void)
+{
+    const char *named = getenv("PWK_WINE_LIBDIR");
+    return named && *named ? named : PWK_WINE_LIBDIR;
+}
+
+/* pwk.so stands two folders above the loader: pwk/loader/ARCH/ beside pwk/ARCH-unix/. */
+static void *load_kernel(void)
+{
+    char path[PATH_MAX + 32];
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    char *slash;
+
+    if (length <= 0)
+        return NULL;
+    path[length] = 0;
+    for (int i = 0; i < 3; i++) {
+        slash = strrchr(path, '/');
+        if (!slash)
+            return NULL;
+        *slash = 0;
+    }
+    strcat(path, "/x86_64-unix/pwk.so");
+    return dlopen(path, RTLD_NOW);
+}
+
+static int boot(void *ntdll, const char *program, char ***environment)
+{
+    char ntdll_dll[PATH_MAX];
+    boot_function function;
+    void *kernel = load_kernel();
+
+    if (!kernel)
+        return fail(dlerror(), "build or install pwk anew");
+    function = (boot_function)dlsym(kernel, PWK_BOOT_SYMBOL);
+    if (!function)
+        return fail("pwk.so is of another version", "build or install pwk anew");
+    snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
+    return function(ntdll, ntdll_dll, program, environment) < 0 ? EXIT_FAILED : 0;
+}
+
+int main(int argc, char *argv[])
+{
+    char path[PATH_MAX], **environment;
+    wine_main start;
+    void *ntdll;
+
+    /* Wine would execute its loader a second time, for the sake of a preloader that is not used
+     * here, and the kernel would be booted twice. */
+    setenv("WINELOADERNOEXEC", "1", 1);
+    environment = environ;
+    snprintf(path, sizeof path, "%s/x86_64-unix/ntdll.so", wine_libdir());
+    ntdll = dlopen(path, RTLD_NOW);
+    if (!ntdll)
+        return fail(dlerror(), "install wine64, or set PWK_WINE_LIBDIR to Wine's library folder");
+    start = (wine_main)dlsym(ntdll, "__wine_main");
+    if (!start)
+        return fail("this Wine has no __wine_main", "use Wine 8.0 or 10.0");
+    if (getenv(PWK_BOOT_VARIABLE)) {
+        int result = boot(ntdll, argc > 1 ? argv[1] : "", &environment);
+        if (result)
+            return result;
+    }
+    start(argc, argv, environment);
+    return fail("Wine did not start", "try the program with stock Wine");
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * service_table.h - finding Wine's array of services in ntdll.so and putting our rows into it.
+ */
+#ifndef PWK_WINE_SERVICE_TABLE_H
+#define PWK_WINE_SERVICE_TABLE_H
+
+#include "kernel/error.h"
+#include "wine/calling_convention.h"
+
+/* Understands the table of the loaded ntdll.so (`ntdll`: its dlopen handle) with the numbers of
+ * the ntdll.dll beside it. -ENOTSUP with a line when it is not laid out as pwk knows it: nothing
+ * has been changed then. Process-wide; before the first call. */
+int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error *error);
+
+/* Puts our entry into the row of every served service that this Wine has. */
+int pwk_service_table_take_over(struct pwk_error *error);
+
+/* Wine's own service for a served row. */
+ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments);
+
+enum pwk_convention pwk_service_table_convention(void);
+
+#endif
