@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,11 +23,12 @@
 #define LOCK_SECONDS 10
 
 struct shared {
-    uint64_t magic; /* set last, when the file is ready to be used */
+    uint64_t magic; /* the file was made ready for use, at least once */
     struct coherence_signature signature;
     pthread_mutex_t lock;
     _Alignas(64) _Atomic uint64_t generation;
     _Atomic uint32_t busy;
+    _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
     struct coherence_change ring[COHERENCE_RING];
 };
 
@@ -118,8 +121,6 @@ int coherence_open(const char *path, coherence_t **out, struct coherence_finding
         finding->used = coherence->shared->magic == MAGIC;
         if (finding->used)
             finding->signature = coherence->shared->signature;
-        coherence->shared->magic = 0;
-        memset(&coherence->shared->signature, 0, sizeof coherence->shared->signature);
     }
     *out = coherence;
     return 0;
@@ -141,6 +142,8 @@ int coherence_start(coherence_t *coherence)
         return -code;
     atomic_store(&shared->generation, 0);
     atomic_store(&shared->busy, 0);
+    atomic_store(&shared->sleepers, 0);
+    memset(&shared->signature, 0, sizeof shared->signature);
     atomic_thread_fence(memory_order_seq_cst);
     shared->magic = MAGIC;
     coherence->first = false;
@@ -149,21 +152,30 @@ int coherence_start(coherence_t *coherence)
     return 0;
 }
 
-void coherence_close(coherence_t *coherence,
+void coherence_leave(coherence_t *coherence,
                      bool (*sign)(void *context, struct coherence_signature *signature),
                      void *context)
 {
     struct coherence_signature signature;
 
+    if (coherence->fd < 0)
+        return;
+    if (coherence->shared && sign && flock(coherence->fd, LOCK_EX | LOCK_NB) == 0 &&
+        sign(context, &signature))
+        coherence->shared->signature = signature;
+    close(coherence->fd);
+    coherence->fd = -1;
+}
+
+void coherence_close(coherence_t *coherence,
+                     bool (*sign)(void *context, struct coherence_signature *signature),
+                     void *context)
+{
     if (!coherence)
         return;
-    if (coherence->shared) {
-        if (sign && flock(coherence->fd, LOCK_EX | LOCK_NB) == 0 && sign(context, &signature))
-            coherence->shared->signature = signature;
+    coherence_leave(coherence, sign, context);
+    if (coherence->shared)
         munmap(coherence->shared, sizeof *coherence->shared);
-    }
-    if (coherence->fd >= 0)
-        close(coherence->fd);
     free(coherence);
 }
 
@@ -216,6 +228,12 @@ void coherence_announce(coherence_t *coherence)
     atomic_store(&coherence->shared->busy, 1);
 }
 
+/* The low half of the generation, which a futex can watch (little-endian). */
+static uint32_t *generation_word(struct shared *shared)
+{
+    return (uint32_t *)&shared->generation;
+}
+
 void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
                        size_t count)
 {
@@ -228,8 +246,21 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
         for (size_t i = 0; i < count; i++)
             shared->ring[(generation + i) % COHERENCE_RING] = changes[i];
     }
-    atomic_store_explicit(&shared->generation, generation + count, memory_order_release);
+    atomic_store(&shared->generation, generation + count);
     atomic_store(&shared->busy, 0);
+    if (atomic_load(&shared->sleepers))
+        syscall(SYS_futex, generation_word(shared), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+void coherence_wait(coherence_t *coherence, uint64_t seen, unsigned milliseconds)
+{
+    struct shared *shared = coherence->shared;
+    struct timespec time = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+
+    atomic_fetch_add(&shared->sleepers, 1);
+    if (atomic_load(&shared->generation) == seen)
+        syscall(SYS_futex, generation_word(shared), FUTEX_WAIT, (uint32_t)seen, &time, NULL, 0);
+    atomic_fetch_sub(&shared->sleepers, 1);
 }
 
 void coherence_unlock(coherence_t *coherence)

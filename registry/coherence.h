@@ -22,6 +22,8 @@
 struct coherence_change {
     uint64_t key;       /* whose own record or values changed */
     uint64_t name_hash; /* 0, or of a subkey that came or went */
+    uint32_t kinds;     /* REGISTRY_CHANGED_... ; 0: of interest to caches only */
+    uint32_t unused;
 };
 
 typedef struct coherence coherence_t;
@@ -49,6 +51,10 @@ int coherence_start(coherence_t *coherence);
 void coherence_close(coherence_t *coherence,
                      bool (*sign)(void *context, struct coherence_signature *signature),
                      void *context);
+/* The same, but what is mapped stays, for threads that may still read it. */
+void coherence_leave(coherence_t *coherence,
+                     bool (*sign)(void *context, struct coherence_signature *signature),
+                     void *context);
 
 /* Changes published so far. A reader whose cache has seen exactly this many is up to date,
  * unless `busy`: a writer is between commit and publication. */
@@ -67,6 +73,10 @@ void coherence_announce(coherence_t *coherence);
 void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
                        size_t count);
 void coherence_unlock(coherence_t *coherence);
+
+/* Sleeps until the generation is no longer `seen`, a signal comes, or the time is over. Any thread;
+ * nothing is held. */
+void coherence_wait(coherence_t *coherence, uint64_t seen, unsigned milliseconds);
 
 /* Waits until no writer is between commit and publication. */
 int coherence_settle(coherence_t *coherence);

@@ -188,6 +188,47 @@ static int collect_sizes(void *context, const struct hive_value *value)
     return 0;
 }
 
+static int visit_collected(const struct collected *collected,
+                           int (*visit)(void *context, const struct hive_value *value),
+                           void *context)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < collected->count; i++) {
+        const struct cached_value *slot = &collected->values[i];
+        struct hive_value value = {(const uint16_t *)(collected->bytes + slot->name_offset),
+                                   slot->name_bytes / 2, slot->type,
+                                   collected->bytes + slot->data_offset, slot->data_bytes};
+        result = visit(context, &value);
+    }
+    return result;
+}
+
+int registry_visit_values(registry_t *registry, uint64_t key,
+                          int (*visit)(void *context, const struct hive_value *value),
+                          void *context)
+{
+    struct collected collected = {0};
+    uint16_t name[REGISTRY_MAX_KEY_NAME];
+    struct hive_key row;
+    size_t units;
+    int result = hive_store_read_key(registry->store, key, &row);
+
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    units = row.name_units < REGISTRY_MAX_KEY_NAME ? row.name_units : REGISTRY_MAX_KEY_NAME;
+    if (!fixed_values_concern(&registry->fixed, row.name, row.name_units))
+        return hive_store_visit_values(registry->store, key, visit, context);
+    memcpy(name, row.name, units * 2);
+    result = hive_store_visit_values(registry->store, key, collect_value, &collected);
+    if (result == 0)
+        result = apply_all_fixed(registry, key, name, units, &collected);
+    if (result == 0)
+        result = visit_collected(&collected, visit, context);
+    collected_finish(&collected);
+    return result;
+}
+
 /* Values whole where they fit into the cache, else only their measures. */
 static int collect_values(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
                           struct cached_key *head, struct collected *collected)
@@ -200,17 +241,12 @@ static int collect_values(registry_t *registry, uint64_t key, const uint16_t *na
         return result;
     if (bytes > limit || count > limit / (sizeof(struct cached_value) + 16)) {
         head->too_large = 1;
-        return hive_store_visit_values(registry->store, key, collect_sizes, head);
+        return registry_visit_values(registry, key, collect_sizes, head);
     }
     result = hive_store_visit_values(registry->store, key, collect_value, collected);
     if (result == 0)
         result = apply_all_fixed(registry, key, name, units, collected);
-    for (size_t i = 0; result == 0 && i < collected->count; i++) {
-        struct hive_value value = {.name_units = collected->values[i].name_bytes / 2,
-                                   .size = collected->values[i].data_bytes};
-        collect_sizes(head, &value);
-    }
-    return result;
+    return result ? result : visit_collected(collected, collect_sizes, head);
 }
 
 int registry_fill_key(registry_t *registry, uint64_t id)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define BUSY_TIMEOUT_MS 10000
 #define KEPT_LOG_BYTES (256 << 10) /* a log up to this size stays when the store is closed */
 
@@ -42,6 +42,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "CREATE TABLE marks(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO keys(id, parent, sort, name, flags, last_write)"
     " VALUES(1, 0, x'', x'', 0, 0);",
+    "ALTER TABLE keys ADD COLUMN security BLOB;",
 };
 
 int hive_store_errno(int sqlite_code)
@@ -292,6 +293,7 @@ void hive_store_rollback(hive_store_t *store)
 
 int hive_store_checkpoint(hive_store_t *store)
 {
+    hive_store_release(store);
     /* Under FULL a checkpoint fsyncs the log before and the database after. */
     return hive_store_errno(
         sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL));

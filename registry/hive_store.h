@@ -49,7 +49,9 @@ void hive_store_rollback(hive_store_t *store);
 /* Moves the log into the database file and fsyncs both. */
 int hive_store_checkpoint(hive_store_t *store);
 
-/* Reading. Memory that `out` and the visitors' arguments point to lives until the next call. */
+/* Reading. Memory that `out` and the visitors' arguments point to lives until the next call. A read
+ * leaves a snapshot open, which would be in the way of checkpoints: hive_store_release ends it. */
+void hive_store_release(hive_store_t *store);
 int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
                         uint64_t *id, uint32_t *flags);
 int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out);
@@ -66,11 +68,19 @@ int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count
 int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
                           struct hive_value *out);
 
+/* -ENOENT without such a key, -ENODATA where it has no descriptor of its own. */
+int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
+                             size_t *size);
+
 /* Writing, inside begin and commit. Times are FILETIMEs. */
 int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id);
 int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,
                           const uint16_t *class_name, size_t class_units);
 int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write);
+/* -EEXIST where the parent has a subkey of that name. */
+int hive_store_rename_key(hive_store_t *store, uint64_t id, const uint16_t *name, size_t units);
+/* `size` 0: none of its own any more. */
+int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descriptor, size_t size);
 /* -ENOTEMPTY while it has subkeys; its values go with it. */
 int hive_store_remove_key(hive_store_t *store, uint64_t id);
 /* Sets and touches the key; -EIDRM when there is no such key. */

@@ -25,6 +25,9 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
     [HIVE_UPDATE_KEY] = "UPDATE keys SET last_write=?2, flags=?3, class=?4 WHERE id=?1",
     [HIVE_TOUCH_KEY] = "UPDATE keys SET last_write=?2 WHERE id=?1",
+    [HIVE_RENAME_KEY] = "UPDATE keys SET sort=?2, name=?3 WHERE id=?1",
+    [HIVE_PUT_SECURITY] = "UPDATE keys SET security=?2 WHERE id=?1",
+    [HIVE_READ_SECURITY] = "SELECT security FROM keys WHERE id=?1",
     [HIVE_HAS_SUBKEYS] = "SELECT 1 FROM keys WHERE parent=?1 LIMIT 1",
     [HIVE_DELETE_VALUES] = "DELETE FROM key_values WHERE key=?1",
     [HIVE_DELETE_KEY] = "DELETE FROM keys WHERE id=?1",
@@ -39,15 +42,19 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_SET_MARK] = "INSERT OR REPLACE INTO marks(name, value) VALUES(?1, ?2)",
 };
 
+void hive_store_release(hive_store_t *store)
+{
+    if (store->reading)
+        sqlite3_reset(store->reading);
+    store->reading = NULL;
+}
+
 /* The statement, ready to be bound; what an earlier one lent is taken back. */
 static sqlite3_stmt *prepare(hive_store_t *store, enum hive_statement which)
 {
     sqlite3_stmt **statement = &store->statements[which];
 
-    if (store->reading) {
-        sqlite3_reset(store->reading);
-        store->reading = NULL;
-    }
+    hive_store_release(store);
     if (!*statement)
         sqlite3_prepare_v3(store->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
                            statement, NULL);
@@ -297,6 +304,50 @@ int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write)
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     sqlite3_bind_int64(statement, 2, (int64_t)last_write);
     return finish(statement);
+}
+
+int hive_store_rename_key(hive_store_t *store, uint64_t id, const uint16_t *name, size_t units)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_RENAME_KEY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    result = bind_sort(store, statement, 2, name, units);
+    if (result == 0)
+        result = bind_bytes(statement, 3, name, units * 2);
+    return result ? result : finish(statement);
+}
+
+int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descriptor, size_t size)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_PUT_SECURITY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    result = size ? bind_bytes(statement, 2, descriptor, size)
+                  : hive_store_errno(sqlite3_bind_null(statement, 2));
+    return result ? result : finish(statement);
+}
+
+int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
+                             size_t *size)
+{
+    sqlite3_stmt *statement = prepare(store, HIVE_READ_SECURITY);
+    int result;
+
+    if (!statement)
+        return prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)id);
+    result = first_row(store, statement);
+    if (result < 0)
+        return result;
+    *descriptor = sqlite3_column_blob(statement, 0);
+    *size = (size_t)sqlite3_column_bytes(statement, 0);
+    return *size ? 0 : -ENODATA;
 }
 
 static int run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id)

@@ -97,6 +97,7 @@ struct key_query {
 
 static void copy_key_info(const struct cached_key *head, struct registry_key_info *info)
 {
+    info->parent = head->parent;
     info->last_write = head->last_write;
     info->values = head->value_count;
     info->max_value_name = head->max_value_name;
@@ -314,6 +315,8 @@ static int attempt_value(registry_t *registry, void *context)
 
 /* A value taken out of the store, to be copied to the caller when no lock is held. */
 struct taken_value {
+    const uint16_t *name; /* NULL: by index */
+    size_t name_units;
     uint32_t index;
     uint32_t type;
     size_t name_bytes, data_bytes;
@@ -324,7 +327,9 @@ static int take_value(void *context, const struct hive_value *value)
 {
     struct taken_value *taken = context;
 
-    if (taken->index--)
+    if (taken->name ? registry_name_compare(taken->name, taken->name_units, value->name,
+                                            value->name_units) != 0
+                    : taken->index-- != 0)
         return 0;
     taken->type = value->type;
     taken->name_bytes = value->name_units * 2;
@@ -341,16 +346,16 @@ static int take_value(void *context, const struct hive_value *value)
 
 static int query_stored_value(registry_t *registry, struct value_query *query)
 {
-    struct taken_value taken = {.index = query->name ? 0 : query->index};
+    struct taken_value taken = {query->name, query->name_units, query->index, 0, 0, 0, NULL};
     struct registry_guard guard;
     struct hive_value value;
     int result = registry_enter(registry, &guard);
 
     if (result < 0)
         return result;
-    if (!query->name) {
-        result = hive_store_visit_values(registry->store, query->key, take_value, &taken);
-        result = result == 0 ? -ENODATA : result;
+    if (!query->name || registry->fixed.count) {
+        result = registry_visit_values(registry, query->key, take_value, &taken);
+        result = result ? result : query->name ? -ENOENT : -ENODATA;
     } else {
         result = hive_store_find_value(registry->store, query->key, query->name,
                                        query->name_units, &value);
@@ -409,6 +414,60 @@ int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
     int result = read_cached(registry, key, attempt_value, &query);
 
     return result > 0 ? query_stored_value(registry, &query) : result;
+}
+
+int registry_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
+                          size_t *size)
+{
+    struct registry_guard guard;
+    const void *stored;
+    int result = registry_enter(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_read_security(registry->store, key, &stored, size);
+    if (result == 0)
+        memcpy(descriptor, stored, *size < capacity ? *size : capacity);
+    registry_leave(registry, &guard);
+    return result == -ENOENT ? -EIDRM : result;
+}
+
+uint64_t registry_generation(registry_t *registry)
+{
+    return coherence_generation(registry->coherence);
+}
+
+int registry_read_changes(registry_t *registry, uint64_t *generation,
+                          struct registry_change *changes, size_t capacity)
+{
+    struct coherence_change raw[64];
+    uint64_t seen = *generation;
+    int count, kept = 0;
+
+    *generation = coherence_generation(registry->coherence);
+    count = coherence_changes(registry->coherence, seen, *generation, raw,
+                              capacity < 64 ? capacity : 64);
+    for (int i = 0; i < count; i++)
+        if (raw[i].kinds)
+            changes[kept++] = (struct registry_change){raw[i].key, raw[i].kinds};
+    return count < 0 ? count : kept;
+}
+
+void registry_wait_change(registry_t *registry, uint64_t generation, unsigned milliseconds)
+{
+    coherence_wait(registry->coherence, generation, milliseconds);
+}
+
+bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor)
+{
+    struct registry_key_info info;
+
+    while (key && key != ancestor) {
+        if (registry_query_key(registry, key, false, &info, NULL, NULL) < 0)
+            return false;
+        key = info.parent;
+    }
+    return key == ancestor;
 }
 
 int registry_key_path(registry_t *registry, uint64_t key, struct registry_path *path)

@@ -156,6 +156,7 @@ int registry_open(const char *directory, const struct registry_options *options,
         return result;
     }
     registry->cache.seen = coherence_generation(registry->coherence);
+    registry->sound = true;
     *out = registry;
     return 0;
 }
@@ -169,7 +170,7 @@ void registry_close(registry_t *registry)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     hive_store_close(registry->store);
-    coherence_close(registry->coherence, sign_files, registry);
+    coherence_close(registry->coherence, registry->sound ? sign_files : NULL, registry);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     key_cache_finish(&registry->cache);
     pthread_mutex_destroy(&registry->mutex);
@@ -191,7 +192,7 @@ void registry_abandon(registry_t *registry)
         return;
     hive_store_close(registry->store);
     registry->store = NULL;
-    coherence_close(registry->coherence, sign_files, registry);
+    coherence_leave(registry->coherence, sign_files, registry);
 }
 
 bool registry_fresh(registry_t *registry)
@@ -250,6 +251,7 @@ int registry_enter(registry_t *registry, struct registry_guard *guard)
 
 void registry_leave(registry_t *registry, struct registry_guard *guard)
 {
+    hive_store_release(registry->store);
     pthread_mutex_unlock(&registry->mutex);
     pthread_sigmask(SIG_SETMASK, &guard->signals, NULL);
 }

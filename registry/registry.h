@@ -111,7 +111,21 @@ int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, s
 
 int registry_delete(registry_t *registry, uint64_t key);
 
+/* Gives a key another last component; what is below it goes along. -EEXIST where the parent has a
+ * subkey of that name (the key itself too); -EINVAL for a name that no key may have. */
+int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, size_t units);
+
+/* Sets the last-write time. */
+int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write);
+
+/* The key's own security descriptor (self-relative; the registry does not look into it): up to
+ * `capacity` bytes, its true size in *size. -ENODATA where it has none of its own. */
+int registry_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
+                          size_t *size);
+int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size);
+
 struct registry_key_info {
+    uint64_t parent;     /* 0: the top key */
     uint64_t last_write; /* 100 ns since 1601, UTC */
     uint32_t subkeys;
     uint32_t values;
@@ -170,6 +184,34 @@ int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *na
 
 /* Puts what has been written on stable storage (fsync). */
 int registry_flush(registry_t *registry);
+
+/* ---- what changed ---- */
+
+/* Kinds of changes, with the numbers of REG_NOTIFY_CHANGE_... where there is one. */
+#define REGISTRY_CHANGED_NAME 1u       /* a subkey came, went or was renamed */
+#define REGISTRY_CHANGED_ATTRIBUTES 2u /* last-write time set, class */
+#define REGISTRY_CHANGED_VALUES 4u     /* a value was set or deleted */
+#define REGISTRY_CHANGED_SECURITY 8u
+#define REGISTRY_CHANGED_GONE 0x100u   /* the key itself was deleted */
+
+struct registry_change {
+    uint64_t key;
+    uint32_t kinds;
+};
+
+/* The number of changes so far, in all processes. Lock-free. */
+uint64_t registry_generation(registry_t *registry);
+
+/* The changes since `*generation`, which becomes the present one; how many, or -EOVERFLOW: too
+ * many, everything may have changed. Lock-free. */
+int registry_read_changes(registry_t *registry, uint64_t *generation,
+                          struct registry_change *changes, size_t capacity);
+
+/* Sleeps until there are changes after `generation`, or for so long. Holds nothing. */
+void registry_wait_change(registry_t *registry, uint64_t generation, unsigned milliseconds);
+
+/* True where `key` is `ancestor` or below it. False also where it has been deleted. */
+bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor);
 
 /* ---- import of a prefix (wine_text.h has the parser) ---- */
 

@@ -27,6 +27,7 @@ struct registry {
     struct registry_path *passthrough;
     size_t passthrough_count;
     bool read_only;
+    bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };
 
 /* ---- what the cache holds; all offsets are from the start of the payload ---- */
@@ -94,6 +95,10 @@ int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM */
 int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM */
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name,
                        size_t units);
+/* All values of a key with the fixed ones in their places; for keys that the cache cannot hold. */
+int registry_visit_values(registry_t *registry, uint64_t key,
+                          int (*visit)(void *context, const struct hive_value *value),
+                          void *context);
 /* The full path of a key; -EIDRM, or -EINVAL where it does not fit. */
 int registry_read_path(registry_t *registry, uint64_t key, struct registry_path *path);
 

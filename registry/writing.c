@@ -57,6 +57,7 @@ static int create_missing(registry_t *registry, const struct new_key *new_key, u
     struct coherence_change changes[1] = {{
         .key = new_key->walk->parent,
         .name_hash = registry_name_hash(new_key->walk->name, new_key->walk->name_units),
+        .kinds = REGISTRY_CHANGED_NAME,
     }};
     struct registry_guard guard;
     int result = registry_begin_write(registry, &guard);
@@ -89,7 +90,8 @@ int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, s
 
 int registry_delete(registry_t *registry, uint64_t key)
 {
-    struct coherence_change changes[2] = {{.key = key}};
+    struct coherence_change changes[2] = {{.key = key, .kinds = REGISTRY_CHANGED_GONE},
+                                          {.kinds = REGISTRY_CHANGED_NAME}};
     struct registry_guard guard;
     struct hive_key row;
     int result;
@@ -113,10 +115,84 @@ int registry_delete(registry_t *registry, uint64_t key)
     return registry_end_write(registry, &guard, result, changes, 2);
 }
 
+static bool is_key_name(const uint16_t *name, size_t units)
+{
+    for (size_t i = 0; i < units; i++)
+        if (name[i] == '\\')
+            return false;
+    return units > 0 && units <= REGISTRY_MAX_KEY_NAME;
+}
+
+int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, size_t units)
+{
+    struct coherence_change changes[3] = {{.key = key},
+                                          {.kinds = REGISTRY_CHANGED_NAME},
+                                          {.name_hash = registry_name_hash(name, units)}};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
+
+    if (!is_key_name(name, units) || key == REGISTRY_ROOT_KEY)
+        return -EINVAL;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, &row);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    if (result == 0) {
+        changes[1].key = changes[2].key = row.parent;
+        changes[1].name_hash = registry_name_hash(row.name, row.name_units);
+        result = registry_name_compare(row.name, row.name_units, name, units) == 0
+                     ? -EEXIST
+                     : hive_store_rename_key(registry->store, key, name, units);
+    }
+    if (result == 0)
+        result = hive_store_touch_key(registry->store, changes[1].key, registry_now());
+    return registry_end_write(registry, &guard, result, changes, 3);
+}
+
+/* A write to the key's own record. */
+static int write_key(registry_t *registry, struct coherence_change *change,
+                     int (*write)(hive_store_t *store, uint64_t key, const void *data, size_t size),
+                     const void *data, size_t size)
+{
+    struct registry_guard guard;
+    struct hive_key row;
+    int result = registry_begin_write(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, change->key, &row);
+    if (result == 0)
+        result = write(registry->store, change->key, data, size);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    return registry_end_write(registry, &guard, result, change, 1);
+}
+
+static int write_time(hive_store_t *store, uint64_t key, const void *data, size_t size)
+{
+    (void)size;
+    return hive_store_touch_key(store, key, *(const uint64_t *)data);
+}
+
+int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write)
+{
+    struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_ATTRIBUTES};
+    return write_key(registry, &change, write_time, &last_write, sizeof last_write);
+}
+
+int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size)
+{
+    struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_SECURITY};
+    return write_key(registry, &change, hive_store_put_security, descriptor, size);
+}
+
 int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
                        size_t name_units, uint32_t type, const void *data, size_t size)
 {
-    struct coherence_change changes[1] = {{.key = key}};
+    struct coherence_change changes[1] = {{.key = key, .kinds = REGISTRY_CHANGED_VALUES}};
     struct hive_value value = {name, name_units, type, data, size};
     struct registry_guard guard;
     int result;
@@ -133,7 +209,7 @@ int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
 int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *name,
                           size_t name_units)
 {
-    struct coherence_change changes[1] = {{.key = key}};
+    struct coherence_change changes[1] = {{.key = key, .kinds = REGISTRY_CHANGED_VALUES}};
     struct registry_guard guard;
     struct hive_key row;
     int result;

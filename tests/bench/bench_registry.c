@@ -85,8 +85,8 @@ static unsigned long enumerate(const struct subject *subject, unsigned long coun
         BYTE data[64];
         DWORD name_units = 64, size = sizeof(data), type;
 
-        failed += RegEnumValueW(subject->enumerated, i % ENUMERATED, name, &name_units, NULL,
-                                &type, data, &size) != 0;
+        failed += RegEnumValueW(subject->enumerated, i % ENUMERATED, name, &name_units, NULL, &type,
+                                data, &size) != 0;
     }
     return failed;
 }
@@ -174,9 +174,12 @@ int main(int argc, char **argv)
         batch_fn batch;
         unsigned long divisor; /* dearer calls are made less often */
     } benches[] = {
-        {"RegQueryValueExA", query_ansi, 1}, {"RegQueryValueExW", query_wide, 1},
-        {"RegOpenKeyEx+RegCloseKey", open_close, 1}, {"RegSetValueEx", set_value, 4},
-        {"RegEnumValue", enumerate, 1}, {"create+close+delete", create_delete, 10},
+        {"RegQueryValueExA", query_ansi, 1},
+        {"RegQueryValueExW", query_wide, 1},
+        {"RegOpenKeyEx+RegCloseKey", open_close, 1},
+        {"RegSetValueEx", set_value, 4},
+        {"RegEnumValue", enumerate, 1},
+        {"create+close+delete", create_delete, 10},
         {"NtQuerySystemTime", empty_service, 1},
     };
     unsigned long count = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;

@@ -10,7 +10,7 @@ if HAVE_FUZZER
 check_DATA += $(FUZZERS)
 endif
 
-FUZZ_WINE_TEXT_FILES = tests/fuzz/fuzz_wine_text.c registry/wine_text.c
+FUZZ_WINE_TEXT_FILES = tests/fuzz/fuzz_wine_text.c registry/wine_text.c registry/wine_text_reader.c
 tests/fuzz/fuzz_wine_text: $(FUZZ_WINE_TEXT_FILES) registry/wine_text.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \

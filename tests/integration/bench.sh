@@ -10,7 +10,7 @@ bash "$(dirname "$0")/../bench/run.sh" --quick >"$work/table" 2>"$work/errors"
 equal 'exit status of the bench' 0 "$?"
 cat "$work/table" "$work/errors"
 number='[0-9]*[1-9][0-9]*\.[0-9]{2}|0\.([1-9][0-9]|[0-9][1-9])'
-equal 'rows with all three numbers' 9 \
-    "$(grep -cE "^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$" "$work/table")"
+row="^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$"
+equal 'rows with all three numbers' 9 "$(grep -cE "$row" "$work/table")"
 contains 'the machine is named' 'Machine: ' "$(cat "$work/table")"
 finish

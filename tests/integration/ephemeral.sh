@@ -30,7 +30,8 @@ ok 'and is gone too' until_true 10 no_kernel
 
 # Its own children share it.
 equal 'a child sees what the parent wrote' 1 "$(throw_away cmd.exe /c \
-    "reg add $key /v x /d 1 /f >nul && reg query $key /v x" | tr -d '\r' | sed -n 's/^ *x *REG_SZ *//p')"
+    "reg add $key /v x /d 1 /f >nul && reg query $key /v x" | tr -d '\r' |
+    sed -n 's/^ *x *REG_SZ *//p')"
 ok 'gone after children' until_true 10 no_kernel
 
 # start_held NAME [OPTIONS]: a throw-away kernel with a program that waits.

@@ -41,7 +41,8 @@ equal 'options after the program are its own' '[--windows]
 [7]
 [--]' "$(run arguments --windows 7 --)"
 equal '-- ends the options' '[x]' "$(kernel streams -- "$probe" arguments x)"
-equal 'OPTION=VALUE' '[x]' "$(within 60 "$pwk_wine" --kernel=streams --windows=10 "$probe" arguments x)"
+equal 'OPTION=VALUE' '[x]' \
+    "$(within 60 "$pwk_wine" --kernel=streams --windows=10 "$probe" arguments x)"
 
 equal 'the environment is kept' 'a value' "$(PWK_PROBE='a value' run environment PWK_PROBE)"
 
@@ -50,7 +51,8 @@ cp "$probe" "$work/a folder/my program.exe"
 cd "$work/a folder" || die 'the work folder is gone'
 equal 'a relative path with a space' '[x]' "$(kernel streams "./my program.exe" arguments x)"
 cd "$work" || die 'the work folder is gone'
-equal 'a relative path through a folder' '[x]' "$(kernel streams 'a folder/my program.exe' arguments x)"
+equal 'a relative path through a folder' '[x]' \
+    "$(kernel streams 'a folder/my program.exe' arguments x)"
 equal 'an absolute path' '[x]' "$(kernel streams "$work/a folder/my program.exe" arguments x)"
 equal 'a DOS path' '[x]' \
     "$(kernel streams "$(windows_path "$work")\\a folder\\my program.exe" arguments x)"

@@ -24,7 +24,9 @@ contains 'the loader is the installed one' "$stage" "$loader"
 contains 'the installed pwkctl sees it' process_probe.exe "$("$prefix/bin/pwkctl" ps)"
 go_on running
 wait "${held[running]}"
-ok 'manual pages' test -f "$prefix/share/man/man1/pwk-wine.1" -a -f "$prefix/share/man/man1/pwkctl.1"
+for page in pwk-wine.1 pwkctl.1; do
+    ok "the manual page $page" test -f "$prefix/share/man/man1/$page"
+done
 
 # --- a native program ---
 export PKG_CONFIG_SYSROOT_DIR=$stage

@@ -54,6 +54,6 @@ equal 'stock Wine does not' '' "$(query stock -- "$machine" n)"
 
 # Nor does any of it reach the prefix's own files.
 stop_prefix "$WINEPREFIX"
-equal "nothing of a is in the prefix's files" '' "$(grep -l -e '"child"="one"' -e '"colour"="green"' \
-    "$WINEPREFIX"/*.reg)"
+equal "nothing of a is in the prefix's files" '' \
+    "$(grep -l -e '"child"="one"' -e '"colour"="green"' "$WINEPREFIX"/*.reg)"
 finish

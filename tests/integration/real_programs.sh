@@ -48,7 +48,8 @@ fs.writeFileSync('from-node.txt', [1, 2, 3].map((n) => n * n).join(' '));
 const answer = execFileSync('reg.exe', ['query', 'HKCU\\Software\\pwk-node', '/v', 'x']).toString();
 console.log(process.platform, /REG_SZ\s+y/.test(answer));
 SCRIPT
-ok 'a value for the script' kernel node --windows 10 reg.exe add 'HKCU\Software\pwk-node' /v x /d y /f
+ok 'a value for the script' kernel node --windows 10 \
+    reg.exe add 'HKCU\Software\pwk-node' /v x /d y /f
 # To a file: Node.js cannot write to a pipe that Wine was given from outside.
 kernel node --windows 10 "$node" script.js >node.out 2>&1
 equal 'Node.js runs a script, and its child is in the kernel' 'win32 true' \

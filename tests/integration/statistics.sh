@@ -57,7 +57,8 @@ one=$(kernel counted --stats "$calls" errors 5000 2>&1 >/dev/null)
 two=$(kernel counted --stats cmd.exe /c "$(windows_path "$calls") errors 5000" 2>&1 >/dev/null)
 errors_one=$(sed -n 's/^.*rrors[^0-9]*\([0-9]*\).*$/\1/p' <<<"$one")
 errors_two=$(sed -n 's/^.*rrors[^0-9]*\([0-9]*\).*$/\1/p' <<<"$two")
-ok "a child's errors are counted ($errors_two after $errors_one)" test "$errors_two" -ge "$errors_one"
+ok "a child's errors are counted ($errors_two after $errors_one)" \
+    test "$errors_two" -ge "$errors_one"
 
 # Nothing of --stats goes to standard output.
 equal 'standard output with --stats' '[x]' \

@@ -4,7 +4,8 @@
  * "NAME VALUE" a line. With the argument "hold" it then waits for a line on standard input and
  * prints all of it again, so that two programs can be seen to differ at the same time.
  *
- * print_version.manifest, beside it at run time, tells GetVersionEx that the program knows all versions.
+ * print_version.manifest, which stands beside the program at run time, tells GetVersionEx that the
+ * program knows all versions.
  */
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +37,7 @@ static void print_get_version(void)
     if (GetVersionExW(&wide))
         printf("GetVersionExW %lu.%lu.%lu\n", wide.dwMajorVersion, wide.dwMinorVersion,
                wide.dwBuildNumber);
-    printf("GetVersion %u.%u.%u\n", LOBYTE(LOWORD(packed)), HIBYTE(LOWORD(packed)),
-           HIWORD(packed));
+    printf("GetVersion %u.%u.%u\n", LOBYTE(LOWORD(packed)), HIBYTE(LOWORD(packed)), HIWORD(packed));
 }
 
 /* Prints each version that VerifyVersionInfo calls equal to the running one: exactly one line
@@ -47,8 +47,8 @@ static void print_verify(void)
     static const struct {
         DWORD major, minor;
     } versions[] = {{5, 1}, {6, 0}, {6, 1}, {6, 2}, {6, 3}, {10, 0}};
-    DWORDLONG mask = VerSetConditionMask(
-        VerSetConditionMask(0, VER_MAJORVERSION, VER_EQUAL), VER_MINORVERSION, VER_EQUAL);
+    DWORDLONG mask = VerSetConditionMask(VerSetConditionMask(0, VER_MAJORVERSION, VER_EQUAL),
+                                         VER_MINORVERSION, VER_EQUAL);
 
     for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
         OSVERSIONINFOEXW info = {.dwOSVersionInfoSize = sizeof(info),
@@ -94,8 +94,12 @@ static void print_registry_value(HKEY key, const char *name)
 static void print_registry(void)
 {
     static const char *const names[] = {
-        "CurrentVersion",     "CurrentMajorVersionNumber", "CurrentMinorVersionNumber",
-        "CurrentBuildNumber", "CurrentBuild",              "ProductName",
+        "CurrentVersion",
+        "CurrentMajorVersionNumber",
+        "CurrentMinorVersionNumber",
+        "CurrentBuildNumber",
+        "CurrentBuild",
+        "ProductName",
     };
     HKEY key;
 

@@ -9,7 +9,7 @@
  *   process_probe both                  "out" to standard output, "err" to standard error
  *   process_probe status N              ends with status N
  *   process_probe run TEXT...           starts itself with TEXT..., ends with its status
- *   process_probe wait                  prints "ready", waits for a line or the end of standard input
+ *   process_probe wait                  prints "ready", waits for a line (or the end) of input
  */
 #include <fcntl.h>
 #include <io.h>

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Unit tests (cmocka) of the pure parts, one program a subject: tests/unit/NAME.c.
+REGISTRY_TESTS = \
+	tests/unit/test_registry tests/unit/test_registry_damage \
+	tests/unit/test_registry_fixed_values tests/unit/test_registry_import \
+	tests/unit/test_registry_links tests/unit/test_registry_processes \
+	tests/unit/test_registry_threads tests/unit/test_registry_values
 UNIT_TESTS = \
-	tests/unit/test_upcase tests/unit/test_wine_text \
+	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_audit \
@@ -13,11 +18,23 @@ LDADD = liblauncher.a libnt.a libkernel.a libwineroom_location.a libregistry.a $
 	$(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
 
+REGISTRY_FIXTURE = tests/unit/registry_fixture.h tests/unit/registry_fixture.c
+tests_unit_test_registry_SOURCES = tests/unit/test_registry.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_damage_SOURCES = tests/unit/test_registry_damage.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_fixed_values_SOURCES = tests/unit/test_registry_fixed_values.c \
+	$(REGISTRY_FIXTURE)
+tests_unit_test_registry_import_SOURCES = tests/unit/test_registry_import.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_links_SOURCES = tests/unit/test_registry_links.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.c \
+	$(REGISTRY_FIXTURE)
+tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
+
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c)
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_FIXTURE)
 endif
 
 # The unit tests alone: what a build with sanitizers runs.

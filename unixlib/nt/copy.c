@@ -38,7 +38,7 @@ ntstatus nt_copy_name(struct nt_name *name, const struct unicode_string *source)
     return STATUS_SUCCESS;
 }
 
-void *nt_copy_bytes(const void *source, size_t size)
+void *nt_scratch(size_t size)
 {
     struct scratch *scratch = pthread_getspecific(scratch_key);
 
@@ -55,7 +55,14 @@ void *nt_copy_bytes(const void *source, size_t size)
         scratch->size = room;
         pthread_setspecific(scratch_key, scratch);
     }
-    if (size)
-        memcpy(scratch->bytes, source, size);
     return scratch->bytes;
+}
+
+void *nt_copy_bytes(const void *source, size_t size)
+{
+    void *copy = nt_scratch(size);
+
+    if (copy && size)
+        memcpy(copy, source, size);
+    return copy;
 }

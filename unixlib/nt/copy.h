@@ -23,8 +23,9 @@ struct nt_name {
  * empty name. */
 ntstatus nt_copy_name(struct nt_name *name, const struct unicode_string *source);
 
-/* Copies `size` bytes into memory that belongs to the calling thread and is good until its next
- * call; NULL without memory. */
+/* Memory that belongs to the calling thread and is good until its next call of either function;
+ * NULL without memory. It is not lost when the thread faults or ends. */
+void *nt_scratch(size_t size);
 void *nt_copy_bytes(const void *source, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
+#include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/version.h"
 
@@ -104,6 +105,8 @@ static ntstatus create_key(const struct nt_call *call, struct creation *creation
         return forward_with_path(call, &creation->elsewhere);
     if (result < 0)
         return key_status(result);
+    if (created)
+        nt_notify_written();
     if (!created && options & REG_OPTION_CREATE_LINK)
         return STATUS_OBJECT_NAME_COLLISION;
     status = key_open_handle(key, (uint32_t)call->arguments[1], target->attributes, &handle);
@@ -145,6 +148,7 @@ ntstatus nt_delete_key(const struct nt_call *call)
     if (!key_of_handle(call, ACCESS_DELETE, &key, &status))
         return status;
     result = registry_delete(nt_personality.registry, key);
+    nt_notify_written();
     /* A second deletion is no error. */
     return result == -EIDRM ? STATUS_SUCCESS : key_status(result);
 }
@@ -154,6 +158,8 @@ ntstatus nt_flush_key(const struct nt_call *call)
     uint64_t key;
     ntstatus status;
 
+    if (call->arguments[0] == NOTIFY_THREAD_ARGUMENT && nt_personality.registry)
+        return nt_notify_thread();
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
     if (!key_of_handle(call, 0, &key, &status))

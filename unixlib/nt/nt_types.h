@@ -42,8 +42,13 @@ enum key_access {
     KEY_QUERY_VALUE = 0x1,
     KEY_SET_VALUE = 0x2,
     KEY_ENUMERATE_SUB_KEYS = 0x8,
+    KEY_NOTIFY = 0x10,
     KEY_WOW64_VIEWS = 0x300,
     ACCESS_DELETE = 0x10000,
+    ACCESS_READ_CONTROL = 0x20000,
+    ACCESS_WRITE_DAC = 0x40000,
+    ACCESS_WRITE_OWNER = 0x80000,
+    ACCESS_SYSTEM_SECURITY = 0x1000000,
     KEY_READ_RIGHTS = 0x20019,
     KEY_WRITE_RIGHTS = 0x20006,
     KEY_ALL_RIGHTS = 0xf003f,
@@ -188,6 +193,31 @@ enum duplicate_option {
     DUPLICATE_CLOSE_SOURCE = 1,
     DUPLICATE_SAME_ACCESS = 2,
     DUPLICATE_SAME_ATTRIBUTES = 4,
+};
+
+/* "KEY_VALUE_ENTRY structure (winreg.h)", the entries of NtQueryMultipleValueKey */
+struct key_value_entry {
+    struct unicode_string *name;
+    uint32_t data_length;
+    uint32_t data_offset;
+    uint32_t type;
+};
+_Static_assert(sizeof(struct key_value_entry) == 24, "KEY_VALUE_ENTRY");
+
+/* "IO_STATUS_BLOCK structure (wdm.h)" */
+struct io_status_block {
+    uint64_t status;
+    uint64_t information;
+};
+
+/* "KEY_SET_INFORMATION_CLASS enumeration (wdm.h)" */
+enum key_set_information_class {
+    KeyWriteTimeInformation,
+    KeyWow64FlagsInformation,
+    KeyControlFlagsInformation,
+    KeySetVirtualizationInformation,
+    KeySetDebugInformation,
+    KeySetHandleTagsInformation,
 };
 
 #define MEM_COMMIT 0x1000u

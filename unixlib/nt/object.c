@@ -7,6 +7,7 @@
 
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
+#include "nt/notify.h"
 #include "nt/personality.h"
 
 ntstatus nt_close(const struct nt_call *call)
@@ -19,6 +20,7 @@ ntstatus nt_close(const struct nt_call *call)
         return STATUS_INVALID_HANDLE;
     if (content.protect_from_close)
         return STATUS_HANDLE_NOT_CLOSABLE;
+    nt_notify_closed(call->arguments[0]);
     return key_handle_close(call->arguments[0]) ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
 
@@ -40,6 +42,7 @@ ntstatus nt_duplicate_object(const struct nt_call *call)
     if (options & DUPLICATE_CLOSE_SOURCE) {
         if (content.protect_from_close)
             return STATUS_HANDLE_NOT_CLOSABLE;
+        nt_notify_closed(source);
         key_handle_close(source);
     }
     if (!call->arguments[3])

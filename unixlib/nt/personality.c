@@ -17,6 +17,11 @@ ntstatus nt_forward(const struct nt_call *call)
     return nt_personality.host.forward(call->row, call->arguments);
 }
 
+void nt_host_write(uint64_t address, const void *data, size_t size)
+{
+    nt_host_call("NtWriteVirtualMemory", 5, NT_CURRENT_PROCESS, address, (uint64_t)data, size, 0);
+}
+
 ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what)
 {
     pwk_count(nt_personality.slot, PWK_DENIALS, 1);

@@ -18,6 +18,10 @@
 struct nt_host {
     /* Wine's own service for this row. */
     ntstatus (*forward)(unsigned row, const uint64_t *arguments);
+    /* A function of Wine's by its name. */
+    ntstatus (*call)(const char *name, const uint64_t *arguments, size_t count);
+    /* Where the program's own stub of a service stands; 0: not found. */
+    uint64_t (*service_stub)(const char *name);
     /* The first call of a row in this process: Wine is up, no code of the program has run yet.
      * Anything but 0 ends the process. */
     int (*first_call)(void);
@@ -45,6 +49,13 @@ extern struct nt_personality nt_personality;
 
 /* Serves the call with Wine's own service. */
 ntstatus nt_forward(const struct nt_call *call);
+
+/* Calls Wine by name with `count` arguments of 64 bits each: nt_host_call("NtClose", 1, handle). */
+#define nt_host_call(name, count, ...)                                                             \
+    nt_personality.host.call(name, (const uint64_t[]){__VA_ARGS__}, count)
+
+/* Writes to the program's memory; a bad address is no harm. */
+void nt_host_write(uint64_t address, const void *data, size_t size);
 
 /* Records and counts a refusal; answers `status`. `what` is a name, never data. */
 ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what);

@@ -9,6 +9,7 @@
 
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
+#include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/version.h"
 
@@ -164,6 +165,7 @@ ntstatus nt_set_value_key(const struct nt_call *call)
     const void *data;
     uint64_t key;
     ntstatus status;
+    int result;
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
@@ -179,8 +181,10 @@ ntstatus nt_set_value_key(const struct nt_call *call)
     data = nt_copy_bytes((const void *)call->arguments[4], size);
     if (!data)
         return STATUS_NO_MEMORY;
-    return key_status(registry_set_value(nt_personality.registry, key, name.text, name.units,
-                                         (uint32_t)call->arguments[3], data, size));
+    result = registry_set_value(nt_personality.registry, key, name.text, name.units,
+                                (uint32_t)call->arguments[3], data, size);
+    nt_notify_written();
+    return key_status(result);
 }
 
 ntstatus nt_delete_value_key(const struct nt_call *call)
@@ -188,6 +192,7 @@ ntstatus nt_delete_value_key(const struct nt_call *call)
     struct nt_name name;
     uint64_t key;
     ntstatus status;
+    int result;
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
@@ -196,5 +201,62 @@ ntstatus nt_delete_value_key(const struct nt_call *call)
         return status;
     if (!key_of_handle(call, KEY_SET_VALUE, &key, &status))
         return status;
-    return key_status(registry_delete_value(nt_personality.registry, key, name.text, name.units));
+    result = registry_delete_value(nt_personality.registry, key, name.text, name.units);
+    nt_notify_written();
+    return key_status(result);
+}
+
+#define MULTIPLE_LIMIT 0x10000u /* entries, as Windows allows them */
+
+/* One entry of NtQueryMultipleValueKey: its data go to `*used`, aligned as Windows aligns them.
+ * What does not fit is only counted. */
+static ntstatus query_entry(uint64_t key, struct key_value_entry *entry, unsigned char *buffer,
+                            uint32_t length, uint32_t *used)
+{
+    struct registry_value_info info;
+    struct registry_buffer data;
+    struct nt_name name;
+    ntstatus status = nt_copy_name(&name, entry->name);
+    uint32_t at = (*used + 3) & ~3u;
+    int result;
+
+    if (status)
+        return status;
+    data = room_at(buffer, length, at);
+    result = registry_query_value(nt_personality.registry, key, name.text, name.units, &info,
+                                  &data);
+    if (result < 0)
+        return key_status(result);
+    entry->data_length = info.data_bytes;
+    entry->data_offset = at;
+    entry->type = info.type;
+    *used = at + info.data_bytes;
+    return STATUS_SUCCESS;
+}
+
+/* "ZwQueryMultipleValueKey": all values or, where the buffer is too small, their lengths. */
+ntstatus nt_query_multiple_value_key(const struct nt_call *call)
+{
+    struct key_value_entry *entries = (void *)call->arguments[1];
+    uint32_t count = (uint32_t)call->arguments[2], length, used = 0;
+    uint32_t *needed = (uint32_t *)call->arguments[5];
+    uint64_t key;
+    ntstatus status;
+
+    if (!is_key_handle(call->arguments[0]))
+        return nt_forward(call);
+    if (count > MULTIPLE_LIMIT)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    length = *(const uint32_t *)call->arguments[4];
+    if (!key_of_handle(call, KEY_QUERY_VALUE, &key, &status))
+        return status;
+    for (uint32_t i = 0; i < count; i++) {
+        status = query_entry(key, &entries[i], (void *)call->arguments[3], length, &used);
+        if (status)
+            return status;
+    }
+    *(uint32_t *)call->arguments[4] = used;
+    if (needed)
+        *needed = used;
+    return used > length ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
 }

@@ -104,7 +104,7 @@ static int first_call(void)
     struct pwk_error error;
 
     if (nt_personality.registry && registry_is_empty(nt_personality.registry) &&
-        pwk_snapshot_import(boot.ntdll, nt_personality.registry, &error) < 0) {
+        pwk_snapshot_import(nt_personality.registry, &error) < 0) {
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
     }
@@ -184,6 +184,8 @@ static void announce(const char *program)
 static void set_personality(void)
 {
     nt_personality.host.forward = pwk_service_table_forward;
+    nt_personality.host.call = pwk_service_table_call;
+    nt_personality.host.service_stub = pwk_service_table_stub;
     nt_personality.host.first_call = first_call;
     nt_personality.host.show_kernel = show_kernel;
     nt_personality.host.settled_major_version = settled_major_version;
@@ -261,11 +263,6 @@ static int no_first_call(void)
     return 0;
 }
 
-static int import_from_session(registry_t *registry, struct pwk_error *error)
-{
-    return pwk_snapshot_import(boot.ntdll, registry, error);
-}
-
 int pwk_boot_find_wine(void)
 {
     struct pwk_wine_location location;
@@ -285,7 +282,7 @@ int pwk_boot_find_wine(void)
     if (result < 0)
         return result;
     boot.ntdll = ntdll;
-    pwk_prefix_registry_set_source(import_from_session);
+    pwk_prefix_registry_set_source(pwk_snapshot_import);
     return 0;
 }
 

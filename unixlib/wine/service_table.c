@@ -19,6 +19,7 @@
 #include "wine/stub_numbers.h"
 
 static struct {
+    void *ntdll;
     void **rows; /* Wine's array */
     uintptr_t relro_start, relro_end;
     enum pwk_convention convention;
@@ -95,6 +96,7 @@ int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error 
         search.module = map->l_addr;
         dl_iterate_phdr(find_relro, &search);
     }
+    table.ntdll = ntdll;
     table.rows = search.start ? search_table(ntdll, &search) : NULL;
     table.relro_start = search.start;
     table.relro_end = search.end;
@@ -170,7 +172,32 @@ ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments)
                          nt_services[row].arguments);
 }
 
-enum pwk_convention pwk_service_table_convention(void)
+ntstatus pwk_service_table_call(const char *name, const uint64_t *arguments, size_t count)
 {
-    return table.convention;
+    void *function = dlsym(table.ntdll, name);
+
+    return function ? pwk_call_wine(table.convention, function, arguments, count)
+                    : STATUS_NOT_IMPLEMENTED;
+}
+
+/* The loader's list of modules ("PEB_LDR_DATA structure (winternl.h)", "LDR_DATA_TABLE_ENTRY"):
+ * the program comes first, then ntdll. */
+uint64_t pwk_service_table_stub(const char *name)
+{
+    static const uint16_t ntdll_name[] = u"ntdll.dll";
+    const struct pwk_stub *stub = pwk_stub_find(&table.numbers, name);
+    unsigned char *peb, *entry;
+
+    __asm__("movq %%gs:0x60, %0" : "=r"(peb));
+    entry = *(unsigned char **)(peb + 0x18);
+    if (!entry || !stub)
+        return 0;
+    entry += 0x10;
+    for (int i = 0; i < 4; i++) {
+        entry = *(unsigned char **)entry;
+        if (*(uint16_t *)(entry + 0x58) == 18 &&
+            !memcmp(*(void **)(entry + 0x60), ntdll_name, 18))
+            return *(uint64_t *)(entry + 0x30) + stub->address;
+    }
+    return 0;
 }

@@ -19,6 +19,11 @@ int pwk_service_table_take_over(struct pwk_error *error);
 /* Wine's own service for a served row. */
 ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments);
 
-enum pwk_convention pwk_service_table_convention(void);
+/* Calls an exported function of Wine's Unix side by its name; STATUS_NOT_IMPLEMENTED where this
+ * Wine does not have it. On a thread of Wine's. */
+ntstatus pwk_service_table_call(const char *name, const uint64_t *arguments, size_t count);
+
+/* The address of a service's stub in the ntdll.dll of this process, 0 where it is not found. */
+uint64_t pwk_service_table_stub(const char *name);
 
 #endif

@@ -5,7 +5,6 @@
  */
 #include "wine/snapshot.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,37 +28,29 @@ struct token_privileges {
     uint32_t attributes;
 };
 
-static ntstatus call(void *ntdll, const char *name, const uint64_t *arguments, size_t count)
-{
-    void *function = dlsym(ntdll, name);
-
-    return function ? pwk_call_wine(pwk_service_table_convention(), function, arguments, count)
-                    : STATUS_NOT_IMPLEMENTED;
-}
-
-#define CALL(ntdll, name, ...)                                                                     \
-    call(ntdll, name, (const uint64_t[]){__VA_ARGS__},                                             \
-         sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+#define CALL(name, ...)                                                                            \
+    pwk_service_table_call(name, (const uint64_t[]){__VA_ARGS__},                                  \
+                           sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
 /* Turns the backup privilege on, or back to what `before` says. */
-static ntstatus set_backup_privilege(void *ntdll, const struct token_privileges *wanted,
+static ntstatus set_backup_privilege(const struct token_privileges *wanted,
                                      struct token_privileges *before)
 {
     nt_handle token = 0;
     uint32_t size = 0;
-    ntstatus status = CALL(ntdll, "NtOpenProcessToken", NT_CURRENT_PROCESS,
+    ntstatus status = CALL("NtOpenProcessToken", NT_CURRENT_PROCESS,
                            TOKEN_ADJUST_PRIVILEGES | TOKEN_QUERY, (uint64_t)&token);
 
     if (status)
         return status;
-    status = CALL(ntdll, "NtAdjustPrivilegesToken", token, 0, (uint64_t)wanted,
+    status = CALL("NtAdjustPrivilegesToken", token, 0, (uint64_t)wanted,
                   before ? sizeof *before : 0, (uint64_t)before, (uint64_t)&size);
-    CALL(ntdll, "NtClose", token);
+    CALL("NtClose", token);
     return status;
 }
 
 /* Has wineserver write one branch into a memory file; the descriptor, or a negative errno. */
-static int save_branch(void *ntdll, uint16_t *path, size_t units)
+static int save_branch(uint16_t *path, size_t units)
 {
     struct unicode_string name = {(uint16_t)(units * 2), (uint16_t)(units * 2), path};
     struct object_attributes attributes = {.length = sizeof attributes, .object_name = &name};
@@ -69,16 +60,16 @@ static int save_branch(void *ntdll, uint16_t *path, size_t units)
 
     if (fd < 0)
         return -errno;
-    status = CALL(ntdll, "NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes);
+    status = CALL("NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes);
     if (!status)
-        status = CALL(ntdll, "wine_server_fd_to_handle", (uint64_t)fd, GENERIC_WRITE, 0,
+        status = CALL("wine_server_fd_to_handle", (uint64_t)fd, GENERIC_WRITE, 0,
                       (uint64_t)&file);
     if (!status)
-        status = CALL(ntdll, "NtSaveKey", key, file);
+        status = CALL("NtSaveKey", key, file);
     if (file)
-        CALL(ntdll, "NtClose", file);
+        CALL("NtClose", file);
     if (key)
-        CALL(ntdll, "NtClose", key);
+        CALL("NtClose", key);
     if (status) {
         close(fd);
         return -EIO;
@@ -107,7 +98,7 @@ static void show_progress(void *context, double share)
     fprintf(stderr, "\rpwk: taking in the prefix's registry: %d %%", percent);
 }
 
-int pwk_snapshot_import(void *ntdll, registry_t *registry, struct pwk_error *error)
+int pwk_snapshot_import(registry_t *registry, struct pwk_error *error)
 {
     static uint16_t branches[][20] = {u"\\Registry\\Machine", u"\\Registry\\User"};
     static const struct token_privileges backup = {1, SE_BACKUP_PRIVILEGE, 0,
@@ -119,14 +110,14 @@ int pwk_snapshot_import(void *ntdll, registry_t *registry, struct pwk_error *err
     int fds[2] = {-1, -1}, result;
 
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
-    result = set_backup_privilege(ntdll, &backup, &before) & 0x80000000u ? -EPERM : 0;
+    result = set_backup_privilege(&backup, &before) & 0x80000000u ? -EPERM : 0;
     for (size_t i = 0; result == 0 && i < 2; i++) {
-        fds[i] = save_branch(ntdll, branches[i], units[i]);
+        fds[i] = save_branch(branches[i], units[i]);
         if (fds[i] < 0)
             result = fds[i];
     }
     if (before.count)
-        set_backup_privilege(ntdll, &before, NULL);
+        set_backup_privilege(&before, NULL);
     if (result < 0) {
         pwk_error_set(error, result,
                       "wineserver did not give out the prefix's registry (%s); run the prefix "

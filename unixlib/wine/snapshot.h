@@ -10,6 +10,6 @@
 #include "registry/registry.h"
 
 /* A line of progress is shown on stderr when it takes over a second. */
-int pwk_snapshot_import(void *ntdll, registry_t *registry, struct pwk_error *error);
+int pwk_snapshot_import(registry_t *registry, struct pwk_error *error);
 
 #endif

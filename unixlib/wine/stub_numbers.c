@@ -87,7 +87,8 @@ static void read_exports(const struct image *image, uint32_t directory,
             !memchr(image->bytes + at, 0, room))
             continue;
         memcpy(stub->name, image->bytes + at, strlen((const char *)image->bytes + at) + 1);
-        if (read_stub(image, get32(image, function_table + ordinal * 4ull), &stub->number))
+        stub->address = get32(image, function_table + ordinal * 4ull);
+        if (read_stub(image, stub->address, &stub->number))
             out->count++;
     }
 }

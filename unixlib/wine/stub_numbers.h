@@ -15,6 +15,7 @@
 struct pwk_stub {
     char name[60];
     uint32_t number;
+    uint32_t address; /* of the stub, relative to the image's base */
 };
 
 struct pwk_stub_numbers {

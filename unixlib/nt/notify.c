@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * notify.c - NtNotifyChangeKey and NtNotifyChangeMultipleKeys on our keys.
+ * Sources: "ZwNotifyChangeKey", "RegNotifyChangeKeyValue function", Wine's test_notify in
+ * dlls/ntdll/tests/reg.c.
+ *
+ * A watch belongs to a handle: its first registration fixes filter and depth, later ones on the
+ * same handle wait along, and all fire together. Changes of this process are looked at by the
+ * thread that made them, those of other processes by one thread of Wine's that sleeps on the
+ * registry's generation; it is started with the first watch and ends when none is left.
+ *
+ * The lock is held with all signals blocked, and never while Wine is called.
+ */
+#include "nt/notify.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nt/handle_table.h"
+#include "nt/key_path.h"
+#include "nt/personality.h"
+
+#define THREAD_SLEEP_MS 1000
+#define EVENT_ACCESS 0x1f0003u
+#define THREAD_ACCESS 0x1fffffu
+
+/* One registration: what is to be done when it fires. */
+struct waiter {
+    struct waiter *next;
+    nt_handle event;  /* ours; 0: none */
+    nt_handle thread; /* ours, to queue the APC to; 0: none */
+    uint64_t apc, context, status_block;
+    ntstatus outcome;
+};
+
+struct watch {
+    struct watch *next;
+    nt_handle handle;
+    uint64_t key;
+    uint32_t filter;
+    bool subtree;
+    struct waiter *waiters;
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct watch *watches;
+static uint64_t scanned; /* the generation up to which changes have been looked at */
+static atomic_uint watch_count;
+static atomic_bool thread_runs;
+
+static void lock(sigset_t *before)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+    pthread_mutex_lock(&mutex);
+}
+
+static void unlock(const sigset_t *before)
+{
+    pthread_mutex_unlock(&mutex);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* ---- firing; no lock is held ---- */
+
+static void fire(struct waiter *waiter)
+{
+    while (waiter) {
+        struct waiter *next = waiter->next;
+        if (waiter->status_block) {
+            struct io_status_block block = {waiter->outcome, 0};
+            nt_host_write(waiter->status_block, &block, sizeof block);
+        }
+        if (waiter->event) {
+            nt_host_call("NtSetEvent", 2, waiter->event, 0);
+            nt_host_call("NtClose", 1, waiter->event);
+        }
+        if (waiter->thread) {
+            nt_host_call("NtQueueApcThread", 5, waiter->thread, waiter->apc, waiter->context,
+                         waiter->status_block, 0);
+            nt_host_call("NtClose", 1, waiter->thread);
+        }
+        free(waiter);
+        waiter = next;
+    }
+}
+
+/* Moves a watch's waiters to the list of those that fire. */
+static void collect(struct watch *watch, ntstatus outcome, struct waiter **fired)
+{
+    while (watch->waiters) {
+        struct waiter *waiter = watch->waiters;
+        watch->waiters = waiter->next;
+        waiter->outcome = outcome;
+        waiter->next = *fired;
+        *fired = waiter;
+    }
+}
+
+static bool concerns(const struct watch *watch, const struct registry_change *change)
+{
+    if (change->kinds & REGISTRY_CHANGED_GONE)
+        return change->key == watch->key;
+    if (!(change->kinds & watch->filter))
+        return false;
+    return change->key == watch->key ||
+           (watch->subtree &&
+            registry_is_within(nt_personality.registry, change->key, watch->key));
+}
+
+static void scan(void)
+{
+    struct registry_change changes[64];
+    struct waiter *fired = NULL;
+    sigset_t before;
+    int count;
+
+    lock(&before);
+    count = registry_read_changes(nt_personality.registry, &scanned, changes, 64);
+    for (struct watch *watch = watches; watch; watch = watch->next) {
+        bool hit = count < 0;
+        for (int i = 0; !hit && i < count; i++)
+            hit = concerns(watch, &changes[i]);
+        if (hit)
+            collect(watch, STATUS_NOTIFY_ENUM_DIR, &fired);
+    }
+    unlock(&before);
+    fire(fired);
+}
+
+void nt_notify_written(void)
+{
+    if (atomic_load_explicit(&watch_count, memory_order_relaxed))
+        scan();
+}
+
+void nt_notify_closed(nt_handle handle)
+{
+    struct waiter *fired = NULL;
+    sigset_t before;
+
+    if (!atomic_load_explicit(&watch_count, memory_order_relaxed))
+        return;
+    lock(&before);
+    for (struct watch **link = &watches; *link; link = &(*link)->next) {
+        struct watch *watch = *link;
+        if (watch->handle != handle)
+            continue;
+        collect(watch, STATUS_NOTIFY_CLEANUP, &fired);
+        *link = watch->next;
+        free(watch);
+        atomic_fetch_sub(&watch_count, 1);
+        break;
+    }
+    unlock(&before);
+    fire(fired);
+}
+
+/* ---- the thread that waits for other processes ---- */
+
+ntstatus nt_notify_thread(void)
+{
+    if (atomic_exchange(&thread_runs, true))
+        return STATUS_INVALID_HANDLE;
+    for (;;) {
+        uint64_t seen = registry_generation(nt_personality.registry);
+        scan();
+        if (!atomic_load(&watch_count)) {
+            atomic_store(&thread_runs, false);
+            /* A watch that came in between saw the thread still running. */
+            if (!atomic_load(&watch_count) || atomic_exchange(&thread_runs, true))
+                return STATUS_SUCCESS;
+        }
+        registry_wait_change(nt_personality.registry, seen, THREAD_SLEEP_MS);
+    }
+}
+
+static void start_thread(void)
+{
+    uint64_t entry = nt_personality.host.service_stub("NtFlushKey");
+    nt_handle thread = 0;
+
+    if (atomic_load(&thread_runs) || !entry)
+        return;
+    if (nt_host_call("NtCreateThreadEx", 11, (uint64_t)&thread, THREAD_ACCESS, 0,
+                     NT_CURRENT_PROCESS, entry, NOTIFY_THREAD_ARGUMENT, 0, 0, 0, 0,
+                     0) == STATUS_SUCCESS)
+        nt_host_call("NtClose", 1, thread);
+}
+
+/* ---- registering ---- */
+
+struct registration {
+    nt_handle handle;
+    uint64_t key;
+    uint32_t filter;
+    bool subtree;
+    struct waiter *waiter;
+};
+
+static struct watch *find_or_add(const struct registration *registration)
+{
+    struct watch *watch = watches;
+
+    while (watch && watch->handle != registration->handle)
+        watch = watch->next;
+    if (watch)
+        return watch;
+    watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return NULL;
+    if (!watches)
+        scanned = registry_generation(nt_personality.registry);
+    watch->handle = registration->handle;
+    watch->key = registration->key;
+    watch->filter = registration->filter;
+    watch->subtree = registration->subtree;
+    watch->next = watches;
+    watches = watch;
+    atomic_fetch_add(&watch_count, 1);
+    return watch;
+}
+
+static ntstatus add_waiter(const struct registration *registration)
+{
+    struct watch *watch;
+    sigset_t before;
+
+    /* What has happened so far does not concern the newcomer. */
+    nt_notify_written();
+    lock(&before);
+    watch = find_or_add(registration);
+    if (watch) {
+        registration->waiter->next = watch->waiters;
+        watch->waiters = registration->waiter;
+    }
+    unlock(&before);
+    if (!watch)
+        return STATUS_NO_MEMORY;
+    start_thread();
+    return STATUS_PENDING;
+}
+
+static nt_handle duplicate(nt_handle handle, uint32_t access)
+{
+    nt_handle copy = 0;
+
+    if (nt_host_call("NtDuplicateObject", 7, NT_CURRENT_PROCESS, handle, NT_CURRENT_PROCESS,
+                     (uint64_t)&copy, access, 0, 0) != STATUS_SUCCESS)
+        return 0;
+    return copy;
+}
+
+/* Arguments behind the key of NtNotifyChangeKey; NtNotifyChangeMultipleKeys has the same, two
+ * places later. */
+struct notify_arguments {
+    uint64_t event, apc, context, status_block;
+    uint32_t filter;
+    bool subtree, async;
+};
+
+static ntstatus wait_for(nt_handle event)
+{
+    ntstatus status = nt_host_call("NtWaitForSingleObject", 3, event, 0, 0);
+
+    nt_host_call("NtClose", 1, event);
+    return status;
+}
+
+static ntstatus notify(const struct nt_call *call, const struct notify_arguments *arguments)
+{
+    struct registration registration = {.handle = call->arguments[0],
+                                        .filter = arguments->filter,
+                                        .subtree = arguments->subtree};
+    nt_handle event = arguments->async ? arguments->event : 0;
+    struct waiter *waiter;
+    ntstatus status;
+
+    if (!key_of_handle(call, KEY_NOTIFY, &registration.key, &status))
+        return status;
+    if (!arguments->async &&
+        (status = nt_host_call("NtCreateEvent", 5, (uint64_t)&event, EVENT_ACCESS, 0, 1, 0)))
+        return status;
+    if (arguments->async && event && (status = nt_host_call("NtResetEvent", 2, event, 0)))
+        return status;
+    waiter = calloc(1, sizeof *waiter);
+    if (!waiter)
+        return STATUS_NO_MEMORY;
+    waiter->event = event ? duplicate(event, EVENT_ACCESS) : 0;
+    waiter->status_block = arguments->status_block;
+    if (arguments->async && arguments->apc) {
+        waiter->thread = duplicate((nt_handle)-2, THREAD_ACCESS);
+        waiter->apc = arguments->apc;
+        waiter->context = arguments->context;
+    }
+    registration.waiter = waiter;
+    status = add_waiter(&registration);
+    if (status != STATUS_PENDING)
+        fire(waiter);
+    return arguments->async || status != STATUS_PENDING ? status : wait_for(event);
+}
+
+ntstatus nt_notify_change_key(const struct nt_call *call)
+{
+    const uint64_t *a = call->arguments;
+    struct notify_arguments arguments = {a[1], a[2], a[3], a[4], (uint32_t)a[5],
+                                         (uint8_t)a[6] != 0, (uint8_t)a[9] != 0};
+
+    return is_key_handle(a[0]) ? notify(call, &arguments) : nt_forward(call);
+}
+
+/* Subordinate keys are not served: asking for any is an error, as on Windows for more than one. */
+ntstatus nt_notify_change_multiple_keys(const struct nt_call *call)
+{
+    const uint64_t *a = call->arguments;
+    struct notify_arguments arguments = {a[3], a[4], a[5], a[6], (uint32_t)a[7],
+                                         (uint8_t)a[8] != 0, (uint8_t)a[11] != 0};
+
+    if (!is_key_handle(a[0]))
+        return nt_forward(call);
+    if ((uint32_t)a[1])
+        return STATUS_INVALID_PARAMETER;
+    return notify(call, &arguments);
+}
