@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define BUSY_TIMEOUT_MS 10000
 #define KEPT_LOG_BYTES (256 << 10) /* a log up to this size stays when the store is closed */
 
@@ -43,6 +43,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
     "INSERT INTO keys(id, parent, sort, name, flags, last_write)"
     " VALUES(1, 0, x'', x'', 0, 0);",
     "ALTER TABLE keys ADD COLUMN security BLOB;",
+    "CREATE TABLE hives(key INTEGER PRIMARY KEY, file TEXT NOT NULL) STRICT;",
 };
 
 int hive_store_errno(int sqlite_code)

@@ -88,6 +88,11 @@ int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_va
                          uint64_t last_write);
 int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
                             size_t units);
+/* Removes what is below a key and its values, and with `whole` the key itself; -EIDRM. */
+int hive_store_remove_branch(hive_store_t *store, uint64_t id, bool whole);
+/* The file that a key was loaded from; -ENOENT where there is none. */
+int hive_store_put_hive(hive_store_t *store, uint64_t key, const char *file);
+int hive_store_get_hive(hive_store_t *store, uint64_t key, char *file, size_t size);
 /* Removes all volatile keys with everything below them. */
 int hive_store_remove_volatile(hive_store_t *store);
 

@@ -24,6 +24,10 @@ enum hive_statement {
     HIVE_RENAME_KEY,
     HIVE_PUT_SECURITY,
     HIVE_READ_SECURITY,
+    HIVE_PUT_HIVE,
+    HIVE_GET_HIVE,
+    HIVE_DELETE_HIVE,
+    HIVE_SUBKEY_IDS,
     HIVE_HAS_SUBKEYS,
     HIVE_DELETE_VALUES,
     HIVE_DELETE_KEY,
@@ -45,6 +49,13 @@ struct hive_store {
 };
 
 int hive_store_errno(int sqlite_code);
+
+/* The parts that the two files of statements share: see hive_store_statements.c. */
+sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which);
+int hive_store_prepare_error(hive_store_t *store);
+int hive_store_finish(sqlite3_stmt *statement);
+int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement);
+int hive_store_run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id);
 
 /* Runs a statement without parameters; 1 where it answered a row. */
 int hive_store_run(hive_store_t *store, enum hive_statement which);

@@ -28,6 +28,10 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_RENAME_KEY] = "UPDATE keys SET sort=?2, name=?3 WHERE id=?1",
     [HIVE_PUT_SECURITY] = "UPDATE keys SET security=?2 WHERE id=?1",
     [HIVE_READ_SECURITY] = "SELECT security FROM keys WHERE id=?1",
+    [HIVE_PUT_HIVE] = "INSERT OR REPLACE INTO hives(key, file) VALUES(?1, ?2)",
+    [HIVE_GET_HIVE] = "SELECT file FROM hives WHERE key=?1",
+    [HIVE_DELETE_HIVE] = "DELETE FROM hives WHERE key=?1",
+    [HIVE_SUBKEY_IDS] = "SELECT id FROM keys WHERE parent=?1",
     [HIVE_HAS_SUBKEYS] = "SELECT 1 FROM keys WHERE parent=?1 LIMIT 1",
     [HIVE_DELETE_VALUES] = "DELETE FROM key_values WHERE key=?1",
     [HIVE_DELETE_KEY] = "DELETE FROM keys WHERE id=?1",
@@ -50,7 +54,7 @@ void hive_store_release(hive_store_t *store)
 }
 
 /* The statement, ready to be bound; what an earlier one lent is taken back. */
-static sqlite3_stmt *prepare(hive_store_t *store, enum hive_statement which)
+sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which)
 {
     sqlite3_stmt **statement = &store->statements[which];
 
@@ -61,14 +65,14 @@ static sqlite3_stmt *prepare(hive_store_t *store, enum hive_statement which)
     return *statement;
 }
 
-static int prepare_error(hive_store_t *store)
+int hive_store_prepare_error(hive_store_t *store)
 {
     int result = hive_store_errno(sqlite3_errcode(store->db));
     return result ? result : -EIO;
 }
 
 /* One step, its row not looked at: 1 where there was one. */
-static int finish(sqlite3_stmt *statement)
+int hive_store_finish(sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
@@ -76,7 +80,7 @@ static int finish(sqlite3_stmt *statement)
 }
 
 /* One step of a statement whose row the caller reads: -ENOENT when there is none. */
-static int first_row(hive_store_t *store, sqlite3_stmt *statement)
+int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
 
@@ -90,8 +94,8 @@ static int first_row(hive_store_t *store, sqlite3_stmt *statement)
 
 int hive_store_run(hive_store_t *store, enum hive_statement which)
 {
-    sqlite3_stmt *statement = prepare(store, which);
-    return statement ? finish(statement) : prepare_error(store);
+    sqlite3_stmt *statement = hive_store_prepare(store, which);
+    return statement ? hive_store_finish(statement) : hive_store_prepare_error(store);
 }
 
 static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
@@ -148,15 +152,15 @@ static void read_value_columns(sqlite3_stmt *statement, struct hive_value *out)
 int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
                         uint64_t *id, uint32_t *flags)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_FIND_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_FIND_KEY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)parent);
     result = bind_sort(store, statement, 2, name, units);
     if (result == 0)
-        result = first_row(store, statement);
+        result = hive_store_first_row(store, statement);
     if (result == 0) {
         *id = (uint64_t)sqlite3_column_int64(statement, 0);
         *flags = (uint32_t)sqlite3_column_int64(statement, 1);
@@ -166,13 +170,13 @@ int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *na
 
 int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_READ_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_READ_KEY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result == 0)
         read_key_columns(statement, out);
     return result;
@@ -182,11 +186,11 @@ int hive_store_visit_subkeys(hive_store_t *store, uint64_t parent,
                              int (*visit)(void *context, const struct hive_key *key),
                              void *context)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_SUBKEYS);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_SUBKEYS);
     int code, result = 0;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)parent);
     while (result == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE) {
         struct hive_key key;
@@ -205,11 +209,11 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
                             int (*visit)(void *context, const struct hive_value *value),
                             void *context)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_VALUES);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_VALUES);
     int code, result = 0;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     while (result == 0 && (code = sqlite3_step(statement)) != SQLITE_DONE) {
         struct hive_value value;
@@ -226,13 +230,13 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
 
 int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count, uint64_t *bytes)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_MEASURE_VALUES);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_MEASURE_VALUES);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result == 0) {
         *count = (uint64_t)sqlite3_column_int64(statement, 0);
         *bytes = (uint64_t)sqlite3_column_int64(statement, 1);
@@ -243,15 +247,15 @@ int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count
 int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
                           struct hive_value *out)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_FIND_VALUE);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_FIND_VALUE);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     result = bind_sort(store, statement, 2, name, units);
     if (result == 0)
-        result = first_row(store, statement);
+        result = hive_store_first_row(store, statement);
     if (result == 0)
         read_value_columns(statement, out);
     return result;
@@ -259,11 +263,11 @@ int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *nam
 
 int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_INSERT_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_INSERT_KEY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key->parent);
     result = bind_sort(store, statement, 2, key->name, key->name_units);
     if (result == 0)
@@ -274,7 +278,7 @@ int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint6
         return result;
     sqlite3_bind_int64(statement, 5, key->flags);
     sqlite3_bind_int64(statement, 6, (int64_t)key->last_write);
-    result = finish(statement);
+    result = hive_store_finish(statement);
     if (result == 0)
         *id = (uint64_t)sqlite3_last_insert_rowid(store->db);
     return result;
@@ -283,66 +287,66 @@ int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint6
 int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,
                           const uint16_t *class_name, size_t class_units)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_UPDATE_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_UPDATE_KEY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     sqlite3_bind_int64(statement, 2, (int64_t)last_write);
     sqlite3_bind_int64(statement, 3, flags);
     result = bind_bytes(statement, 4, class_name, class_units * 2);
-    return result ? result : finish(statement);
+    return result ? result : hive_store_finish(statement);
 }
 
 int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_TOUCH_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_TOUCH_KEY);
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     sqlite3_bind_int64(statement, 2, (int64_t)last_write);
-    return finish(statement);
+    return hive_store_finish(statement);
 }
 
 int hive_store_rename_key(hive_store_t *store, uint64_t id, const uint16_t *name, size_t units)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_RENAME_KEY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_RENAME_KEY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     result = bind_sort(store, statement, 2, name, units);
     if (result == 0)
         result = bind_bytes(statement, 3, name, units * 2);
-    return result ? result : finish(statement);
+    return result ? result : hive_store_finish(statement);
 }
 
 int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descriptor, size_t size)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_PUT_SECURITY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_PUT_SECURITY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     result = size ? bind_bytes(statement, 2, descriptor, size)
                   : hive_store_errno(sqlite3_bind_null(statement, 2));
-    return result ? result : finish(statement);
+    return result ? result : hive_store_finish(statement);
 }
 
 int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
                              size_t *size)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_READ_SECURITY);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_READ_SECURITY);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result < 0)
         return result;
     *descriptor = sqlite3_column_blob(statement, 0);
@@ -350,54 +354,54 @@ int hive_store_read_security(hive_store_t *store, uint64_t id, const void **desc
     return *size ? 0 : -ENODATA;
 }
 
-static int run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id)
+int hive_store_run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id)
 {
-    sqlite3_stmt *statement = prepare(store, which);
+    sqlite3_stmt *statement = hive_store_prepare(store, which);
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
-    return finish(statement);
+    return hive_store_finish(statement);
 }
 
 int hive_store_remove_key(hive_store_t *store, uint64_t id)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_HAS_SUBKEYS);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_HAS_SUBKEYS);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result == 0)
         return -ENOTEMPTY;
     if (result != -ENOENT)
         return result;
-    result = run_with_id(store, HIVE_DELETE_VALUES, id);
+    result = hive_store_run_with_id(store, HIVE_DELETE_VALUES, id);
     if (result == 0)
-        result = run_with_id(store, HIVE_DELETE_KEY, id);
+        result = hive_store_run_with_id(store, HIVE_DELETE_KEY, id);
     return result;
 }
 
 int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
                          uint64_t last_write)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_NEXT_POSITION);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_NEXT_POSITION);
     int64_t position;
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     sqlite3_bind_int64(statement, 2, (int64_t)last_write);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result < 0)
         return result == -ENOENT ? -EIDRM : result;
     position = sqlite3_column_int64(statement, 0);
 
-    statement = prepare(store, HIVE_PUT_VALUE);
+    statement = hive_store_prepare(store, HIVE_PUT_VALUE);
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     result = bind_sort(store, statement, 2, value->name, value->name_units);
     if (result == 0)
@@ -406,55 +410,36 @@ int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_va
     sqlite3_bind_int64(statement, 5, value->type);
     if (result == 0)
         result = bind_bytes(statement, 6, value->data, value->size);
-    return result ? result : finish(statement);
+    return result ? result : hive_store_finish(statement);
 }
 
 int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
                             size_t units)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_DELETE_VALUE);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_DELETE_VALUE);
     int result;
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     result = bind_sort(store, statement, 2, name, units);
     if (result == 0)
-        result = finish(statement);
+        result = hive_store_finish(statement);
     if (result == 0 && sqlite3_changes(store->db) == 0)
         result = -ENOENT;
     return result;
 }
 
-int hive_store_remove_volatile(hive_store_t *store)
-{
-    static const char sql[] =
-        "CREATE TEMP TABLE gone AS WITH RECURSIVE tree(id) AS ("
-        " SELECT id FROM keys WHERE (flags & 1) <> 0"
-        " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
-        " SELECT id FROM tree;"
-        "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"
-        "DELETE FROM keys WHERE id IN (SELECT id FROM gone);"
-        "DROP TABLE gone;";
-
-    _Static_assert(REGISTRY_VOLATILE == 1, "the flag is spelled out in the statements");
-    int result = hive_store_run(store, HIVE_HAS_VOLATILE);
-
-    if (result <= 0)
-        return result;
-    return hive_store_errno(sqlite3_exec(store->db, sql, NULL, NULL, NULL));
-}
-
 int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_GET_MARK);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_GET_MARK);
     int result;
 
     *value = 0;
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-    result = first_row(store, statement);
+    result = hive_store_first_row(store, statement);
     if (result == 0)
         *value = sqlite3_column_int64(statement, 0);
     return result == -ENOENT ? 0 : result;
@@ -462,11 +447,11 @@ int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value)
 
 int hive_store_set_mark(hive_store_t *store, const char *name, int64_t value)
 {
-    sqlite3_stmt *statement = prepare(store, HIVE_SET_MARK);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_SET_MARK);
 
     if (!statement)
-        return prepare_error(store);
+        return hive_store_prepare_error(store);
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, value);
-    return finish(statement);
+    return hive_store_finish(statement);
 }

@@ -2,10 +2,13 @@
 /*
  * import.c - takes a prefix's registry in from Wine's own text, in one transaction.
  */
+#include "registry/import.h"
+
 #include "registry/registry_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -207,6 +210,35 @@ static int make_fixed_keys(struct import *import)
         if (result == -ENOENT)
             result = 0;
     }
+    return result;
+}
+
+static int keep_base(void *context, const uint16_t *path, size_t units)
+{
+    (void)context;
+    (void)path;
+    (void)units;
+    return 0;
+}
+
+int registry_import_text_below(registry_t *registry, uint64_t base, const char *text, size_t size,
+                               struct registry_error *error)
+{
+    struct import *import = calloc(1, sizeof *import);
+    struct wine_text_sink sink = {import, keep_base, import_key, import_value};
+    struct wine_text_error where;
+    int result;
+
+    if (!import)
+        return -ENOMEM;
+    import->registry = registry;
+    import->base = base;
+    import->now = registry_now();
+    result = wine_text_parse(text, size, &sink, &where);
+    free(import);
+    if (result == -EINVAL)
+        snprintf(error->text, sizeof error->text, "line %zu of the registry text: %s", where.line,
+                 where.text[0] ? where.text : "a name is too long");
     return result;
 }
 

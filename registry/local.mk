@@ -5,10 +5,15 @@ libregistry_a_SOURCES = \
 	registry/registry.h registry/registry_internal.h registry/registry.c \
 	registry/writing.c registry/reading.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
+	registry/hive_store_branches.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c \
 	registry/fixed_values.h registry/fixed_values.c \
-	registry/import.c \
+	registry/import.h registry/import.c \
+	registry/hive_files.h registry/hive_files.c \
+	registry/branch_source.h registry/branch_source.c \
+	registry/regf.h registry/regf_format.h registry/regf_image.h registry/regf_image.c \
+	registry/regf_read.c registry/regf_write.c \
 	registry/upcase.h registry/upcase.c registry/upcase_ranges.inc \
 	registry/wine_text.h registry/wine_text.c \
 	registry/wine_text_reader.h registry/wine_text_reader.c

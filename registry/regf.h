@@ -36,7 +36,7 @@ struct regf_value {
     size_t size;
 };
 
-/* A key with everything above it counts; Windows takes no more either. */
+/* Levels of keys, the root among them; Windows takes no more either. */
 #define REGF_MAX_DEPTH 512
 
 struct regf_error {

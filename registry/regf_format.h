@@ -37,7 +37,7 @@ struct regf_base {
     uint16_t file_name[32];
     unsigned char reserved[396];
     uint32_t checksum;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 static_assert(sizeof(struct regf_base) == 512, "base block");
 
 struct regf_bin {
@@ -47,7 +47,7 @@ struct regf_bin {
     uint32_t reserved[2];
     uint64_t last_written; /* in the first bin */
     uint32_t spare;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 static_assert(sizeof(struct regf_bin) == 32, "bin");
 
 #define REGF_KEY_ROOT 0x04u
@@ -80,7 +80,7 @@ struct regf_nk {
     uint32_t unused;
     uint16_t name_size;
     uint16_t class_size;
-} __attribute__((packed)); /* then the name */
+} __attribute__((packed, aligned(4))); /* then the name */
 static_assert(sizeof(struct regf_nk) == 76, "key");
 
 #define REGF_VALUE_LATIN1 1u
@@ -95,7 +95,7 @@ struct regf_vk {
     uint32_t type;
     uint16_t flags;
     uint16_t spare;
-} __attribute__((packed)); /* then the name */
+} __attribute__((packed, aligned(4))); /* then the name */
 static_assert(sizeof(struct regf_vk) == 20, "value");
 
 /* lf, lh: offsets of keys, each with a hint or hash of its name; li: offsets of keys; ri: offsets

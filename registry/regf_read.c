@@ -242,8 +242,7 @@ static int read_big_data(struct reader *reader, const struct cell *cell, uint32_
 static int read_data(struct reader *reader, const struct regf_vk *vk, struct regf_value *value)
 {
     struct cell cell;
-    int result =
-        find_cell(reader, vk->data, "the data of a value", NULL, 0, false, &cell);
+    int result = find_cell(reader, vk->data, "the data of a value", NULL, 0, false, &cell);
 
     if (result)
         return result;

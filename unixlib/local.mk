@@ -27,7 +27,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
-	unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
+	unixlib/nt/hive.c unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
 	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 

@@ -23,8 +23,10 @@ static pid_t start(int (*steps)(int number), int number)
     pid_t child = fork();
 
     assert_true(child >= 0);
-    if (child == 0)
+    if (child == 0) {
+        alarm(120); /* not to outlive a test that failed */
         _exit(steps(number));
+    }
     return child;
 }
 

@@ -19,8 +19,10 @@ static pid_t start(int (*steps)(int number), int number)
     pid_t child = fork();
 
     assert_true(child >= 0);
-    if (child == 0)
+    if (child == 0) {
+        alarm(120); /* not to outlive a test that failed */
         _exit(steps(number));
+    }
     return child;
 }
 
@@ -93,6 +95,8 @@ static int answer_rounds(int number)
     uint64_t key;
 
     (void)number;
+    close(to_child[1]);
+    close(to_parent[0]);
     if (registry_open(store_folder, &may_create, &registry, NULL) ||
         try_create(registry, ROOT, "key", 0, &key))
         return 1;
@@ -119,6 +123,7 @@ static void a_write_is_seen_by_the_next_read(void **state)
     child = start(answer_rounds, 0);
     registry = open_store();
     key = create(registry, ROOT, "key");
+    close(to_child[0]);
     close(to_parent[1]);
     for (int round = 0; round < ROUNDS; round += 2) {
         assert_int_equal(change(registry, key, round), 0);
@@ -129,7 +134,6 @@ static void a_write_is_seen_by_the_next_read(void **state)
     }
     finish(child);
     registry_close(registry);
-    close(to_child[0]);
     close(to_child[1]);
     close(to_parent[0]);
 }

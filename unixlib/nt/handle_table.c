@@ -26,7 +26,6 @@ struct slot {
 static _Atomic(struct slot *) chunks[CHUNKS];
 static _Atomic uint64_t free_head; /* counter << 32 | index + 1 */
 static _Atomic uint32_t fresh;     /* slots that were never used start here */
-static _Atomic uint32_t open_count;
 
 static struct slot *chunk_of(uint32_t index, bool create)
 {
@@ -103,7 +102,6 @@ nt_handle key_handle_open(const struct key_handle *content)
                               (content->protect_from_close ? FLAG_PROTECT : 0),
                           memory_order_relaxed);
     atomic_store_explicit(&slot->key, content->key, memory_order_release);
-    atomic_fetch_add_explicit(&open_count, 1, memory_order_relaxed);
     return KEY_HANDLE_FIRST + (nt_handle)index * 4;
 }
 
@@ -139,12 +137,19 @@ bool key_handle_close(nt_handle handle)
 
     if (!slot || !atomic_exchange(&slot->key, 0))
         return false;
-    atomic_fetch_sub_explicit(&open_count, 1, memory_order_relaxed);
     give_slot((uint32_t)(handle - KEY_HANDLE_FIRST) / 4, slot);
     return true;
 }
 
-uint32_t key_handle_count(void)
+bool key_handle_any(bool (*match)(uint64_t key, void *context), void *context)
 {
-    return atomic_load_explicit(&open_count, memory_order_relaxed);
+    uint32_t count = atomic_load(&fresh);
+
+    for (uint32_t index = 0; index < count; index++) {
+        struct slot *slot = slot_at(index);
+        uint64_t key = slot ? atomic_load(&slot->key) : 0;
+        if (key && match(key, context))
+            return true;
+    }
+    return false;
 }

@@ -38,7 +38,7 @@ bool key_handle_get(nt_handle handle, struct key_handle *content);
 bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_close);
 bool key_handle_close(nt_handle handle);
 
-/* How many are open. */
-uint32_t key_handle_count(void);
+/* True where `match` holds for the key of any open handle. */
+bool key_handle_any(bool (*match)(uint64_t key, void *context), void *context);
 
 #endif

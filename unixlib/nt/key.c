@@ -32,7 +32,8 @@ static ntstatus forward_with_path(const struct nt_call *call, struct registry_pa
     return nt_forward(&changed);
 }
 
-static ntstatus open_key(const struct nt_call *call, uint32_t options)
+/* Whether the link itself is meant is said by OBJ_OPENLINK alone. */
+static ntstatus open_key(const struct nt_call *call)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
     struct key_target target;
@@ -40,7 +41,6 @@ static ntstatus open_key(const struct nt_call *call, uint32_t options)
     nt_handle handle;
     uint64_t key;
     ntstatus status;
-    bool link;
     int result;
 
     nt_version_settle();
@@ -54,9 +54,9 @@ static ntstatus open_key(const struct nt_call *call, uint32_t options)
         break;
     }
     *out = 0;
-    link = options & REG_OPTION_OPEN_LINK || target.attributes & OBJ_OPENLINK;
     result = registry_lookup(nt_personality.registry, target.from, target.path, target.units,
-                             link ? REGISTRY_OPEN_LINK : 0, &key, &elsewhere);
+                             target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, &key,
+                             &elsewhere);
     if (result == -EXDEV)
         return forward_with_path(call, &elsewhere);
     if (result < 0)
@@ -68,12 +68,12 @@ static ntstatus open_key(const struct nt_call *call, uint32_t options)
 
 ntstatus nt_open_key(const struct nt_call *call)
 {
-    return open_key(call, 0);
+    return open_key(call);
 }
 
 ntstatus nt_open_key_ex(const struct nt_call *call)
 {
-    return open_key(call, (uint32_t)call->arguments[3]);
+    return open_key(call);
 }
 
 struct creation {
@@ -88,8 +88,7 @@ static ntstatus create_key(const struct nt_call *call, struct creation *creation
     uint32_t *disposition = (uint32_t *)call->arguments[6];
     uint32_t options = (uint32_t)call->arguments[5];
     struct key_target *target = &creation->target;
-    bool link = (options & (REG_OPTION_CREATE_LINK | REG_OPTION_OPEN_LINK)) ||
-                target->attributes & OBJ_OPENLINK;
+    bool link = options & REG_OPTION_CREATE_LINK || target->attributes & OBJ_OPENLINK;
     unsigned flags = (options & REG_OPTION_VOLATILE ? REGISTRY_VOLATILE : 0) |
                      (options & REG_OPTION_CREATE_LINK ? REGISTRY_CREATE_LINK : 0);
     nt_handle handle;
@@ -155,8 +154,10 @@ ntstatus nt_delete_key(const struct nt_call *call)
 
 ntstatus nt_flush_key(const struct nt_call *call)
 {
+    struct registry_key_info info;
     uint64_t key;
     ntstatus status;
+    int result;
 
     if (call->arguments[0] == NOTIFY_THREAD_ARGUMENT && nt_personality.registry)
         return nt_notify_thread();
@@ -164,18 +165,12 @@ ntstatus nt_flush_key(const struct nt_call *call)
         return nt_forward(call);
     if (!key_of_handle(call, 0, &key, &status))
         return status;
-    return key_status(registry_flush(nt_personality.registry));
+    result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
+    return key_status(result ? result : registry_flush(nt_personality.registry));
 }
 
-/* Services that come with the full registry surface: an error, never success, and never the
- * prefix's registry in place of ours. */
-ntstatus nt_later_on_key_handle(const struct nt_call *call)
-{
-    if (!is_key_handle(call->arguments[0]))
-        return nt_forward(call);
-    return nt_deny(call, STATUS_NOT_IMPLEMENTED, "not in this version of pwk");
-}
-
+/* A service that comes later: an error, never success, and never the prefix's registry in place
+ * of ours. */
 ntstatus nt_later_always(const struct nt_call *call)
 {
     if (!nt_personality.registry)

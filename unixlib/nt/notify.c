@@ -19,12 +19,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
 
 #define THREAD_SLEEP_MS 1000
+#define FIRE_WAITS 1000
+#define FIRE_WAIT_US 50
 #define EVENT_ACCESS 0x1f0003u
 #define THREAD_ACCESS 0x1fffffu
 
@@ -51,6 +54,7 @@ static struct watch *watches;
 static uint64_t scanned; /* the generation up to which changes have been looked at */
 static atomic_uint watch_count;
 static atomic_bool thread_runs;
+static atomic_int firing; /* threads between finding changes and having told of them */
 
 static void lock(sigset_t *before)
 {
@@ -130,14 +134,30 @@ static void scan(void)
         if (hit)
             collect(watch, STATUS_NOTIFY_ENUM_DIR, &fired);
     }
+    atomic_fetch_add(&firing, 1);
     unlock(&before);
     fire(fired);
+    atomic_fetch_sub(&firing, 1);
+}
+
+/* The writer's own change may have been found by another thread, which has yet to fire: a program
+ * that has seen its write return expects the event to be set. A thread that was ended in between
+ * is waited for once. */
+static void wait_for_others(void)
+{
+    for (int i = 0; i < FIRE_WAITS && atomic_load(&firing); i++)
+        usleep(FIRE_WAIT_US);
+    if (atomic_load(&firing))
+        atomic_store(&firing, 0);
 }
 
 void nt_notify_written(void)
 {
-    if (atomic_load_explicit(&watch_count, memory_order_relaxed))
-        scan();
+    if (!atomic_load_explicit(&watch_count, memory_order_relaxed))
+        return;
+    scan();
+    if (atomic_load(&firing))
+        wait_for_others();
 }
 
 void nt_notify_closed(nt_handle handle)

@@ -63,7 +63,6 @@ enum key_access {
 enum key_option {
     REG_OPTION_VOLATILE = 0x1,
     REG_OPTION_CREATE_LINK = 0x2,
-    REG_OPTION_OPEN_LINK = 0x8,
 };
 enum key_disposition { REG_CREATED_NEW_KEY = 1, REG_OPENED_EXISTING_KEY = 2 };
 

@@ -12,6 +12,7 @@
 #include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/version.h"
+#include "registry/upcase.h"
 
 #define BASIC_FIXED 12u
 #define FULL_FIXED 20u
@@ -158,6 +159,21 @@ ntstatus nt_enumerate_value_key(const struct nt_call *call)
     return outcome(&layout, length, (uint32_t *)call->arguments[5]);
 }
 
+#define REG_LINK 6u
+
+/* A symbolic link has one value, of one type. */
+static bool may_set(uint64_t key, const struct nt_name *name, uint32_t type)
+{
+    static const uint16_t link_value[] = u"SymbolicLinkValue";
+    struct registry_key_info info;
+
+    if (registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL) < 0 ||
+        !(info.flags & REGISTRY_CREATE_LINK))
+        return true;
+    return type == REG_LINK &&
+           registry_name_compare(name->text, name->units, link_value, 17) == 0;
+}
+
 ntstatus nt_set_value_key(const struct nt_call *call)
 {
     uint32_t size = (uint32_t)call->arguments[5];
@@ -178,6 +194,8 @@ ntstatus nt_set_value_key(const struct nt_call *call)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (!key_of_handle(call, KEY_SET_VALUE, &key, &status))
         return status;
+    if (!may_set(key, &name, (uint32_t)call->arguments[3]))
+        return nt_deny(call, STATUS_ACCESS_DENIED, "a symbolic link holds its target only");
     data = nt_copy_bytes((const void *)call->arguments[4], size);
     if (!data)
         return STATUS_NO_MEMORY;

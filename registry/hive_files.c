@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hive_files.c - see hive_files.h. Every operation is one transaction of the hive store.
+ */
+#include "registry/hive_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/branch_source.h"
+#include "registry/import.h"
+#include "registry/regf.h"
+#include "registry/registry_internal.h"
+
+static const struct coherence_change everything[COHERENCE_RING / 2 + 1];
+
+int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t *size,
+                       struct registry_error *error)
+{
+    struct branch_source branch = {.store = registry->store};
+    struct regf_source source = branch_source_regf(&branch);
+    struct regf_error reason = {0};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
+
+    error->text[0] = 0;
+    /* The writers' lock keeps the branch as it is; nothing is written. */
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, &row);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    if (result == 0)
+        result = regf_write(&source, key, image, size, &reason);
+    branch_source_finish(&branch);
+    if (result < 0 && reason.text[0])
+        snprintf(error->text, sizeof error->text, "the hive cannot be written: %s", reason.text);
+    if (result == 0)
+        result = -ECANCELED;
+    result = registry_end_write(registry, &guard, result, NULL, 0);
+    return result == -ECANCELED ? 0 : result;
+}
+
+/* ---- from an image ---- */
+
+struct loading {
+    registry_t *registry;
+    uint64_t stack[REGF_MAX_DEPTH + 1]; /* the keys from the branch's own on */
+    size_t depth;
+    uint64_t last_write;
+};
+
+static int enter_key(void *context, const struct regf_key *key)
+{
+    struct loading *loading = context;
+    hive_store_t *store = loading->registry->store;
+    struct hive_key row = {
+        .last_write = key->last_write,
+        .flags = key->link ? REGISTRY_CREATE_LINK : 0,
+        .name = key->name,
+        .name_units = key->name_units,
+        .class_name = key->class_name,
+        .class_units = key->class_units,
+    };
+    uint64_t id;
+    int result = 0;
+
+    loading->last_write = key->last_write;
+    if (loading->depth == 0) {
+        id = loading->stack[0]; /* the root's own name says nothing */
+    } else {
+        if (!key->name_units || key->name_units > REGISTRY_MAX_KEY_NAME)
+            return -EINVAL;
+        row.parent = loading->stack[loading->depth - 1];
+        result = hive_store_insert_key(store, &row, &id);
+    }
+    if (result == 0 && key->security_size)
+        result = hive_store_put_security(store, id, key->security, key->security_size);
+    loading->stack[loading->depth++] = id;
+    return result;
+}
+
+static int load_value(void *context, const struct regf_value *value)
+{
+    struct loading *loading = context;
+    struct hive_value row = {value->name, value->name_units, value->type, value->data,
+                             value->size};
+
+    return hive_store_put_value(loading->registry->store, loading->stack[loading->depth - 1],
+                                &row, loading->last_write);
+}
+
+static int leave_key(void *context)
+{
+    struct loading *loading = context;
+
+    loading->depth--;
+    return 0;
+}
+
+static int note_hive(void *context, const struct regf_hive *hive)
+{
+    (void)context;
+    (void)hive;
+    return 0;
+}
+
+/* Fills the key `base` from an image of either kind. */
+static int fill_from_image(registry_t *registry, uint64_t base, const void *image, size_t size,
+                           struct registry_error *error)
+{
+    static const char text_start[] = "WINE REGISTRY";
+    struct loading *loading;
+    struct regf_sink sink = {NULL, note_hive, enter_key, load_value, leave_key};
+    struct regf_error reason = {0};
+    int result;
+
+    if (size > sizeof text_start && !memcmp(image, text_start, sizeof text_start - 1))
+        return registry_import_text_below(registry, base, image, size, error);
+    loading = calloc(1, sizeof *loading);
+    if (!loading)
+        return -ENOMEM;
+    loading->registry = registry;
+    loading->stack[0] = base;
+    sink.context = loading;
+    result = regf_parse(image, size, &sink, &reason);
+    free(loading);
+    if (result < 0 && reason.text[0])
+        snprintf(error->text, sizeof error->text, "no hive that can be read: at %llu: %s",
+                 (unsigned long long)reason.offset, reason.text);
+    return result;
+}
+
+int registry_load_hive(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                       const char *file, const void *image, size_t size, uint64_t *key,
+                       struct registry_error *error)
+{
+    struct hive_key row = {
+        .parent = parent, .last_write = registry_now(), .name = name, .name_units = units};
+    struct registry_guard guard;
+    uint32_t flags;
+    int result;
+
+    error->text[0] = 0;
+    if (!units || units > REGISTRY_MAX_KEY_NAME)
+        return -EINVAL;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_find_key(registry->store, parent, name, units, key, &flags);
+    result = result == 0 ? -EEXIST : result == -ENOENT ? 0 : result;
+    if (result == 0)
+        result = hive_store_insert_key(registry->store, &row, key);
+    if (result == 0)
+        result = hive_store_put_hive(registry->store, *key, file);
+    if (result == 0)
+        result = fill_from_image(registry, *key, image, size, error);
+    return registry_end_write(registry, &guard, result, everything,
+                              sizeof everything / sizeof everything[0]);
+}
+
+int registry_hive_file(registry_t *registry, uint64_t key, char *path)
+{
+    struct registry_guard guard;
+    int result = registry_enter(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_get_hive(registry->store, key, path, PATH_MAX);
+    registry_leave(registry, &guard);
+    return result;
+}
+
+int registry_unload_hive(registry_t *registry, uint64_t key)
+{
+    struct registry_guard guard;
+    int result = registry_begin_write(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_remove_branch(registry->store, key, true);
+    return registry_end_write(registry, &guard, result, everything,
+                              sizeof everything / sizeof everything[0]);
+}
+
+int registry_restore_hive(registry_t *registry, uint64_t key, const void *image, size_t size,
+                          struct registry_error *error)
+{
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
+
+    error->text[0] = 0;
+    result = registry_begin_write(registry, &guard);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, &row);
+    if (result == -ENOENT)
+        result = -EIDRM;
+    if (result == 0)
+        result = hive_store_remove_branch(registry->store, key, false);
+    if (result == 0)
+        result = fill_from_image(registry, key, image, size, error);
+    return registry_end_write(registry, &guard, result, everything,
+                              sizeof everything / sizeof everything[0]);
+}
