@@ -19,17 +19,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x3165636e65726f63)
+#define MAGIC UINT64_C(0x3265636e65726f63)
 #define LOCK_SECONDS 10
 
 struct shared {
-    uint64_t magic; /* the file was made ready for use, at least once */
+    uint64_t magic; /* the file is ready for use */
+    uint64_t used;  /* it was, at least once: MAGIC */
     struct coherence_signature signature;
     pthread_mutex_t lock;
     _Alignas(64) _Atomic uint64_t generation;
     _Atomic uint32_t busy;
     _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
     struct coherence_change ring[COHERENCE_RING];
+    struct journal journal;
 };
 
 struct coherence {
@@ -118,7 +120,7 @@ int coherence_open(const char *path, coherence_t **out, struct coherence_finding
     }
     if (coherence->first) {
         finding->first = true;
-        finding->used = coherence->shared->magic == MAGIC;
+        finding->used = coherence->shared->used == MAGIC;
         if (finding->used)
             finding->signature = coherence->shared->signature;
     }
@@ -132,6 +134,9 @@ int coherence_start(coherence_t *coherence)
     pthread_mutexattr_t attributes;
     int code;
 
+    /* Not ready until all is made: who dies in the middle leaves it to the next to be alone. */
+    shared->magic = 0;
+    atomic_thread_fence(memory_order_seq_cst);
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
@@ -145,11 +150,12 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->sleepers, 0);
     memset(&shared->signature, 0, sizeof shared->signature);
     atomic_thread_fence(memory_order_seq_cst);
-    shared->magic = MAGIC;
+    shared->magic = shared->used = MAGIC;
     coherence->first = false;
     if (flock(coherence->fd, LOCK_SH) < 0)
         return -errno;
-    return 0;
+    /* In between another process may have been alone, and have died at this very place. */
+    return shared->magic == MAGIC ? 0 : -ETIMEDOUT;
 }
 
 void coherence_leave(coherence_t *coherence,
@@ -200,7 +206,7 @@ int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
         changes[i] = coherence->shared->ring[(seen + i) % COHERENCE_RING];
     atomic_thread_fence(memory_order_acquire);
     /* Overwritten while it was read? Half the ring is kept as distance. */
-    if (coherence_generation(coherence) - seen > COHERENCE_RING - 1)
+    if (coherence_generation(coherence) - seen > COHERENCE_RING / 2)
         return -EOVERFLOW;
     return (int)count;
 }
@@ -267,6 +273,11 @@ void coherence_unlock(coherence_t *coherence)
 {
     atomic_store(&coherence->shared->busy, 0);
     pthread_mutex_unlock(&coherence->shared->lock);
+}
+
+struct journal *coherence_journal(coherence_t *coherence)
+{
+    return &coherence->shared->journal;
 }
 
 int coherence_settle(coherence_t *coherence)

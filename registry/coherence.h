@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "registry/journal.h"
 #include "registry/registry.h"
 
 struct coherence_change {
@@ -77,6 +78,9 @@ void coherence_unlock(coherence_t *coherence);
 /* Sleeps until the generation is no longer `seen`, a signal comes, or the time is over. Any thread;
  * nothing is held. */
 void coherence_wait(coherence_t *coherence, uint64_t seen, unsigned milliseconds);
+
+/* The journal that lies beside the ring. */
+struct journal *coherence_journal(coherence_t *coherence);
 
 /* Waits until no writer is between commit and publication. */
 int coherence_settle(coherence_t *coherence);

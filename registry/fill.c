@@ -10,69 +10,10 @@
 #include <string.h>
 
 #include "registry/upcase.h"
-
-/* Values of a key while they are collected: offsets are into `bytes`. */
-struct collected {
-    struct cached_value *values;
-    size_t count, capacity;
-    unsigned char *bytes;
-    size_t used, room;
-};
-
-static void collected_finish(struct collected *collected)
-{
-    free(collected->values);
-    free(collected->bytes);
-}
-
-static uint32_t keep_bytes(struct collected *collected, const void *bytes, size_t size)
-{
-    size_t at = (collected->used + 7) & ~(size_t)7;
-
-    if (at + size > collected->room) {
-        size_t room = (at + size) * 2 + 256;
-        unsigned char *grown = realloc(collected->bytes, room);
-        if (!grown)
-            return UINT32_MAX;
-        collected->bytes = grown;
-        collected->room = room;
-    }
-    if (size)
-        memcpy(collected->bytes + at, bytes, size);
-    collected->used = at + size;
-    return (uint32_t)at;
-}
-
-static int set_collected(struct collected *collected, struct cached_value *slot,
-                         const struct hive_value *value)
-{
-    slot->hash = (uint32_t)registry_name_hash(value->name, value->name_units);
-    slot->type = value->type;
-    slot->name_bytes = (uint32_t)value->name_units * 2;
-    slot->data_bytes = (uint32_t)value->size;
-    slot->name_offset = keep_bytes(collected, value->name, slot->name_bytes);
-    slot->data_offset = keep_bytes(collected, value->data, slot->data_bytes);
-    return slot->name_offset == UINT32_MAX || slot->data_offset == UINT32_MAX ? -ENOMEM : 0;
-}
-
-static int collect_value(void *context, const struct hive_value *value)
-{
-    struct collected *collected = context;
-
-    if (collected->count == collected->capacity) {
-        size_t capacity = collected->capacity * 2 + 16;
-        struct cached_value *grown =
-            realloc(collected->values, capacity * sizeof *collected->values);
-        if (!grown)
-            return -ENOMEM;
-        collected->values = grown;
-        collected->capacity = capacity;
-    }
-    return set_collected(collected, &collected->values[collected->count++], value);
-}
+#include "registry/value_list.h"
 
 /* Puts a fixed value in the place of the stored one, behind the others, or hides it. */
-static int apply_fixed(struct collected *collected, const struct registry_fixed_value *fixed)
+static int apply_fixed(struct value_list *collected, const struct registry_fixed_value *fixed)
 {
     struct hive_value value = {fixed->name, fixed->name_units, fixed->type, fixed->data,
                                fixed->size};
@@ -83,15 +24,15 @@ static int apply_fixed(struct collected *collected, const struct registry_fixed_
         if (registry_name_compare(name, slot->name_bytes / 2, fixed->name, fixed->name_units))
             continue;
         if (fixed->data)
-            return set_collected(collected, slot, &value);
+            return value_list_put(collected, slot, &value);
         memmove(slot, slot + 1, (--collected->count - i) * sizeof *slot);
         return 0;
     }
-    return fixed->data ? collect_value(collected, &value) : 0;
+    return fixed->data ? value_list_add(collected, &value) : 0;
 }
 
 static int apply_all_fixed(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
-                           struct collected *collected)
+                           struct value_list *collected)
 {
     struct registry_path path;
     int result = 0;
@@ -131,8 +72,8 @@ static void index_values(uint32_t *slots, uint32_t slot_count, const struct cach
 }
 
 /* Lays out the payload of a key control block and puts it into the cache. */
-static void store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
-                      const void *name, const void *class_name, const struct collected *collected)
+int registry_store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
+                       const void *name, const void *class_name, const struct value_list *values)
 {
     struct cached_key layout = *head;
     size_t at = sizeof layout;
@@ -143,14 +84,14 @@ static void store_key(registry_t *registry, uint64_t id, const struct cached_key
     at = (at + layout.name_bytes + 7) & ~(size_t)7;
     layout.class_offset = (uint32_t)at;
     at = (at + layout.class_bytes + 7) & ~(size_t)7;
-    layout.value_slots = layout.too_large ? 0 : slots_for(collected->count);
+    layout.value_slots = layout.too_large ? 0 : slots_for(values->count);
     layout.slots_offset = (uint32_t)at;
     at += layout.value_slots * sizeof(uint32_t);
     layout.values_offset = (uint32_t)at;
-    at += (layout.too_large ? 0 : collected->count) * sizeof(struct cached_value);
+    at += (layout.too_large ? 0 : values->count) * sizeof(struct cached_value);
     at = (at + 7) & ~(size_t)7;
     base = (uint32_t)at;
-    at += layout.too_large ? 0 : collected->used;
+    at += layout.too_large ? 0 : values->used;
 
     key_cache_write_begin(&registry->cache);
     payload = key_cache_add(&registry->cache, CACHE_KEY, id, 0, at);
@@ -160,20 +101,26 @@ static void store_key(registry_t *registry, uint64_t id, const struct cached_key
         if (layout.class_bytes)
             memcpy(payload + layout.class_offset, class_name, layout.class_bytes);
         if (layout.value_slots) {
-            struct cached_value *values = (struct cached_value *)(payload + layout.values_offset);
+            struct cached_value *slots = (struct cached_value *)(payload + layout.values_offset);
             memset(payload + layout.slots_offset, 0, layout.value_slots * sizeof(uint32_t));
-            memcpy(values, collected->values, collected->count * sizeof *values);
-            for (size_t i = 0; i < collected->count; i++) {
-                values[i].name_offset += base;
-                values[i].data_offset += base;
+            memcpy(slots, values->values, values->count * sizeof *slots);
+            for (size_t i = 0; i < values->count; i++) {
+                slots[i].name_offset += base;
+                slots[i].data_offset += base;
             }
-            if (collected->used)
-                memcpy(payload + base, collected->bytes, collected->used);
-            index_values((uint32_t *)(payload + layout.slots_offset), layout.value_slots, values,
-                         collected->count);
+            if (values->used)
+                memcpy(payload + base, values->bytes, values->used);
+            index_values((uint32_t *)(payload + layout.slots_offset), layout.value_slots, slots,
+                         values->count);
         }
     }
     key_cache_write_end(&registry->cache);
+    if (payload)
+        return 0;
+    if (layout.too_large)
+        return -E2BIG;
+    layout.too_large = 1;
+    return registry_store_key(registry, id, &layout, name, class_name, values);
 }
 
 static int collect_sizes(void *context, const struct hive_value *value)
@@ -188,27 +135,11 @@ static int collect_sizes(void *context, const struct hive_value *value)
     return 0;
 }
 
-static int visit_collected(const struct collected *collected,
-                           int (*visit)(void *context, const struct hive_value *value),
-                           void *context)
-{
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < collected->count; i++) {
-        const struct cached_value *slot = &collected->values[i];
-        struct hive_value value = {(const uint16_t *)(collected->bytes + slot->name_offset),
-                                   slot->name_bytes / 2, slot->type,
-                                   collected->bytes + slot->data_offset, slot->data_bytes};
-        result = visit(context, &value);
-    }
-    return result;
-}
-
 int registry_visit_values(registry_t *registry, uint64_t key,
                           int (*visit)(void *context, const struct hive_value *value),
                           void *context)
 {
-    struct collected collected = {0};
+    struct value_list collected = {0};
     uint16_t name[REGISTRY_MAX_KEY_NAME];
     struct hive_key row;
     size_t units;
@@ -220,18 +151,18 @@ int registry_visit_values(registry_t *registry, uint64_t key,
     if (!fixed_values_concern(&registry->fixed, row.name, row.name_units))
         return hive_store_visit_values(registry->store, key, visit, context);
     memcpy(name, row.name, units * 2);
-    result = hive_store_visit_values(registry->store, key, collect_value, &collected);
+    result = hive_store_visit_values(registry->store, key, value_list_add, &collected);
     if (result == 0)
         result = apply_all_fixed(registry, key, name, units, &collected);
     if (result == 0)
-        result = visit_collected(&collected, visit, context);
-    collected_finish(&collected);
+        result = value_list_visit(&collected, visit, context);
+    value_list_finish(&collected);
     return result;
 }
 
 /* Values whole where they fit into the cache, else only their measures. */
 static int collect_values(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
-                          struct cached_key *head, struct collected *collected)
+                          struct cached_key *head, struct value_list *collected)
 {
     size_t limit = key_cache_payload_limit(&registry->cache) / 2;
     uint64_t count, bytes;
@@ -240,18 +171,18 @@ static int collect_values(registry_t *registry, uint64_t key, const uint16_t *na
     if (result < 0)
         return result;
     if (bytes > limit || count > limit / (sizeof(struct cached_value) + 16)) {
-        head->too_large = 1;
+        head->too_large = fixed_values_concern(&registry->fixed, name, units) ? 2 : 1;
         return registry_visit_values(registry, key, collect_sizes, head);
     }
-    result = hive_store_visit_values(registry->store, key, collect_value, collected);
+    result = hive_store_visit_values(registry->store, key, value_list_add, collected);
     if (result == 0)
         result = apply_all_fixed(registry, key, name, units, collected);
-    return result ? result : visit_collected(collected, collect_sizes, head);
+    return result ? result : value_list_visit(collected, collect_sizes, head);
 }
 
 int registry_fill_key(registry_t *registry, uint64_t id)
 {
-    struct collected collected = {0};
+    struct value_list collected = {0};
     struct cached_key head = {0};
     struct hive_key key;
     uint16_t name[REGISTRY_MAX_KEY_NAME];
@@ -277,8 +208,8 @@ int registry_fill_key(registry_t *registry, uint64_t id)
     }
     result = collect_values(registry, id, name, name_units, &head, &collected);
     if (result == 0)
-        store_key(registry, id, &head, name, class_name, &collected);
-    collected_finish(&collected);
+        result = registry_store_key(registry, id, &head, name, class_name, &collected);
+    value_list_finish(&collected);
     free(class_name);
     return result;
 }

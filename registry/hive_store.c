@@ -16,7 +16,7 @@
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
 #define SCHEMA_VERSION 3
 #define BUSY_TIMEOUT_MS 10000
-#define KEPT_LOG_BYTES (256 << 10) /* a log up to this size stays when the store is closed */
+#define KEPT_LOG_BYTES (64 << 10) /* a log up to this size stays when the store is closed */
 
 /* `migrations[n]` leads from schema version n to n + 1. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -177,7 +177,7 @@ static int check_identity(hive_store_t *store, const char *path, bool create, in
     return 0;
 }
 
-static int prepare_connection(hive_store_t *store, const char *path, bool create, bool read_only,
+static int prepare_connection(hive_store_t *store, const char *path, bool create,
                               struct registry_error *error)
 {
     int64_t version, mode;
@@ -196,7 +196,7 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
     if (result < 0)
         return result;
     result = execute(store, "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY");
-    if (result == 0 && !read_only)
+    if (result == 0 && !hive_store_is_read_only(store))
         result = query_number(store, "PRAGMA journal_mode=WAL", &mode);
     if (result == 0)
         result = execute(store, "PRAGMA synchronous=NORMAL");
@@ -207,13 +207,12 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
     return 0;
 }
 
-int hive_store_open(const char *path, bool create, bool read_only, hive_store_t **out,
+int hive_store_open(const char *path, bool create, hive_store_t **out,
                     struct registry_error *error)
 {
     hive_store_t *store = calloc(1, sizeof *store);
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
-                (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
-                (create && !read_only ? SQLITE_OPEN_CREATE : 0);
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE |
+                (create ? SQLITE_OPEN_CREATE : 0);
     int code, result;
 
     if (!store)
@@ -225,7 +224,7 @@ int hive_store_open(const char *path, bool create, bool read_only, hive_store_t 
         fail(error, result, "%s: cannot be opened: %s", path,
              result == -ENOENT ? "there is no such registry" : mend(result));
     } else {
-        result = prepare_connection(store, path, create, read_only, error);
+        result = prepare_connection(store, path, create, error);
     }
     if (result < 0) {
         hive_store_close(store);
@@ -244,6 +243,13 @@ static int64_t log_size(hive_store_t *store)
     return log && stat(log, &status) == 0 ? status.st_size : 0;
 }
 
+/* Another process that reads just now is not waited for: the log then stays for the next. */
+static void checkpoint_at_close(hive_store_t *store)
+{
+    sqlite3_busy_timeout(store->db, 0);
+    sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+}
+
 void hive_store_close(hive_store_t *store)
 {
     if (!store)
@@ -251,7 +257,7 @@ void hive_store_close(hive_store_t *store)
     for (size_t i = 0; i < HIVE_STATEMENT_COUNT; i++)
         sqlite3_finalize(store->statements[i]);
     if (store->db && log_size(store) > KEPT_LOG_BYTES)
-        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        checkpoint_at_close(store);
     sqlite3_close(store->db);
     free(store->scratch);
     free(store);
@@ -295,7 +301,12 @@ void hive_store_rollback(hive_store_t *store)
 int hive_store_checkpoint(hive_store_t *store)
 {
     hive_store_release(store);
-    /* Under FULL a checkpoint fsyncs the log before and the database after. */
+    /* A passive checkpoint waits for nobody and fsyncs the log before it copies anything. */
     return hive_store_errno(
-        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL));
+        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+}
+
+bool hive_store_is_read_only(hive_store_t *store)
+{
+    return sqlite3_db_readonly(store->db, "main") == 1;
 }

@@ -35,10 +35,14 @@ struct hive_value {
 };
 
 /* Opens `path`; with `create`, makes the file and its schema where there is none. Older schemas
- * are migrated in a transaction; newer ones are refused. */
-int hive_store_open(const char *path, bool create, bool read_only, hive_store_t **out,
+ * are migrated in a transaction; newer ones are refused. A file that may not be written is opened
+ * for reading. */
+int hive_store_open(const char *path, bool create, hive_store_t **out,
                     struct registry_error *error);
 void hive_store_close(hive_store_t *store);
+
+/* True also where the file could not be opened for writing. */
+bool hive_store_is_read_only(hive_store_t *store);
 
 /* Reads every page and index; -EUCLEAN with what is wrong. Slow: for use after an unclean end. */
 int hive_store_check(hive_store_t *store, const char *path, struct registry_error *error);

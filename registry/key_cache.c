@@ -79,13 +79,13 @@ static const struct cache_entry *entry_at(const struct key_cache *cache, uint32_
     return (const struct cache_entry *)(cache->ring + offset);
 }
 
-const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cache_kind kind,
-                                         uint64_t key, uint64_t hash, size_t *size)
+static const struct cache_entry *find(const struct key_cache *cache, enum cache_kind kind,
+                                      uint64_t key, uint64_t hash, uint32_t limit, size_t *size)
 {
     uint32_t offset =
         __atomic_load_n(&cache->buckets[bucket_of(cache, kind, key, hash)], __ATOMIC_RELAXED);
 
-    for (int steps = 0; steps < CHAIN_LIMIT; steps++) {
+    for (uint32_t steps = 0; steps < limit; steps++) {
         const struct cache_entry *entry = entry_at(cache, offset);
         if (!entry)
             return NULL;
@@ -99,6 +99,12 @@ const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cac
         offset = __atomic_load_n(&entry->next, __ATOMIC_RELAXED);
     }
     return NULL;
+}
+
+const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cache_kind kind,
+                                         uint64_t key, uint64_t hash, size_t *size)
+{
+    return find(cache, kind, key, hash, CHAIN_LIMIT, size);
 }
 
 void key_cache_write_begin(struct key_cache *cache)
@@ -126,7 +132,8 @@ static void unlink_entry(struct key_cache *cache, const struct cache_entry *entr
 void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash)
 {
     size_t size;
-    struct cache_entry *entry = (struct cache_entry *)key_cache_find(cache, kind, key, hash, &size);
+    struct cache_entry *entry =
+        (struct cache_entry *)find(cache, kind, key, hash, UINT32_MAX, &size);
 
     if (!entry)
         return;

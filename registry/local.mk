@@ -7,7 +7,8 @@ libregistry_a_SOURCES = \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_branches.c \
 	registry/key_cache.h registry/key_cache.c \
-	registry/coherence.h registry/coherence.c \
+	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
+	registry/value_list.h registry/value_list.c registry/patch.c \
 	registry/fixed_values.h registry/fixed_values.c \
 	registry/import.h registry/import.c \
 	registry/hive_files.h registry/hive_files.c \
@@ -16,4 +17,6 @@ libregistry_a_SOURCES = \
 	registry/regf_read.c registry/regf_write.c \
 	registry/upcase.h registry/upcase.c registry/upcase_ranges.inc \
 	registry/wine_text.h registry/wine_text.c \
-	registry/wine_text_reader.h registry/wine_text_reader.c
+	registry/wine_text_reader.h registry/wine_text_reader.c \
+	registry/reg_text.h registry/reg_text_read.c registry/reg_text_write.c \
+	registry/reg_text_encoding.h registry/reg_text_encoding.c

@@ -143,27 +143,64 @@ static int count_subkey(void *context, const struct hive_key *key)
     return 0;
 }
 
-/* A key whose subkeys are too many for the cache. */
-static int query_wide_key(registry_t *registry, struct key_query *query)
+static int count_value(void *context, const struct hive_value *value)
 {
-    struct registry_key_info counts = {0};
+    struct registry_key_info *info = context;
+
+    info->values++;
+    if (value->name_units * 2 > info->max_value_name)
+        info->max_value_name = (uint32_t)value->name_units * 2;
+    if (value->size > info->max_value_data)
+        info->max_value_data = (uint32_t)value->size;
+    return 0;
+}
+
+/* A key that the cache cannot hold, in memory of ours: name, then class. */
+static int read_whole_key(registry_t *registry, const struct key_query *query,
+                          struct registry_key_info *info, unsigned char **bytes)
+{
+    struct hive_key row;
+    int result = hive_store_read_key(registry->store, query->key, &row);
+
+    if (result < 0)
+        return result == -ENOENT ? -EIDRM : result;
+    info->parent = row.parent;
+    info->last_write = row.last_write;
+    info->flags = row.flags;
+    info->name_bytes = (uint32_t)row.name_units * 2;
+    info->class_bytes = (uint32_t)row.class_units * 2;
+    *bytes = malloc(info->name_bytes + info->class_bytes + 1);
+    if (!*bytes)
+        return -ENOMEM;
+    if (row.name_units)
+        memcpy(*bytes, row.name, info->name_bytes);
+    if (row.class_units)
+        memcpy(*bytes + info->name_bytes, row.class_name, info->class_bytes);
+    result = registry_visit_values(registry, query->key, count_value, info);
+    if (result == 0 && query->count_subkeys)
+        result = hive_store_visit_subkeys(registry->store, query->key, count_subkey, info);
+    return result;
+}
+
+static int query_stored_key(registry_t *registry, struct key_query *query)
+{
+    struct registry_key_info info = {0};
     struct registry_guard guard;
+    unsigned char *bytes = NULL;
     int result = registry_enter(registry, &guard);
 
     if (result < 0)
         return result;
-    result = hive_store_visit_subkeys(registry->store, query->key, count_subkey, &counts);
+    result = read_whole_key(registry, query, &info, &bytes);
     registry_leave(registry, &guard);
-    if (result < 0)
-        return result;
-    query->count_subkeys = false;
-    result = read_cached(registry, query->key, attempt_key, query);
     if (result == 0) {
-        query->info->subkeys = counts.subkeys;
-        query->info->max_subkey_name = counts.max_subkey_name;
-        query->info->max_subkey_class = counts.max_subkey_class;
+        struct view view = {bytes, info.name_bytes + info.class_bytes};
+        *query->info = info;
+        copy_part(&view, 0, info.name_bytes, query->name);
+        copy_part(&view, info.name_bytes, info.class_bytes, query->class_name);
     }
-    return result > 0 ? -EAGAIN : result;
+    free(bytes);
+    return result;
 }
 
 int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
@@ -173,7 +210,7 @@ int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
     struct key_query query = {key, count_subkeys, info, name, class_name};
     int result = read_cached(registry, key, attempt_key, &query);
 
-    return result > 0 ? query_wide_key(registry, &query) : result;
+    return result > 0 ? query_stored_key(registry, &query) : result;
 }
 
 struct subkey_query {
@@ -237,6 +274,7 @@ struct value_query {
     size_t name_units;
     uint32_t hash;
     uint32_t index;
+    bool some_fixed; /* values of the key may be fixed ones: told by its control block */
     struct registry_value_info *info;
     const struct registry_buffer *name_out, *data_out;
 };
@@ -307,8 +345,10 @@ static int attempt_value(registry_t *registry, void *context)
     if (!view_of(registry, CACHE_KEY, query->key, 0, sizeof head, &view))
         return NEEDS_KEY;
     memcpy(&head, view.bytes, sizeof head);
-    if (head.too_large)
+    if (head.too_large) {
+        query->some_fixed = head.too_large == 2;
         return NEEDS_STORE;
+    }
     return query->name ? attempt_named_value(&view, &head, query)
                        : attempt_indexed_value(&view, &head, query);
 }
@@ -353,7 +393,7 @@ static int query_stored_value(registry_t *registry, struct value_query *query)
 
     if (result < 0)
         return result;
-    if (!query->name || registry->fixed.count) {
+    if (!query->name || query->some_fixed) {
         result = registry_visit_values(registry, query->key, take_value, &taken);
         result = result ? result : query->name ? -ENOENT : -ENODATA;
     } else {

@@ -17,9 +17,9 @@
 #error "the regf files take the disk's byte order for the host's"
 #endif
 
-#define REGF_BLOCK 4096u     /* the base block; the unit of bins */
+#define REGF_BLOCK 4096u /* the base block; the unit of bins */
 #define REGF_CELL_ALIGN 8u
-#define REGF_NONE UINT32_MAX /* an offset that leads nowhere */
+#define REGF_NONE UINT32_MAX      /* an offset that leads nowhere */
 #define REGF_MAX_BINS 0x7ffff000u /* bytes: the top bit of an offset means volatile keys */
 
 struct regf_base {

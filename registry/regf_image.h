@@ -18,7 +18,7 @@ struct regf_image {
     size_t capacity;
     uint32_t free_at; /* what is left of the bin that is being filled: offsets as in the file */
     uint32_t free_end;
-    uint32_t *security; /* a hash table of cells; 0: an unused place */
+    uint32_t *security;    /* a hash table of cells; 0: an unused place */
     size_t security_slots; /* a power of two, or 0 */
     size_t security_count;
     uint32_t first_security; /* of the ring of descriptors */

@@ -155,8 +155,7 @@ static int find_cell(struct reader *reader, uint32_t offset, const char *what,
     unsigned char mask = (unsigned char)(1u << bit % 8);
     uint32_t word;
 
-    if (offset >= reader->bins_size || offset % REGF_CELL_ALIGN ||
-        !(reader->cells[bit / 8] & mask))
+    if (offset >= reader->bins_size || offset % REGF_CELL_ALIGN || !(reader->cells[bit / 8] & mask))
         return fail(reader, offset, "%s should be here, but there is none or it has been used",
                     what);
     if (!shared)
@@ -294,8 +293,8 @@ static int read_values(struct reader *reader, uint32_t offset, uint32_t count)
 
     if (count == 0)
         return 0;
-    result = find_cell(reader, offset, "the list of a key's values", NULL,
-                       count * sizeof(uint32_t), false, &list);
+    result = find_cell(reader, offset, "the list of a key's values", NULL, count * sizeof(uint32_t),
+                       false, &list);
     for (size_t i = 0; result == 0 && i < count; i++)
         result = read_value(reader, read_offset(&list, i * sizeof(uint32_t)));
     return result;
@@ -311,8 +310,8 @@ static int read_security(struct reader *reader, uint32_t offset, struct regf_key
 
     if (offset == REGF_NONE)
         return 0;
-    if ((result = find_cell(reader, offset, "a security descriptor", "sk", sizeof(sk), true,
-                            &cell)))
+    if ((result =
+             find_cell(reader, offset, "a security descriptor", "sk", sizeof(sk), true, &cell)))
         return result;
     memcpy(&sk, cell.bytes, sizeof(sk));
     if (sk.size > cell.size - sizeof(sk))
@@ -335,13 +334,13 @@ static int enter_key(struct reader *reader, uint32_t offset, struct regf_nk *nk)
     memcpy(nk, cell.bytes, sizeof(*nk));
     if (reader->minor >= 6 && nk->access & REGF_LAYER_MASK)
         return fail(reader, offset, "a key of a layer: the file is no hive of its own");
-    if ((result = read_name(reader, &cell, sizeof(*nk), nk->name_size,
-                            nk->flags & REGF_KEY_LATIN1, reader->names->name, &key.name_units)) ||
+    if ((result = read_name(reader, &cell, sizeof(*nk), nk->name_size, nk->flags & REGF_KEY_LATIN1,
+                            reader->names->name, &key.name_units)) ||
         (result = read_security(reader, nk->security, &key)))
         return result;
     if (nk->class_size) {
-        if ((result = find_cell(reader, nk->class_name, "the class of a key", NULL,
-                                nk->class_size, false, &class_cell)) ||
+        if ((result = find_cell(reader, nk->class_name, "the class of a key", NULL, nk->class_size,
+                                false, &class_cell)) ||
             (result = read_name(reader, &class_cell, 0, nk->class_size, false,
                                 reader->names->class_name, &key.class_units)))
             return result;
@@ -426,8 +425,7 @@ static int read_hive(struct reader *reader, const void *image, size_t size)
     reader->names = malloc(sizeof(*reader->names));
     if (!reader->cells || !reader->names)
         return no_memory(reader);
-    if ((result = walk_bins(reader)) ||
-        (result = reader->sink->hive(reader->sink->context, &hive)))
+    if ((result = walk_bins(reader)) || (result = reader->sink->hive(reader->sink->context, &hive)))
         return result;
     return read_key(reader, reader->root, 1);
 }

@@ -40,13 +40,16 @@ struct offsets {
 /* Owner administrators, group the system; the system and administrators: everything, everybody:
  * reading; subkeys inherit it. */
 static const unsigned char default_security[] = {
-    1, 0, 4, 0x80, 92, 0, 0, 0, 108, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0,            /* header */
-    2, 0, 72, 0, 3, 0, 0, 0,                                                      /* 3 entries */
-    0, 2, 20, 0, 0x3f, 0, 0xf, 0, 1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0,            /* S-1-5-18 */
-    0, 2, 24, 0, 0x3f, 0, 0xf, 0, 1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0,
-    0, 2, 20, 0, 0x19, 0, 2, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0,               /* S-1-1-0 */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 32, 2, 0, 0,                             /* the owner */
-    1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0,                                          /* the group */
+    1, 0, 4,  0x80, 92,   0, 0,   0, 108, 0, 0, 0, 0,  0, 0, 0, 20, 0, 0, 0, /* header */
+    2, 0, 72, 0,    3,    0, 0,   0,                                         /* list of 3 entries */
+    0, 2, 20, 0,    0x3f, 0, 0xf, 0,                                         /* all access */
+    1, 1, 0,  0,    0,    0, 0,   5, 18,  0, 0, 0,                           /* S-1-5-18 */
+    0, 2, 24, 0,    0x3f, 0, 0xf, 0,                                         /* all access */
+    1, 2, 0,  0,    0,    0, 0,   5, 32,  0, 0, 0, 32, 2, 0, 0,              /* S-1-5-32-544 */
+    0, 2, 20, 0,    0x19, 0, 2,   0,                                         /* read */
+    1, 1, 0,  0,    0,    0, 0,   1, 0,   0, 0, 0,                           /* S-1-1-0 */
+    1, 2, 0,  0,    0,    0, 0,   5, 32,  0, 0, 0, 32, 2, 0, 0,              /* the owner */
+    1, 1, 0,  0,    0,    0, 0,   5, 18,  0, 0, 0,                           /* the group */
 };
 
 static int fail(struct writer *writer, const char *format, ...)
@@ -210,8 +213,8 @@ static int put_value(struct writer *writer, const struct regf_value *value, uint
     int result;
 
     if (value->name_units > MAX_VALUE_NAME)
-        return fail(writer, "the name of a value has %zu units; %u are possible",
-                    value->name_units, MAX_VALUE_NAME);
+        return fail(writer, "the name of a value has %zu units; %u are possible", value->name_units,
+                    MAX_VALUE_NAME);
     if (value->size > MAX_DATA)
         return fail(writer, "a value of %zu bytes; %zu are possible", value->size, MAX_DATA);
     vk.name_size = (uint16_t)(value->name_units * (latin1 ? 1 : sizeof(uint16_t)));
@@ -297,8 +300,7 @@ static int put_lists(struct writer *writer, const struct offsets *keys, uint32_t
     if (leaves > UINT16_MAX)
         return fail(writer, "%zu subkeys in one key; %u are possible", keys->count,
                     UINT16_MAX * LEAF_KEYS);
-    if ((result = regf_image_add(&writer->image, sizeof(list) + leaves * sizeof(uint32_t),
-                                 offset)))
+    if ((result = regf_image_add(&writer->image, sizeof(list) + leaves * sizeof(uint32_t), offset)))
         return result;
     memcpy(regf_image_at(&writer->image, *offset), &list, sizeof(list));
     for (size_t i = 0; i < leaves; i++) {
@@ -423,8 +425,11 @@ static int put_key(struct writer *writer, uint64_t id, uint32_t parent, unsigned
                    uint32_t *offset)
 {
     static const uint16_t root_name[] = {'R', 'o', 'o', 't'};
-    struct regf_nk nk = {.signature = {'n', 'k'}, .parent = parent, .subkeys = REGF_NONE,
-                         .volatile_subkeys = REGF_NONE, .values = REGF_NONE,
+    struct regf_nk nk = {.signature = {'n', 'k'},
+                         .parent = parent,
+                         .subkeys = REGF_NONE,
+                         .volatile_subkeys = REGF_NONE,
+                         .values = REGF_NONE,
                          .class_name = REGF_NONE};
     struct offsets keys = {0};
     struct regf_key key = {0};

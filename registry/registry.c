@@ -67,6 +67,26 @@ static int copy_passthrough(registry_t *registry, const struct registry_options 
     return 0;
 }
 
+/* Under the writers' lock, or as the only process. */
+static int write_journal_down(registry_t *registry)
+{
+    struct journal *journal = coherence_journal(registry->coherence);
+    int result;
+
+    if (!journal_pending(journal))
+        return 0;
+    result = hive_store_begin(registry->store);
+    if (result == 0)
+        result = journal_apply(journal, registry->store);
+    if (result == 0)
+        result = hive_store_commit(registry->store);
+    if (result < 0)
+        hive_store_rollback(registry->store);
+    else
+        journal_clear(journal);
+    return result;
+}
+
 /* The first process of a kernel looks after the store: checks it where the last end was not in
  * order, and drops what was volatile. */
 static int take_over_store(registry_t *registry, const struct coherence_finding *finding,
@@ -77,8 +97,11 @@ static int take_over_store(registry_t *registry, const struct coherence_finding 
 
     if (!sign_files(registry, &found) || memcmp(&found, &finding->signature, sizeof found))
         result = hive_store_check(registry->store, registry->database, error);
-    if (result == 0 && !registry->read_only) {
-        result = hive_store_remove_volatile(registry->store);
+    if (result == 0 && registry->writable) {
+        journal_start(coherence_journal(registry->coherence), found.words[0]);
+        result = write_journal_down(registry);
+        if (result == 0)
+            result = hive_store_remove_volatile(registry->store);
         if (result < 0)
             snprintf(error->text, sizeof error->text, "%s: cannot be written: %s",
                      registry->database, strerror(-result));
@@ -113,8 +136,12 @@ static int open_parts(registry_t *registry, const char *directory,
         return -EUCLEAN;
     }
     if (result == 0)
-        result = hive_store_open(registry->database, options->create, options->read_only,
+        result = hive_store_open(registry->database, options->create && !options->read_only,
                                  &registry->store, error);
+    if (result == 0) {
+        registry->writable = !hive_store_is_read_only(registry->store);
+        registry->read_only = registry->read_only || !registry->writable;
+    }
     if (result == 0 && finding.first)
         result = take_over_store(registry, &finding, error);
     return result;
@@ -141,6 +168,8 @@ int registry_open(const char *directory, const struct registry_options *options,
     pthread_mutex_init(&registry->mutex, NULL);
     registry->read_only = options->read_only;
     result = copy_passthrough(registry, options);
+    if (result == -EINVAL)
+        snprintf(error->text, sizeof error->text, "a passthrough path is too long; shorten it");
     if (result == 0)
         result = key_cache_init(&registry->cache,
                                 options->cache_bytes ? options->cache_bytes : DEFAULT_CACHE_BYTES);
@@ -169,6 +198,10 @@ void registry_close(registry_t *registry)
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (registry->sound && registry->writable && coherence_lock(registry->coherence) == 0) {
+        write_journal_down(registry);
+        coherence_unlock(registry->coherence);
+    }
     hive_store_close(registry->store);
     coherence_close(registry->coherence, registry->sound ? sign_files : NULL, registry);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -190,6 +223,10 @@ void registry_abandon(registry_t *registry)
     /* A thread that Wine ended cannot hold it; one that writes will soon be done. */
     if (pthread_mutex_timedlock(&registry->mutex, &deadline) != 0)
         return;
+    if (registry->sound && registry->writable && coherence_lock(registry->coherence) == 0) {
+        write_journal_down(registry);
+        coherence_unlock(registry->coherence);
+    }
     hive_store_close(registry->store);
     registry->store = NULL;
     coherence_leave(registry->coherence, sign_files, registry);
@@ -241,12 +278,41 @@ int registry_enter(registry_t *registry, struct registry_guard *guard)
     pthread_sigmask(SIG_SETMASK, &all, &guard->signals);
     pthread_mutex_lock(&registry->mutex);
     result = coherence_settle(registry->coherence);
+    if (result == 0 && registry->writable &&
+        journal_pending(coherence_journal(registry->coherence))) {
+        result = coherence_lock(registry->coherence);
+        if (result == 0) {
+            result = write_journal_down(registry);
+            coherence_unlock(registry->coherence);
+        }
+    }
     if (result < 0) {
         registry_leave(registry, guard);
         return result;
     }
     take_in_changes(registry);
     return 0;
+}
+
+int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,
+                            const struct coherence_change *change)
+{
+    struct registry_guard guard;
+    sigset_t all;
+    int result = -EAGAIN;
+
+    if (registry->read_only)
+        return -EROFS;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &guard.signals);
+    pthread_mutex_lock(&registry->mutex);
+    if (coherence_lock(registry->coherence) == 0) {
+        take_in_changes(registry);
+        result = registry_journal_value(registry, key, value, change);
+        coherence_unlock(registry->coherence);
+    }
+    registry_leave(registry, &guard);
+    return result;
 }
 
 void registry_leave(registry_t *registry, struct registry_guard *guard)
@@ -271,7 +337,10 @@ int registry_begin_write(registry_t *registry, struct registry_guard *guard)
         return result;
     }
     take_in_changes(registry);
-    result = hive_store_begin(registry->store);
+    /* What another process put into the journal since we came in. */
+    result = write_journal_down(registry);
+    if (result == 0)
+        result = hive_store_begin(registry->store);
     if (result < 0) {
         coherence_unlock(registry->coherence);
         registry_leave(registry, guard);
@@ -296,16 +365,17 @@ int registry_end_write(registry_t *registry, struct registry_guard *guard, int r
     return result;
 }
 
-bool registry_is_empty(registry_t *registry)
+int registry_is_empty(registry_t *registry)
 {
     struct registry_guard guard;
-    int64_t imported = 1;
+    int64_t imported;
+    int result = registry_enter(registry, &guard);
 
-    if (registry_enter(registry, &guard) == 0) {
-        hive_store_get_mark(registry->store, "imported", &imported);
-        registry_leave(registry, &guard);
-    }
-    return imported == 0;
+    if (result < 0)
+        return result;
+    result = hive_store_get_mark(registry->store, "imported", &imported);
+    registry_leave(registry, &guard);
+    return result < 0 ? result : imported == 0;
 }
 
 void registry_set_fixed_values(registry_t *registry, const struct registry_fixed_value *values,

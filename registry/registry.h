@@ -78,8 +78,8 @@ void registry_close(registry_t *registry);
  * and gives no memory back. Whoever needs the store afterwards waits for good. */
 void registry_abandon(registry_t *registry);
 
-/* True while the snapshot of a prefix has not been imported yet. */
-bool registry_is_empty(registry_t *registry);
+/* 1 while the snapshot of a prefix has not been imported yet, 0 after, or a negative errno. */
+int registry_is_empty(registry_t *registry);
 
 void registry_set_fixed_values(registry_t *registry, const struct registry_fixed_value *values,
                                size_t count);

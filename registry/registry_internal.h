@@ -26,7 +26,8 @@ struct registry {
     struct fixed_values fixed;
     struct registry_path *passthrough;
     size_t passthrough_count;
-    bool read_only;
+    bool read_only; /* as its opener wants it: no call changes anything */
+    bool writable;  /* the store's file: then the journal is written down, read_only or not */
     bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };
 
@@ -45,7 +46,7 @@ struct cached_key {
     uint64_t parent;
     uint64_t last_write;
     uint32_t flags;
-    uint32_t too_large; /* values are counted but not held: ask the store */
+    uint32_t too_large; /* values are counted but not held: ask the store; 2: some are fixed */
     uint32_t name_offset, name_bytes;
     uint32_t class_offset, class_bytes;
     uint32_t value_count, value_slots;
@@ -84,17 +85,32 @@ int registry_begin_write(registry_t *registry, struct registry_guard *guard);
 int registry_end_write(registry_t *registry, struct registry_guard *guard, int result,
                        const struct coherence_change *changes, size_t count);
 
+/* A value by way of the journal: as registry_journal_value, with all locks taken here. */
+int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,
+                            const struct coherence_change *change);
+
 /* True when the cache has seen all that was published. */
 bool registry_fresh(registry_t *registry);
 
 uint64_t registry_now(void); /* FILETIME */
 
+/* Sets a value by way of the journal, the writers' lock held and the cache in step. -EAGAIN: the
+ * key is to be filled into the cache first, or cannot be; -E2BIG: write the journal down first, or
+ * the value is too large for it. (patch.c) */
+int registry_journal_value(registry_t *registry, uint64_t key, const struct hive_value *value,
+                           const struct coherence_change *change);
+
 /* ---- filling the cache (fill.c); inside enter and leave ---- */
 
-int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM */
-int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM */
+int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
+int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name,
                        size_t units);
+/* Lays a key control block out and puts it into the cache, without its values where they do not
+ * fit. -E2BIG: not even then. */
+struct value_list;
+int registry_store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
+                        const void *name, const void *class_name, const struct value_list *values);
 /* All values of a key with the fixed ones in their places; for keys that the cache cannot hold. */
 int registry_visit_values(registry_t *registry, uint64_t key,
                           int (*visit)(void *context, const struct hive_value *value),

@@ -189,6 +189,23 @@ int registry_set_security(registry_t *registry, uint64_t key, const void *descri
     return write_key(registry, &change, hive_store_put_security, descriptor, size);
 }
 
+/* -E2BIG: not for the journal. */
+static int set_in_journal(registry_t *registry, uint64_t key, const struct hive_value *value,
+                          const struct coherence_change *change)
+{
+    struct registry_key_info info;
+    int result = registry_set_journalled(registry, key, value, change);
+
+    if (result != -EAGAIN)
+        return result;
+    /* Brings the key into the cache, or tells that it is gone. */
+    result = registry_query_key(registry, key, false, &info, NULL, NULL);
+    if (result < 0)
+        return result;
+    result = registry_set_journalled(registry, key, value, change);
+    return result == -EAGAIN ? -E2BIG : result;
+}
+
 int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
                        size_t name_units, uint32_t type, const void *data, size_t size)
 {
@@ -199,6 +216,9 @@ int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
 
     if (name_units > REGISTRY_MAX_VALUE_NAME || size > REGISTRY_MAX_VALUE_SIZE)
         return -EINVAL;
+    result = set_in_journal(registry, key, &value, changes);
+    if (result != -E2BIG)
+        return result;
     result = registry_begin_write(registry, &guard);
     if (result < 0)
         return result;

@@ -23,7 +23,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/services.def unixlib/nt/services.h unixlib/nt/services.c \
 	unixlib/nt/personality.h unixlib/nt/personality.c unixlib/nt/dispatch.c \
 	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
-	unixlib/nt/copy.h unixlib/nt/copy.c \
+	unixlib/nt/copy.h unixlib/nt/copy.c unixlib/nt/adopt.h unixlib/nt/adopt.c \
 	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
@@ -48,6 +48,9 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
+	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
+	unixlib/launcher/control_interchange.c unixlib/launcher/control_diff.c \
+	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
 	unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c
 

@@ -4,20 +4,56 @@
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_COMPILE = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(WARNINGS) $(FUZZ_CFLAGS)
-FUZZERS = tests/fuzz/fuzz_wine_text
+FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot_record \
+	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
+	tests/fuzz/fuzz_reg_text
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
 endif
 
 FUZZ_WINE_TEXT_FILES = tests/fuzz/fuzz_wine_text.c registry/wine_text.c registry/wine_text_reader.c
-tests/fuzz/fuzz_wine_text: $(FUZZ_WINE_TEXT_FILES) registry/wine_text.h
+tests/fuzz/fuzz_wine_text: $(FUZZ_WINE_TEXT_FILES) registry/wine_text.h registry/wine_text_reader.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_WINE_TEXT_FILES); do echo $(srcdir)/$$file; done`
 
+FUZZ_PROFILE_FILES = tests/fuzz/fuzz_profile.c unixlib/kernel/profile.c unixlib/kernel/words.c \
+	unixlib/kernel/error.c
+tests/fuzz/fuzz_profile: $(FUZZ_PROFILE_FILES) unixlib/kernel/profile.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) $(INIH_CFLAGS) -o $@ \
+		`for file in $(FUZZ_PROFILE_FILES); do echo $(srcdir)/$$file; done` $(INIH_LIBS)
+
+FUZZ_BOOT_RECORD_FILES = tests/fuzz/fuzz_boot_record.c unixlib/kernel/boot_record.c \
+	unixlib/kernel/state.c unixlib/kernel/words.c unixlib/kernel/error.c
+tests/fuzz/fuzz_boot_record: $(FUZZ_BOOT_RECORD_FILES) unixlib/kernel/boot_record.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_BOOT_RECORD_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_STUB_NUMBERS_FILES = tests/fuzz/fuzz_stub_numbers.c unixlib/wine/stub_numbers.c \
+	unixlib/kernel/error.c
+tests/fuzz/fuzz_stub_numbers: $(FUZZ_STUB_NUMBERS_FILES) unixlib/wine/stub_numbers.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_STUB_NUMBERS_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_REGF_FILES = tests/fuzz/fuzz_regf.c registry/regf_read.c
+tests/fuzz/fuzz_regf: $(FUZZ_REGF_FILES) registry/regf.h registry/regf_format.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_REGF_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_REG_TEXT_FILES = tests/fuzz/fuzz_reg_text.c registry/reg_text_read.c \
+	registry/reg_text_write.c registry/reg_text_encoding.c
+tests/fuzz/fuzz_reg_text: $(FUZZ_REG_TEXT_FILES) registry/reg_text.h registry/reg_text_encoding.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_REG_TEXT_FILES); do echo $(srcdir)/$$file; done`
+
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh
-EXTRA_DIST += tests/fuzz/fuzz_wine_text.c tests/fuzz/seeds
+EXTRA_DIST += $(FUZZERS:=.c) tests/fuzz/seeds
 CLEANFILES += $(FUZZERS) tests/fuzz/crash-* tests/fuzz/leak-* tests/fuzz/oom-* \
 	tests/fuzz/timeout-* tests/fuzz/slow-unit-*

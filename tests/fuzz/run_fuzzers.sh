@@ -19,8 +19,8 @@ for seeds in "$seeds_of_all"/*/; do
     built=$((built + 1))
     mkdir "$work/$name"
     echo "== $name: seeds, then $runs runs"
-    "./$fuzzer" -runs=0 "$seeds" &&
-        "./$fuzzer" -runs="$runs" -max_len=4096 -artifact_prefix=tests/fuzz/ \
+    "./$fuzzer" -timeout=60 -runs=0 "$seeds" &&
+        "./$fuzzer" -timeout=60 -runs="$runs" -max_len=4096 -artifact_prefix=tests/fuzz/ \
             "$work/$name" "$seeds" || failed=1
 done
 

@@ -15,7 +15,7 @@ INTEGRATION_TESTS = \
 	tests/integration/bad_input.sh tests/integration/statistics.sh \
 	tests/integration/real_programs.sh tests/integration/api.sh \
 	tests/integration/install.sh tests/integration/kill_safety.sh \
-	tests/integration/bench.sh tests/integration/debian13.sh
+	tests/integration/interchange.sh tests/integration/bench.sh tests/integration/debian13.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Unit tests (cmocka) of the pure parts, one program a subject: tests/unit/NAME.c.
 REGISTRY_TESTS = \
-	tests/unit/test_registry tests/unit/test_registry_damage \
+	tests/unit/test_registry tests/unit/test_registry_damage tests/unit/test_registry_ends \
 	tests/unit/test_registry_fixed_values tests/unit/test_registry_import \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
+	tests/unit/test_reg_text tests/unit/test_registry_tree \
+	tests/unit/test_regf tests/unit/test_regf_foreign tests/unit/test_regf_tools \
 	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_audit \
-	tests/unit/test_windows_process_kernel
+	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
+	tests/unit/test_handle_table tests/unit/test_services tests/unit/test_status
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
@@ -18,9 +21,14 @@ LDADD = liblauncher.a libnt.a libkernel.a libwineroom_location.a libregistry.a $
 	$(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
 
+REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
+tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)
+tests_unit_test_regf_foreign_SOURCES = tests/unit/test_regf_foreign.c $(REGF_FIXTURE)
+tests_unit_test_regf_tools_SOURCES = tests/unit/test_regf_tools.c $(REGF_FIXTURE)
 REGISTRY_FIXTURE = tests/unit/registry_fixture.h tests/unit/registry_fixture.c
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_damage_SOURCES = tests/unit/test_registry_damage.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_ends_SOURCES = tests/unit/test_registry_ends.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_fixed_values_SOURCES = tests/unit/test_registry_fixed_values.c \
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_import_SOURCES = tests/unit/test_registry_import.c $(REGISTRY_FIXTURE)
@@ -34,7 +42,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_FIXTURE)
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_FIXTURE) $(REGF_FIXTURE)
 endif
 
 # The unit tests alone: what a build with sanitizers runs.

@@ -324,16 +324,19 @@ void plant_rich_tree(struct tree *tree)
     tree_add(tree, 0, &(struct regf_key){NAME(u"Root name"), .last_write = 0x1d9c0a0b0c0d0e0});
     key = tree_add(tree, 0, &(struct regf_key){NAME(u"values"), .last_write = 5});
     plant_values(tree, key);
-    tree_add(tree, key, &(struct regf_key){NAME(u"Zeta"), .class_name = u"Some class\x20ac",
-                                           .class_units = 11});
-    tree_add(tree, key, &(struct regf_key){NAME(u"alpha"), .security = security,
-                                           .security_size = sizeof(security)});
-    tree_add(tree, key, &(struct regf_key){NAME(u"\xe4lpha"), .security = security,
-                                           .security_size = sizeof(security)});
+    tree_add(
+        tree, key,
+        &(struct regf_key){NAME(u"Zeta"), .class_name = u"Some class\x20ac", .class_units = 11});
+    tree_add(tree, key,
+             &(struct regf_key){NAME(u"alpha"), .security = security,
+                                .security_size = sizeof(security)});
+    tree_add(tree, key,
+             &(struct regf_key){NAME(u"\xe4lpha"), .security = security,
+                                .security_size = sizeof(security)});
     tree_add(tree, key, &(struct regf_key){NAME(u"\x3b1lpha"), .last_write = UINT64_MAX});
     key = tree_add(tree, 0, &(struct regf_key){NAME(u"Link"), .link = true});
-    tree_set(tree, key, &(struct regf_value){NAME(u"SymbolicLinkValue"), 6, target,
-                                             sizeof(target) - 2});
+    tree_set(tree, key,
+             &(struct regf_value){NAME(u"SymbolicLinkValue"), 6, target, sizeof(target) - 2});
     tree_add(tree, 0, &(struct regf_key){NAME(u"009"), .predefined_handle = 0x80000060});
     for (deep = 0, key = 0; deep < 40; deep++)
         key = tree_add(tree, key, &(struct regf_key){NAME(u"deeper")});

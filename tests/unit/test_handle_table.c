@@ -26,6 +26,21 @@ static nt_handle open_handle(uint64_t key)
     return handle;
 }
 
+static bool count_one(uint64_t key, void *count)
+{
+    assert_true(key != 0);
+    ++*(unsigned *)count;
+    return false;
+}
+
+static unsigned count_open(void)
+{
+    unsigned count = 0;
+
+    assert_false(key_handle_any(count_one, &count));
+    return count;
+}
+
 static void handles_have_their_own_range(void **state)
 {
     (void)state;
@@ -52,9 +67,9 @@ static void what_is_opened_can_be_got(void **state)
     assert_int_equal(found.protect_from_close, 0);
     for (unsigned low = 1; low < 4; low++)
         assert_true(key_handle_get(handle + low, &found) && found.key == content.key);
-    assert_int_equal(key_handle_count(), 1);
+    assert_int_equal(count_open(), 1);
     assert_true(key_handle_close(handle + 3));
-    assert_int_equal(key_handle_count(), 0);
+    assert_int_equal(count_open(), 0);
 }
 
 static void flags_can_be_set(void **state)
@@ -97,12 +112,31 @@ static void handles_that_are_not_open(void **state)
         assert_false(key_handle_set_flags(wrong[i], true, true));
         assert_false(key_handle_close(wrong[i]));
     }
-    assert_int_equal(key_handle_count(), 1);
+    assert_int_equal(count_open(), 1);
     assert_true(key_handle_close(handle));
     assert_false(key_handle_close(handle));
     assert_false(key_handle_get(handle, &found));
     assert_false(key_handle_set_flags(handle, true, true));
-    assert_int_equal(key_handle_count(), 0);
+    assert_int_equal(count_open(), 0);
+}
+
+static bool is_key(uint64_t key, void *wanted)
+{
+    return key == *(uint64_t *)wanted;
+}
+
+static void a_key_with_an_open_handle_is_known(void **state)
+{
+    uint64_t seven = 7, eight = 8;
+    nt_handle first = open_handle(7), second = open_handle(7);
+
+    (void)state;
+    assert_true(key_handle_any(is_key, &seven));
+    assert_false(key_handle_any(is_key, &eight));
+    assert_true(key_handle_close(first));
+    assert_true(key_handle_any(is_key, &seven));
+    assert_true(key_handle_close(second));
+    assert_false(key_handle_any(is_key, &seven));
 }
 
 /* More than one chunk; closed ones come back, and no handle is given twice. */
@@ -122,13 +156,13 @@ static void handles_are_used_again(void **state)
                 highest = handles[i];
             assert_true(handles[i] <= highest);
         }
-        assert_int_equal(key_handle_count(), COUNT);
+        assert_int_equal(count_open(), COUNT);
         for (unsigned i = 0; i < COUNT; i++)
             assert_true(key_handle_get(handles[i], &found) && found.key == i + 1 &&
                         found.access == ((i + 1) ^ 0xf0f0));
         for (unsigned i = 0; i < COUNT; i++)
             assert_true(key_handle_close(handles[(i * 7919u) % COUNT]));
-        assert_int_equal(key_handle_count(), 0);
+        assert_int_equal(count_open(), 0);
     }
     free(handles);
 }
@@ -180,7 +214,7 @@ static void many_threads(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&wrong_answers), 0);
-    assert_int_equal(key_handle_count(), 0);
+    assert_int_equal(count_open(), 0);
 }
 
 /* Of all threads that close a handle at once, one is told that it was open. */
@@ -218,7 +252,7 @@ static void one_close_counts(void **state)
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&closed), CONTESTS);
-    assert_int_equal(key_handle_count(), 0);
+    assert_int_equal(count_open(), 0);
 }
 
 int main(void)
@@ -228,6 +262,7 @@ int main(void)
         cmocka_unit_test(what_is_opened_can_be_got),
         cmocka_unit_test(flags_can_be_set),
         cmocka_unit_test(handles_that_are_not_open),
+        cmocka_unit_test(a_key_with_an_open_handle_is_known),
         cmocka_unit_test(handles_are_used_again),
         cmocka_unit_test(many_threads),
         cmocka_unit_test(one_close_counts),

@@ -91,9 +91,10 @@ static void any_number_of_subkeys_is_sorted(void **state)
 
 static void data_of_any_size_come_back(void **state)
 {
-    static const size_t sizes[] = {0,         1,         2,         3,         4,      5,
-                                   8,         4060,      4064,      4096,      16343,  16344,
-                                   16345,     2 * 16344, 2 * 16344 + 1,        100000, 3000000};
+    static const size_t sizes[] = {0,      1,      2,     3,         4,
+                                   5,      8,      4060,  4064,      4096,
+                                   16343,  16344,  16345, 2 * 16344, 2 * 16344 + 1,
+                                   100000, 3000000};
     unsigned char *data = malloc(3000000);
 
     (void)state;
@@ -101,15 +102,19 @@ static void data_of_any_size_come_back(void **state)
     for (size_t i = 0; i < 3000000; i++)
         data[i] = (unsigned char)(i ^ i >> 8 ^ i >> 16);
     for (size_t i = 0; i < COUNT(sizes); i++) {
+        size_t segments = (sizes[i] + REGF_SEGMENT - 1) / REGF_SEGMENT, size;
+        const char big_data[] = {'d', 'b', (char)segments, 0};
         struct tree tree = {0};
-        size_t size;
+        unsigned char *image;
 
         tree_add(&tree, 0, &(struct regf_key){NAME(u"r")});
         tree_set(&tree, 0, &(struct regf_value){NAME(u"before"), 3, data, 600});
         tree_set(&tree, 0, &(struct regf_value){NAME(u"v"), 3, data, sizes[i]});
         tree_set(&tree, 0, &(struct regf_value){NAME(u"after"), 3, data, 70});
-        free(round_trip(&tree, &size));
+        image = round_trip(&tree, &size);
         assert_true(size < sizes[i] + sizes[i] / 100 + 5 * REGF_BLOCK);
+        assert_int_equal(memmem(image, size, big_data, sizeof(big_data)) != NULL, segments > 1);
+        free(image);
         tree_finish(&tree);
     }
     free(data);
@@ -157,8 +162,11 @@ static void equal_descriptors_share_a_record(void **state)
         uint16_t name[2] = {(uint16_t)('a' + i / 26 % 26), (uint16_t)(0x3041 + i)};
         unsigned char security[12] = {(unsigned char)(i % 150), 2, 3};
 
-        tree_add(&tree, 0, &(struct regf_key){.name = name, .name_units = 2, .security = security,
-                                              .security_size = sizeof(security)});
+        tree_add(&tree, 0,
+                 &(struct regf_key){.name = name,
+                                    .name_units = 2,
+                                    .security = security,
+                                    .security_size = sizeof(security)});
     }
     image = round_trip(&tree, &size);
     memcpy(&base, image, sizeof(base));
@@ -246,8 +254,8 @@ static void what_no_hive_holds_is_refused(void **state)
     tree_add(&tree, 0, &(struct regf_key){.name = long_name, .name_units = 257});
     refuse(&tree, -EINVAL, "257 units; 256");
 
-    tree_add(&tree, 0, &(struct regf_key){NAME(u"r"), .class_name = long_name,
-                                          .class_units = 32768});
+    tree_add(&tree, 0,
+             &(struct regf_key){NAME(u"r"), .class_name = long_name, .class_units = 32768});
     refuse(&tree, -EINVAL, "32768 units; 32767");
 
     tree_add(&tree, 0, &(struct regf_key){NAME(u"r")});

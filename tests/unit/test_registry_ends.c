@@ -13,6 +13,7 @@
 
 #include "registry/coherence.h"
 #include "registry/hive_store.h"
+#include "registry/journal.h"
 
 #define ROOT REGISTRY_ROOT_KEY
 
@@ -81,7 +82,8 @@ static void an_abandoned_store_is_whole(void **state)
 static uint64_t shared_key;
 
 /* Writes by the parts of the registry, and is killed between two steps of a write: with the lock
- * (0), with the change announced (1), committed and not published (2). */
+ * (0), with the change announced (1), committed and not published (2), put into the journal and
+ * not published (3). */
 static int die_while_writing(int step)
 {
     struct coherence_finding finding;
@@ -94,7 +96,14 @@ static int die_while_writing(int step)
     snprintf(path, sizeof(path), "%s/registry.coherence", store_folder);
     if (coherence_open(path, &coherence, &finding, NULL) || finding.first)
         return 1;
-    if (hive_store_open(in_folder("registry.db"), false, false, &store, NULL) ||
+    if (step == 3) {
+        if (coherence_lock(coherence))
+            return 4;
+        coherence_announce(coherence);
+        return journal_append(coherence_journal(coherence), shared_key, 1, &value) ? raise(SIGKILL)
+                                                                                   : 5;
+    }
+    if (hive_store_open(in_folder("registry.db"), false, &store, NULL) ||
         coherence_lock(coherence) || hive_store_begin(store) ||
         hive_store_put_value(store, shared_key, &value, 1))
         return 2;
@@ -108,19 +117,57 @@ static int die_while_writing(int step)
 static void a_writer_dies_with_the_lock(void **state)
 {
     (void)state;
-    for (int step = 0; step < 3; step++) {
+    for (int step = 0; step < 4; step++) {
         registry_t *registry = open_store();
+        const char *expected = step < 2 ? "old" : "new";
 
         shared_key = create(registry, ROOT, "key");
         set(registry, shared_key, "value", "old");
         check_text(registry, shared_key, "value", "old");
+        assert_int_equal(registry_flush(registry), 0); /* out of the journal: writers do so first */
         finish_killed(start(die_while_writing, step));
-        check_text(registry, shared_key, "value", step == 2 ? "new" : "old");
+        check_text(registry, shared_key, "value", expected);
         set(registry, shared_key, "other", "written");
         check_text(registry, shared_key, "other", "written");
-        check_text(registry, shared_key, "value", step == 2 ? "new" : "old");
+        check_text(registry, shared_key, "value", expected);
         registry_close(registry);
     }
+}
+
+static int set_and_die(int number)
+{
+    registry_t *registry;
+    uint64_t key;
+
+    (void)number;
+    if (registry_open(store_folder, &may_create, &registry, NULL) ||
+        try_create(registry, ROOT, "key", 0, &key) ||
+        try_set(registry, key, "value", REG_BINARY, "first", 5) ||
+        try_set(registry, key, "value", REG_BINARY, "second", 6))
+        return 1;
+    return raise(SIGKILL);
+}
+
+/* Who may only read sees what was acknowledged too, whether or not a writer is still there. */
+static void a_reader_after_a_kill(void **state)
+{
+    const struct registry_options options = {.read_only = true};
+    registry_t *registry, *writer;
+    uint64_t key;
+
+    (void)state;
+    finish_killed(start(set_and_die, 0));
+    assert_int_equal(registry_open(store_folder, &options, &registry, NULL), 0);
+    key = lookup(registry, ROOT, "key");
+    check_text(registry, key, "value", "second");
+    writer = open_store();
+    set(writer, key, "value", "third");
+    set(writer, key, "other", "new");
+    check_text(registry, key, "value", "third");
+    check_text(registry, key, "other", "new");
+    assert_int_equal(key_info(registry, key).values, 2);
+    registry_close(writer);
+    registry_close(registry);
 }
 
 /* ---- kill -9 at any point ---- */
@@ -218,6 +265,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(an_abandoned_store_is_whole),
         TEST(a_writer_dies_with_the_lock),
+        TEST(a_reader_after_a_kill),
         TEST(what_was_acknowledged_survives_kill),
     };
 

@@ -36,6 +36,8 @@ static const char *const built_in_passthrough[] = {
     MACHINE "System\\MountedDevices",
     /* Network cards: ndis.sys. */
     MACHINE "Software\\Microsoft\\Windows NT\\CurrentVersion\\NetworkCards",
+    /* Performance counters: a predefined handle, which wineserver answers with. */
+    MACHINE "Software\\Microsoft\\Windows NT\\CurrentVersion\\Perflib\\009",
     /* Display adapters and monitors: the desktop's explorer.exe and win32u. */
     IN_CONTROL_SETS("Control\\Video"),
     IN_CONTROL_SETS("Control\\Class"),

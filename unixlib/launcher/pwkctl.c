@@ -25,8 +25,13 @@ static const char help[] =
     "  remove NAME                              remove a kernel and its state\n"
     "  registry NAME get KEY [VALUE]            print a value, or all of a key\n"
     "  registry NAME set KEY VALUE [--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
-    "  registry NAME ls KEY [-r]                print subkeys\n"
+    "  registry NAME ls KEY [-r] [-v]           print subkeys, as a tree, with their values\n"
     "  registry NAME delete KEY [VALUE]         delete a value, or a key without subkeys\n"
+    "  registry NAME export [--format reg5|reg4] [KEY] [FILE]\n"
+    "                                           write a .reg file\n"
+    "  registry NAME import FILE                do what a .reg file says\n"
+    "  registry NAME diff [OTHER] [--json|--reg]\n"
+    "                                           what differs from the prefix or another kernel\n"
     "\n"
     "The prefix is $WINEPREFIX, else ~/.wine. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
     "See pwkctl(1).\n";
@@ -130,7 +135,7 @@ int main(int argc, char *argv[])
         puts("pwkctl " PACKAGE_VERSION);
     else
         status = run_command(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CONTROL_OK) {
         perror("pwkctl: standard output");
         return CONTROL_FAILED;
     }

@@ -152,6 +152,17 @@ void registry_data_print(FILE *stream, uint32_t type, const void *data, size_t s
     }
 }
 
+void registry_data_print_value(FILE *stream, const uint16_t *name, size_t units, uint32_t type,
+                               const void *data, size_t size)
+{
+    if (units == 0)
+        putc('@', stream);
+    registry_data_print_units(stream, name, units);
+    fprintf(stream, "\t%s\t", registry_data_type_word(type));
+    registry_data_print(stream, type, data, size, ' ');
+    putc('\n', stream);
+}
+
 /* ---- reading ---- */
 
 /* `word` and its end as UTF-16 behind what is there already. */

@@ -26,6 +26,10 @@ const char *registry_data_type_word(uint32_t type);
 void registry_data_print(FILE *stream, uint32_t type, const void *data, size_t size,
                          char separator);
 
+/* A line: name ("@" for the default value), type and data, parted by tabs. */
+void registry_data_print_value(FILE *stream, const uint16_t *name, size_t units, uint32_t type,
+                               const void *data, size_t size);
+
 struct registry_data {
     uint32_t type;
     void *bytes; /* owned: free */

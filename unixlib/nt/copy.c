@@ -26,10 +26,11 @@ __attribute__((constructor)) static void make_key(void)
 
 ntstatus nt_copy_name(struct nt_name *name, const struct unicode_string *source)
 {
-    struct unicode_string string = {0};
+    struct unicode_string string;
 
-    if (source)
-        memcpy(&string, source, sizeof string);
+    if (!source)
+        return STATUS_ACCESS_VIOLATION;
+    memcpy(&string, source, sizeof string);
     if (string.length & 1)
         return STATUS_OBJECT_NAME_INVALID;
     name->units = string.length / 2;

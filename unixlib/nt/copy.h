@@ -19,8 +19,8 @@ struct nt_name {
     uint16_t text[NT_NAME_UNITS + 1];
 };
 
-/* Copies a counted string; STATUS_OBJECT_NAME_INVALID for an odd length. A NULL `source` is an
- * empty name. */
+/* Copies a counted string; STATUS_OBJECT_NAME_INVALID for an odd length, STATUS_ACCESS_VIOLATION
+ * for a NULL `source`. */
 ntstatus nt_copy_name(struct nt_name *name, const struct unicode_string *source);
 
 /* Memory that belongs to the calling thread and is good until its next call of either function;

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "nt/adopt.h"
 #include "nt/personality.h"
 
 static atomic_bool started;
@@ -23,11 +24,14 @@ ntstatus nt_dispatch(unsigned row, const uint64_t *arguments)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct nt_call call = {row, arguments};
+    uint64_t adopted[NT_MAX_ARGUMENTS];
     ntstatus status;
 
     if (!atomic_load_explicit(&started, memory_order_acquire))
         pthread_once(&once, start);
     pwk_count(nt_personality.slot, PWK_SYSCALLS_INTERCEPTED, 1);
+    if (nt_personality.adopts_foreign_roots && nt_adopt_call(&call, adopted))
+        call.arguments = adopted;
     status = nt_services[row].handler(&call);
     if (NT_ERROR(status))
         pwk_count(nt_personality.slot, PWK_ERRORS, 1);

@@ -145,7 +145,7 @@ bool key_handle_any(bool (*match)(uint64_t key, void *context), void *context)
 {
     uint32_t count = atomic_load(&fresh);
 
-    for (uint32_t index = 0; index < count; index++) {
+    for (uint32_t index = 0; index < count && index < KEY_HANDLE_COUNT; index++) {
         struct slot *slot = slot_at(index);
         uint64_t key = slot ? atomic_load(&slot->key) : 0;
         if (key && match(key, context))

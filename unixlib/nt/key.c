@@ -32,6 +32,36 @@ static ntstatus forward_with_path(const struct nt_call *call, struct registry_pa
     return nt_forward(&changed);
 }
 
+/* A name that is not the registry's may lead there by a symbolic link object: the prefix's key
+ * that Wine then opens is given back, and ours of the same path opened. */
+static ntstatus forward_open(const struct nt_call *call, struct key_target *target)
+{
+    struct registry_path elsewhere;
+    ntstatus status = nt_forward(call);
+    nt_handle opened;
+    uint64_t key;
+    int result;
+
+    if (status || !nt_personality.registry)
+        return status;
+    opened = *(const nt_handle *)call->arguments[0];
+    target->path = target->name.text;
+    target->units = 0;
+    if (!key_of_wine_path(opened, target))
+        return status;
+    result = registry_lookup(nt_personality.registry, target->from, target->path, target->units,
+                             REGISTRY_OPEN_LINK, &key, &elsewhere);
+    if (result == -EXDEV)
+        return status;
+    nt_host_call("NtClose", 1, opened);
+    *(nt_handle *)call->arguments[0] = 0;
+    if (result < 0)
+        return key_status(result);
+    status = key_open_handle(key, (uint32_t)call->arguments[1], 0, &opened);
+    *(nt_handle *)call->arguments[0] = opened;
+    return status;
+}
+
 /* Whether the link itself is meant is said by OBJ_OPENLINK alone. */
 static ntstatus open_key(const struct nt_call *call)
 {
@@ -46,7 +76,7 @@ static ntstatus open_key(const struct nt_call *call)
     nt_version_settle();
     switch (key_target_read((const void *)call->arguments[2], &target, &status)) {
     case KEY_WINE:
-        return nt_forward(call);
+        return forward_open(call, &target);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -124,7 +154,7 @@ ntstatus nt_create_key(const struct nt_call *call)
     nt_version_settle();
     switch (key_target_read((const void *)call->arguments[2], &creation.target, &status)) {
     case KEY_WINE:
-        return nt_forward(call);
+        return forward_open(call, &creation.target);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -132,7 +162,9 @@ ntstatus nt_create_key(const struct nt_call *call)
         break;
     }
     *out = 0;
-    status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
+    creation.class_name.units = 0;
+    if (call->arguments[4])
+        status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
     return status ? status : create_key(call, &creation);
 }
 

@@ -21,15 +21,14 @@ static bool is_registry_path(const struct nt_name *name)
            (name->units == PREFIX_UNITS || name->text[PREFIX_UNITS] == '\\');
 }
 
-/* The full path of a key of wineserver's, in front of what `target` names below it. */
-static bool adopt_root(nt_handle root, struct key_target *target)
+bool key_of_wine_path(nt_handle handle, struct key_target *target)
 {
     struct {
         uint32_t bytes;
         uint16_t text[2048];
     } name;
     uint32_t needed;
-    uint64_t arguments[] = {root, KeyNameInformation, (uint64_t)&name, sizeof name,
+    uint64_t arguments[] = {handle, KeyNameInformation, (uint64_t)&name, sizeof name,
                             (uint64_t)&needed};
     struct nt_call query = {nt_row(nt_query_key), arguments};
     size_t units;
@@ -43,8 +42,11 @@ static bool adopt_root(nt_handle root, struct key_target *target)
     memcpy(target->name.text, name.text, units * 2);
     target->name.text[units] = '\\';
     target->name.units = units + 1 + target->units;
-    target->path = target->name.text;
-    target->units = target->name.units;
+    if (!is_registry_path(&target->name))
+        return false;
+    target->from = REGISTRY_ROOT_KEY;
+    target->path = target->name.text + PREFIX_UNITS;
+    target->units = target->name.units - PREFIX_UNITS;
     return true;
 }
 
@@ -70,11 +72,8 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
     target->attributes = copy.attributes;
     target->path = target->name.text;
     target->units = target->name.units;
-    if (copy.root_directory && !is_key_handle(copy.root_directory)) {
-        if (!adopt_root(copy.root_directory, target))
-            return KEY_WINE;
-        copy.root_directory = 0;
-    }
+    if (copy.root_directory && !is_key_handle(copy.root_directory))
+        return key_of_wine_path(copy.root_directory, target) ? KEY_OURS : KEY_WINE;
     if (!copy.root_directory) {
         if (!is_registry_path(&target->name))
             return KEY_WINE;
@@ -83,12 +82,14 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
         target->units -= PREFIX_UNITS;
         return KEY_OURS;
     }
-    *status = STATUS_INVALID_HANDLE;
-    if (!key_handle_get(copy.root_directory, &root))
+    if (!key_handle_get(copy.root_directory, &root)) {
+        *status = STATUS_INVALID_HANDLE;
         return KEY_BAD;
-    *status = STATUS_OBJECT_PATH_SYNTAX_BAD;
-    if (target->units && target->path[0] == '\\')
+    }
+    if (target->units && target->path[0] == '\\') {
+        *status = STATUS_OBJECT_PATH_SYNTAX_BAD;
         return KEY_BAD;
+    }
     target->from = root.key;
     return KEY_OURS;
 }

@@ -26,6 +26,10 @@ enum key_owner { KEY_OURS, KEY_WINE, KEY_BAD };
 enum key_owner key_target_read(const struct object_attributes *attributes,
                                struct key_target *target, ntstatus *status);
 
+/* The full path of a key of wineserver's, in front of what target->path names below it; false
+ * where the handle is no key's. Wine is asked. */
+bool key_of_wine_path(nt_handle handle, struct key_target *target);
+
 /* Opens a handle for a key. */
 ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_handle *out);
 

@@ -310,10 +310,16 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
     if (arguments->async && event && (status = nt_host_call("NtResetEvent", 2, event, 0)))
         return status;
     waiter = calloc(1, sizeof *waiter);
-    if (!waiter)
+    if (!waiter) {
+        if (!arguments->async)
+            nt_host_call("NtClose", 1, event);
         return STATUS_NO_MEMORY;
+    }
     waiter->event = event ? duplicate(event, EVENT_ACCESS) : 0;
-    waiter->status_block = arguments->status_block;
+    /* With an event alone the block is not written: kernelbase passes one on its stack, which is
+     * long gone when the event fires. */
+    if (!arguments->async || arguments->apc)
+        waiter->status_block = arguments->status_block;
     if (arguments->async && arguments->apc) {
         waiter->thread = duplicate((nt_handle)-2, THREAD_ACCESS);
         waiter->apc = arguments->apc;

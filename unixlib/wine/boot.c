@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,9 +103,13 @@ static uint32_t settled_major_version(void)
 static int first_call(void)
 {
     struct pwk_error error;
+    int empty = nt_personality.registry ? registry_is_empty(nt_personality.registry) : 0;
 
-    if (nt_personality.registry && registry_is_empty(nt_personality.registry) &&
-        pwk_snapshot_import(nt_personality.registry, &error) < 0) {
+    if (empty < 0)
+        pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
+    else if (empty)
+        empty = pwk_snapshot_import(nt_personality.registry, &error);
+    if (empty < 0) {
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
     }
@@ -286,7 +291,7 @@ int pwk_boot_find_wine(void)
     return 0;
 }
 
-int pwk_boot_attach(process_kernel_t *kernel)
+static int attach(process_kernel_t *kernel)
 {
     struct pwk_booted_kernel booted = {0};
     windows_pk_config_t config;
@@ -298,6 +303,9 @@ int pwk_boot_attach(process_kernel_t *kernel)
     if (!wpk_get_parts(kernel, &config, &booted.registry))
         return -EINVAL;
     result = pwk_boot_find_wine();
+    /* From here on there is no way back: the kernel must not be destroyed under the rows. */
+    if (result == 0)
+        result = pk_pin(kernel);
     if (result < 0)
         return result;
     boot.record.windows = wpk_profile_windows(&config);
@@ -307,12 +315,21 @@ int pwk_boot_attach(process_kernel_t *kernel)
     nt_personality.host.first_call = no_first_call;
     nt_version_start();
     result = pwk_service_table_take_over(&error);
-    if (result == 0)
-        result = pk_pin(kernel);
     if (result < 0)
         return result;
     booted.name = kernel->name;
     booted.windows = boot.record.windows;
     pwk_set_booted_kernel(&booted);
     return 0;
+}
+
+int pwk_boot_attach(process_kernel_t *kernel)
+{
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    int result;
+
+    pthread_mutex_lock(&one_at_a_time);
+    result = attach(kernel);
+    pthread_mutex_unlock(&one_at_a_time);
+    return result;
 }

@@ -146,6 +146,8 @@ int pwk_service_table_take_over(struct pwk_error *error)
 {
     uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE), page, end;
 
+    if (table.originals)
+        return pwk_error_set(error, -EBUSY, "the service table has been taken over already");
     table.originals = calloc(nt_served_count, sizeof *table.originals);
     if (!table.originals)
         return pwk_error_set(error, -ENOMEM, "out of memory");

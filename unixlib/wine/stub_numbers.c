@@ -75,6 +75,8 @@ static void read_exports(const struct image *image, uint32_t directory,
     uint64_t name_table = file_offset(image, get32(image, exports + 32));
     uint64_t ordinal_table = file_offset(image, get32(image, exports + 36));
 
+    if (name_table > image->size || names > (image->size - name_table) / 4)
+        return;
     for (uint32_t i = 0; i < names && out->count < PWK_MAX_STUBS; i++) {
         struct pwk_stub *stub = &out->stubs[out->count];
         uint64_t at = file_offset(image, get32(image, name_table + i * 4ull));
@@ -102,6 +104,8 @@ static bool read_image(struct image *image, struct pwk_stub_numbers *out)
         return false;
     image->section_count = get16(image, header + 6ull);
     image->sections = header + 24 + get16(image, header + 20ull);
+    if (image->section_count > 96) /* what Windows loads at most */
+        return false;
     read_exports(image, get32(image, header + 24ull + 112), out);
     return out->count != 0;
 }

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * patch.c - setting a value by way of the journal: the record goes into the journal, and the key's
+ * control block in this process's cache is brought up to date without the store.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "registry/registry_internal.h"
+#include "registry/upcase.h"
+#include "registry/value_list.h"
+
+/* The key's control block, which the writer may change; NULL where a value cannot be set in it. */
+static unsigned char *cached_block(registry_t *registry, uint64_t key, struct cached_key *head)
+{
+    size_t size;
+    const struct cache_entry *entry = key_cache_find(&registry->cache, CACHE_KEY, key, 0, &size);
+    unsigned char *payload;
+
+    if (!entry)
+        return NULL;
+    payload = (unsigned char *)entry->payload;
+    memcpy(head, payload, sizeof *head);
+    if (head->too_large ||
+        fixed_values_concern(&registry->fixed, (const uint16_t *)(payload + head->name_offset),
+                             head->name_bytes / 2))
+        return NULL;
+    return payload;
+}
+
+static struct cached_value *find_value(unsigned char *payload, const struct cached_key *head,
+                                       const struct hive_value *value)
+{
+    struct cached_value *values = (struct cached_value *)(payload + head->values_offset);
+    uint32_t hash = (uint32_t)registry_name_hash(value->name, value->name_units);
+
+    for (uint32_t i = 0; i < head->value_count; i++)
+        if (values[i].hash == hash &&
+            registry_name_compare((const uint16_t *)(payload + values[i].name_offset),
+                                  values[i].name_bytes / 2, value->name, value->name_units) == 0)
+            return &values[i];
+    return NULL;
+}
+
+/* Lays the block out anew with the value in it. */
+static int rebuild(registry_t *registry, uint64_t key, unsigned char *payload,
+                   struct cached_key *head, const struct cached_value *replaced,
+                   const struct hive_value *value)
+{
+    const struct cached_value *values = (struct cached_value *)(payload + head->values_offset);
+    struct value_list list = {0};
+    uint16_t name[REGISTRY_MAX_KEY_NAME];
+    unsigned char class_name[512];
+    int result = 0;
+
+    if (head->class_bytes > sizeof class_name || head->name_bytes > sizeof name)
+        return -E2BIG;
+    memcpy(name, payload + head->name_offset, head->name_bytes);
+    memcpy(class_name, payload + head->class_offset, head->class_bytes);
+    for (uint32_t i = 0; result == 0 && i < head->value_count; i++) {
+        struct hive_value old = {(const uint16_t *)(payload + values[i].name_offset),
+                                 values[i].name_bytes / 2, values[i].type,
+                                 payload + values[i].data_offset, values[i].data_bytes};
+        /* A value that is replaced keeps its place and the spelling of its name. */
+        if (&values[i] == replaced) {
+            old.type = value->type;
+            old.data = value->data;
+            old.size = value->size;
+        }
+        result = value_list_add(&list, &old);
+    }
+    if (result == 0 && !replaced)
+        result = value_list_add(&list, value);
+    if (result == 0 && (list.used > key_cache_payload_limit(&registry->cache) / 2))
+        result = -E2BIG;
+    if (result == 0) {
+        head->value_count = (uint32_t)list.count;
+        result = registry_store_key(registry, key, head, name, class_name, &list);
+    }
+    value_list_finish(&list);
+    return result;
+}
+
+static uint32_t larger(uint32_t a, size_t b)
+{
+    return b > a ? (uint32_t)b : a;
+}
+
+/* Brings the block up to date, or drops it. */
+static void patch_block(registry_t *registry, uint64_t key, unsigned char *payload,
+                        struct cached_key *head, const struct hive_value *value,
+                        uint64_t last_write)
+{
+    struct cached_value *found = find_value(payload, head, value);
+    int result = 0;
+
+    head->last_write = last_write;
+    head->max_value_name = larger(head->max_value_name, value->name_units * 2);
+    /* The largest datum may be the one that shrinks: then all are looked at again when asked. */
+    if (found && found->data_bytes == head->max_value_data && value->size < found->data_bytes)
+        result = -E2BIG;
+    head->max_value_data = larger(head->max_value_data, value->size);
+    if (result == 0 && found && found->data_bytes == value->size) {
+        key_cache_write_begin(&registry->cache);
+        memcpy(payload, head, sizeof *head);
+        found->type = value->type;
+        if (value->size)
+            memcpy(payload + found->data_offset, value->data, value->size);
+        key_cache_write_end(&registry->cache);
+        return;
+    }
+    if (result == 0)
+        result = rebuild(registry, key, payload, head, found, value);
+    if (result < 0) {
+        key_cache_write_begin(&registry->cache);
+        key_cache_remove(&registry->cache, CACHE_KEY, key, 0);
+        key_cache_write_end(&registry->cache);
+    }
+}
+
+int registry_journal_value(registry_t *registry, uint64_t key, const struct hive_value *value,
+                           const struct coherence_change *change)
+{
+    struct journal *journal = coherence_journal(registry->coherence);
+    uint64_t last_write = registry_now();
+    struct cached_key head;
+    unsigned char *payload;
+
+    if (value->size > JOURNAL_VALUE_LIMIT)
+        return -E2BIG;
+    payload = cached_block(registry, key, &head);
+    if (!payload)
+        return -EAGAIN;
+    if (!journal_append(journal, key, last_write, value))
+        return -E2BIG;
+    patch_block(registry, key, payload, &head, value, last_write);
+    coherence_publish(registry->coherence, change, 1);
+    /* Our own cache has it already. */
+    __atomic_store_n(&registry->cache.seen, coherence_generation(registry->coherence),
+                     __ATOMIC_RELAXED);
+    return 0;
+}
