@@ -155,7 +155,7 @@ int coherence_start(coherence_t *coherence)
     if (flock(coherence->fd, LOCK_SH) < 0)
         return -errno;
     /* In between another process may have been alone, and have died at this very place. */
-    return shared->magic == MAGIC ? 0 : -ETIMEDOUT;
+    return shared->magic == MAGIC ? 0 : -EAGAIN;
 }
 
 void coherence_leave(coherence_t *coherence,

@@ -45,6 +45,7 @@ struct coherence_finding {
  * others wait. */
 int coherence_open(const char *path, coherence_t **out, struct coherence_finding *finding,
                    struct registry_error *error);
+/* -EAGAIN: another process came in between and died in the middle; close all and open anew. */
 int coherence_start(coherence_t *coherence);
 
 /* Closes; where nobody else has it open, `sign` is called under the exclusive lock and what it

@@ -28,14 +28,10 @@ int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t 
 
     error->text[0] = 0;
     /* The writers' lock keeps the branch as it is; nothing is written. */
-    result = registry_begin_write(registry, &guard);
+    result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, key, &row);
-    if (result == -ENOENT)
-        result = -EIDRM;
-    if (result == 0)
-        result = regf_write(&source, key, image, size, &reason);
+    result = regf_write(&source, key, image, size, &reason);
     branch_source_finish(&branch);
     if (result < 0 && reason.text[0])
         snprintf(error->text, sizeof error->text, "the hive cannot be written: %s", reason.text);
@@ -195,14 +191,10 @@ int registry_restore_hive(registry_t *registry, uint64_t key, const void *image,
     int result;
 
     error->text[0] = 0;
-    result = registry_begin_write(registry, &guard);
+    result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, key, &row);
-    if (result == -ENOENT)
-        result = -EIDRM;
-    if (result == 0)
-        result = hive_store_remove_branch(registry->store, key, false);
+    result = hive_store_remove_branch(registry->store, key, false);
     if (result == 0)
         result = fill_from_image(registry, key, image, size, error);
     return registry_end_write(registry, &guard, result, everything,

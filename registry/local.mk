@@ -3,7 +3,7 @@
 noinst_LIBRARIES += libregistry.a
 libregistry_a_SOURCES = \
 	registry/registry.h registry/registry_internal.h registry/registry.c \
-	registry/writing.c registry/reading.c registry/lookup.h registry/lookup.c registry/fill.c \
+	registry/writing.c registry/reading.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_branches.c \
 	registry/key_cache.h registry/key_cache.c \

@@ -11,7 +11,6 @@
 #include "registry/upcase.h"
 
 #define LINK_LIMIT 32
-#define ATTEMPTS 100
 
 static const uint16_t link_value[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L',
                                       'i', 'n', 'k', 'V', 'a', 'l', 'u', 'e'};
@@ -28,38 +27,44 @@ static bool same_name(const struct cached_name *cached, size_t size, const uint1
     return true;
 }
 
+/* What the cache holds of a name; false where it does not. Between read_begin and read_valid, or
+ * under the lock. */
+static bool cached_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                          uint64_t *id, uint32_t *flags)
+{
+    size_t size;
+    const struct cache_entry *entry = key_cache_find(&registry->cache, CACHE_NAME, parent,
+                                                     registry_name_hash(name, units), &size);
+    const struct cached_name *cached = entry ? (const void *)entry->payload : NULL;
+
+    if (!cached || size < sizeof *cached || !same_name(cached, size, name, units))
+        return false;
+    *id = cached->id;
+    *flags = cached->flags;
+    return true;
+}
+
 /* The subkey of that name: its id (0: none) and CACHED_NAME flags. Lock-free when warm. */
 static int find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
                        uint64_t *id, uint32_t *flags)
 {
-    uint64_t hash = registry_name_hash(name, units);
+    uint32_t sequence = key_cache_read_begin(&registry->cache);
+    struct registry_guard guard;
+    int result;
 
-    for (int tries = 0; tries < ATTEMPTS; tries++) {
-        uint32_t sequence = key_cache_read_begin(&registry->cache);
-        struct registry_guard guard;
-        int result;
-
-        if (registry_fresh(registry)) {
-            size_t size;
-            const struct cache_entry *entry =
-                key_cache_find(&registry->cache, CACHE_NAME, parent, hash, &size);
-            const struct cached_name *cached = entry ? (const void *)entry->payload : NULL;
-            if (cached && size >= sizeof *cached && same_name(cached, size, name, units)) {
-                *id = cached->id;
-                *flags = cached->flags;
-                if (key_cache_read_valid(&registry->cache, sequence))
-                    return 0;
-            }
-        }
-        result = registry_enter(registry, &guard);
-        if (result < 0)
-            return result;
+    if (registry_fresh(registry) && cached_subkey(registry, parent, name, units, id, flags) &&
+        key_cache_read_valid(&registry->cache, sequence))
+        return 0;
+    result = registry_enter(registry, &guard);
+    if (result < 0)
+        return result;
+    if (!cached_subkey(registry, parent, name, units, id, flags)) {
         result = registry_fill_name(registry, parent, name, units);
-        registry_leave(registry, &guard);
-        if (result < 0)
-            return result;
+        if (result == 0 && !cached_subkey(registry, parent, name, units, id, flags))
+            result = -ENOMEM;
     }
-    return -ETIMEDOUT;
+    registry_leave(registry, &guard);
+    return result;
 }
 
 static bool append(struct registry_path *path, const uint16_t *text, size_t units)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OPEN_TRIES 5
 #define DEFAULT_CACHE_BYTES (8u << 20)
 #define SECONDS_1601_TO_1970 UINT64_C(11644473600)
 
@@ -147,6 +148,14 @@ static int open_parts(registry_t *registry, const char *directory,
     return result;
 }
 
+static void close_parts(registry_t *registry)
+{
+    hive_store_close(registry->store);
+    registry->store = NULL;
+    coherence_close(registry->coherence, registry->sound ? sign_files : NULL, registry);
+    registry->coherence = NULL;
+}
+
 int registry_open(const char *directory, const struct registry_options *options, registry_t **out,
                   struct registry_error *error)
 {
@@ -177,7 +186,12 @@ int registry_open(const char *directory, const struct registry_options *options,
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &guard.signals);
-        result = open_parts(registry, directory, options, error);
+        for (int tries = 0; tries < OPEN_TRIES; tries++) {
+            result = open_parts(registry, directory, options, error);
+            if (result != -EAGAIN)
+                break;
+            close_parts(registry);
+        }
         pthread_sigmask(SIG_SETMASK, &guard.signals, NULL);
     }
     if (result < 0) {
@@ -202,8 +216,7 @@ void registry_close(registry_t *registry)
         write_journal_down(registry);
         coherence_unlock(registry->coherence);
     }
-    hive_store_close(registry->store);
-    coherence_close(registry->coherence, registry->sound ? sign_files : NULL, registry);
+    close_parts(registry);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     key_cache_finish(&registry->cache);
     pthread_mutex_destroy(&registry->mutex);
@@ -346,6 +359,19 @@ int registry_begin_write(registry_t *registry, struct registry_guard *guard)
         registry_leave(registry, guard);
     }
     return result;
+}
+
+int registry_begin_write_key(registry_t *registry, struct registry_guard *guard, uint64_t key,
+                             struct hive_key *row)
+{
+    int result = registry_begin_write(registry, guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, key, row);
+    if (result < 0)
+        registry_end_write(registry, guard, result, NULL, 0);
+    return result == -ENOENT ? -EIDRM : result;
 }
 
 int registry_end_write(registry_t *registry, struct registry_guard *guard, int result,

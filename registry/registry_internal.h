@@ -82,6 +82,9 @@ void registry_leave(registry_t *registry, struct registry_guard *guard);
 /* A write: enter, the coherence lock and BEGIN; then commit (0: publishes `changes`; other:
  * rolls back) and leave. Answers `result` or the error of the commit. */
 int registry_begin_write(registry_t *registry, struct registry_guard *guard);
+/* The same for a write to a key that must exist (-EIDRM), whose row it reads. */
+int registry_begin_write_key(registry_t *registry, struct registry_guard *guard, uint64_t key,
+                             struct hive_key *row);
 int registry_end_write(registry_t *registry, struct registry_guard *guard, int result,
                        const struct coherence_change *changes, size_t count);
 

@@ -98,18 +98,13 @@ int registry_delete(registry_t *registry, uint64_t key)
 
     if (key == REGISTRY_ROOT_KEY)
         return -ENOTEMPTY;
-    result = registry_begin_write(registry, &guard);
+    result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, key, &row);
-    if (result == -ENOENT)
-        result = -EIDRM;
-    if (result == 0) {
-        changes[1].key = row.parent;
-        changes[1].name_hash = registry_name_hash(row.name, row.name_units);
-        changes[0].name_hash = changes[1].name_hash;
-        result = hive_store_remove_key(registry->store, key);
-    }
+    changes[1].key = row.parent;
+    changes[1].name_hash = registry_name_hash(row.name, row.name_units);
+    changes[0].name_hash = changes[1].name_hash;
+    result = hive_store_remove_key(registry->store, key);
     if (result == 0)
         result = hive_store_touch_key(registry->store, changes[1].key, registry_now());
     return registry_end_write(registry, &guard, result, changes, 2);
@@ -134,19 +129,14 @@ int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, si
 
     if (!is_key_name(name, units) || key == REGISTRY_ROOT_KEY)
         return -EINVAL;
-    result = registry_begin_write(registry, &guard);
+    result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, key, &row);
-    if (result == -ENOENT)
-        result = -EIDRM;
-    if (result == 0) {
-        changes[1].key = changes[2].key = row.parent;
-        changes[1].name_hash = registry_name_hash(row.name, row.name_units);
-        result = registry_name_compare(row.name, row.name_units, name, units) == 0
-                     ? -EEXIST
-                     : hive_store_rename_key(registry->store, key, name, units);
-    }
+    changes[1].key = changes[2].key = row.parent;
+    changes[1].name_hash = registry_name_hash(row.name, row.name_units);
+    result = registry_name_compare(row.name, row.name_units, name, units) == 0
+                 ? -EEXIST
+                 : hive_store_rename_key(registry->store, key, name, units);
     if (result == 0)
         result = hive_store_touch_key(registry->store, changes[1].key, registry_now());
     return registry_end_write(registry, &guard, result, changes, 3);
@@ -159,15 +149,11 @@ static int write_key(registry_t *registry, struct coherence_change *change,
 {
     struct registry_guard guard;
     struct hive_key row;
-    int result = registry_begin_write(registry, &guard);
+    int result = registry_begin_write_key(registry, &guard, change->key, &row);
 
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, change->key, &row);
-    if (result == 0)
-        result = write(registry->store, change->key, data, size);
-    if (result == -ENOENT)
-        result = -EIDRM;
+    result = write(registry->store, change->key, data, size);
     return registry_end_write(registry, &guard, result, change, 1);
 }
 
@@ -236,14 +222,10 @@ int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *na
 
     if (name_units > REGISTRY_MAX_VALUE_NAME)
         return -ENOENT;
-    result = registry_begin_write(registry, &guard);
+    result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = hive_store_read_key(registry->store, key, &row);
-    if (result == -ENOENT)
-        result = -EIDRM;
-    if (result == 0)
-        result = hive_store_remove_value(registry->store, key, name, name_units);
+    result = hive_store_remove_value(registry->store, key, name, name_units);
     if (result == 0)
         result = hive_store_touch_key(registry->store, key, registry_now());
     return registry_end_write(registry, &guard, result, changes, 1);

@@ -46,7 +46,8 @@ static void finish_killed(pid_t child)
     int status;
 
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        fail_msg("a process ended by itself with wait status %#x", status);
 }
 
 static int abandon(int number)
@@ -184,17 +185,29 @@ static int count_up(int number)
     char name[32];
 
     snprintf(name, sizeof(name), "writer %d", number);
-    if (registry_open(store_folder, &may_create, &registry, NULL) ||
-        try_create(registry, ROOT, "key", 0, &key))
+    struct registry_error error;
+    int code = registry_open(store_folder, &may_create, &registry, &error);
+
+    if (code) {
+        fprintf(stderr, "writer %d: %d: %s\n", number, code, error.text);
         return 1;
+    }
+    code = try_create(registry, ROOT, "key", 0, &key);
+    if (code) {
+        fprintf(stderr, "writer %d: creating: %d\n", number, code);
+        return 1;
+    }
     try_query(registry, key, name, &info, data, sizeof(data));
     for (;;) {
         uint64_t count = data[0] + 1;
 
         for (size_t i = 0; i < 64; i++)
             data[i] = count;
-        if (try_set(registry, key, name, REG_BINARY, data, sizeof(data)))
+        code = try_set(registry, key, name, REG_BINARY, data, sizeof(data));
+        if (code) {
+            fprintf(stderr, "writer %d: setting: %d\n", number, code);
             return 2;
+        }
         if (write(acknowledged[number][1], &count, sizeof(count)) != sizeof(count))
             return 3;
     }

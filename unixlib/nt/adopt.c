@@ -5,10 +5,9 @@
  */
 #include "nt/adopt.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
+#include "nt/guard.h"
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
@@ -21,31 +20,16 @@ static struct twin {
 static size_t twin_count;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void lock(sigset_t *before)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, before);
-    pthread_mutex_lock(&mutex);
-}
-
-static void unlock(const sigset_t *before)
-{
-    pthread_mutex_unlock(&mutex);
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 static nt_handle find_twin(nt_handle theirs)
 {
     nt_handle ours = 0;
     sigset_t before;
 
-    lock(&before);
+    nt_lock(&mutex, &before);
     for (size_t i = 0; i < twin_count && !ours; i++)
         if (twins[i].theirs == theirs)
             ours = twins[i].ours;
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     return ours;
 }
 
@@ -61,10 +45,10 @@ static nt_handle add_twin(nt_handle theirs, uint64_t key)
         key_handle_close(ours);
         return earlier;
     }
-    lock(&before);
+    nt_lock(&mutex, &before);
     if (twin_count < TWINS)
         twins[twin_count++] = (struct twin){theirs, ours};
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     return ours;
 }
 
@@ -117,7 +101,7 @@ void nt_adopt_closed(nt_handle handle)
     nt_handle ours = 0;
     sigset_t before;
 
-    lock(&before);
+    nt_lock(&mutex, &before);
     for (size_t i = 0; i < twin_count; i++) {
         if (twins[i].theirs != handle)
             continue;
@@ -125,7 +109,7 @@ void nt_adopt_closed(nt_handle handle)
         twins[i] = twins[--twin_count];
         break;
     }
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     if (ours)
         key_handle_close(ours);
 }

@@ -14,13 +14,12 @@
 #include "nt/notify.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "nt/guard.h"
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
@@ -55,21 +54,6 @@ static uint64_t scanned; /* the generation up to which changes have been looked 
 static atomic_uint watch_count;
 static atomic_bool thread_runs;
 static atomic_int firing; /* threads between finding changes and having told of them */
-
-static void lock(sigset_t *before)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, before);
-    pthread_mutex_lock(&mutex);
-}
-
-static void unlock(const sigset_t *before)
-{
-    pthread_mutex_unlock(&mutex);
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
 
 /* ---- firing; no lock is held ---- */
 
@@ -125,7 +109,7 @@ static void scan(void)
     sigset_t before;
     int count;
 
-    lock(&before);
+    nt_lock(&mutex, &before);
     count = registry_read_changes(nt_personality.registry, &scanned, changes, 64);
     for (struct watch *watch = watches; watch; watch = watch->next) {
         bool hit = count < 0;
@@ -135,7 +119,7 @@ static void scan(void)
             collect(watch, STATUS_NOTIFY_ENUM_DIR, &fired);
     }
     atomic_fetch_add(&firing, 1);
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     fire(fired);
     atomic_fetch_sub(&firing, 1);
 }
@@ -167,7 +151,7 @@ void nt_notify_closed(nt_handle handle)
 
     if (!atomic_load_explicit(&watch_count, memory_order_relaxed))
         return;
-    lock(&before);
+    nt_lock(&mutex, &before);
     for (struct watch **link = &watches; *link; link = &(*link)->next) {
         struct watch *watch = *link;
         if (watch->handle != handle)
@@ -178,7 +162,7 @@ void nt_notify_closed(nt_handle handle)
         atomic_fetch_sub(&watch_count, 1);
         break;
     }
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     fire(fired);
 }
 
@@ -254,13 +238,13 @@ static ntstatus add_waiter(const struct registration *registration)
 
     /* What has happened so far does not concern the newcomer. */
     nt_notify_written();
-    lock(&before);
+    nt_lock(&mutex, &before);
     watch = find_or_add(registration);
     if (watch) {
         registration->waiter->next = watch->waiters;
         watch->waiters = registration->waiter;
     }
-    unlock(&before);
+    nt_unlock(&mutex, &before);
     if (!watch)
         return STATUS_NO_MEMORY;
     start_thread();
