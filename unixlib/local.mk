@@ -24,7 +24,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/personality.h unixlib/nt/personality.c unixlib/nt/dispatch.c \
 	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
 	unixlib/nt/copy.h unixlib/nt/copy.c unixlib/nt/adopt.h unixlib/nt/adopt.c \
-	unixlib/nt/guard.h \
+	unixlib/nt/guard.h unixlib/nt/privilege.h unixlib/nt/privilege.c \
 	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \

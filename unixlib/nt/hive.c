@@ -19,43 +19,18 @@
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
+#include "nt/privilege.h"
 
 #define FILE_READ_DATA 0x1u
 #define FILE_WRITE_DATA 0x2u
 #define GENERIC_READ_AND_SYNCHRONIZE 0x80100000u
 #define FILE_SHARE_READ 0x1u
 #define FILE_SYNCHRONOUS_IO_NONALERT 0x20u
-#define TOKEN_QUERY 0x8u
-#define SE_BACKUP_PRIVILEGE 17u
-#define SE_RESTORE_PRIVILEGE 18u
-#define SE_PRIVILEGE_ENABLED 2u
 #define HIVE_LIMIT (1u << 30) /* bytes */
 
-/* "PRIVILEGE_SET structure (winnt.h)" with one entry */
-struct privilege_set {
-    uint32_t count, control;
-    uint32_t luid_low;
-    int32_t luid_high;
-    uint32_t attributes;
-};
-
-static bool has_privilege(uint32_t privilege)
+static ntstatus lacks_privilege(const struct nt_call *call, enum privilege privilege)
 {
-    struct privilege_set set = {1, 1, privilege, 0, SE_PRIVILEGE_ENABLED};
-    nt_handle token = 0;
-    uint8_t held = 0;
-
-    if (nt_host_call("NtOpenProcessToken", 3, NT_CURRENT_PROCESS, TOKEN_QUERY, (uint64_t)&token))
-        return false;
-    if (nt_host_call("NtPrivilegeCheck", 3, token, (uint64_t)&set, (uint64_t)&held))
-        held = 0;
-    nt_host_call("NtClose", 1, token);
-    return held;
-}
-
-static ntstatus lacks_privilege(const struct nt_call *call, uint32_t privilege)
-{
-    return has_privilege(privilege)
+    return nt_has_privilege(privilege)
                ? STATUS_SUCCESS
                : nt_deny(call, STATUS_PRIVILEGE_NOT_HELD, "the privilege is not enabled");
 }

@@ -8,6 +8,7 @@
 
 #include "nt/handle_table.h"
 #include "nt/personality.h"
+#include "nt/privilege.h"
 #include "registry/upcase.h"
 
 static const uint16_t registry_prefix[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
@@ -67,6 +68,8 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
         !nt_personality.adopts_foreign_roots)
         return KEY_WINE;
     *status = nt_copy_name(&target->name, copy.object_name);
+    if (*status == STATUS_SUCCESS && target->name.units >= NT_NAME_UNITS)
+        *status = STATUS_OBJECT_NAME_INVALID;
     if (*status)
         return KEY_BAD;
     target->attributes = copy.attributes;
@@ -96,12 +99,15 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
 
 uint32_t key_access_granted(uint32_t desired)
 {
-    uint32_t access = desired & (KEY_ALL_RIGHTS & ~(uint32_t)KEY_WOW64_VIEWS);
+    uint32_t kept = KEY_ALL_RIGHTS | ACCESS_SYSTEM_SECURITY | ACCESS_SYNCHRONIZE;
+    uint32_t access = desired & kept & ~(uint32_t)KEY_WOW64_VIEWS;
 
     if (desired & (uint32_t)(ACCESS_MAXIMUM_ALLOWED | ACCESS_GENERIC_ALL))
         access |= KEY_ALL_RIGHTS;
-    if (desired & ((uint32_t)ACCESS_GENERIC_READ | ACCESS_GENERIC_EXECUTE))
+    if (desired & (uint32_t)ACCESS_GENERIC_READ)
         access |= KEY_READ_RIGHTS;
+    if (desired & ACCESS_GENERIC_EXECUTE)
+        access |= KEY_EXECUTE_RIGHTS;
     if (desired & ACCESS_GENERIC_WRITE)
         access |= KEY_WRITE_RIGHTS;
     return access;
@@ -115,6 +121,9 @@ ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_
         .inherit = (attributes & OBJ_INHERIT) != 0,
     };
 
+    *out = 0;
+    if (access & ACCESS_SYSTEM_SECURITY && !nt_has_privilege(SE_SECURITY_PRIVILEGE))
+        return STATUS_PRIVILEGE_NOT_HELD;
     *out = key_handle_open(&content);
     return *out ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }

@@ -49,7 +49,9 @@ enum key_access {
     ACCESS_WRITE_DAC = 0x40000,
     ACCESS_WRITE_OWNER = 0x80000,
     ACCESS_SYSTEM_SECURITY = 0x1000000,
+    ACCESS_SYNCHRONIZE = 0x100000,
     KEY_READ_RIGHTS = 0x20019,
+    KEY_EXECUTE_RIGHTS = 0x20039,
     KEY_WRITE_RIGHTS = 0x20006,
     KEY_ALL_RIGHTS = 0xf003f,
     ACCESS_MAXIMUM_ALLOWED = 0x2000000,
@@ -178,7 +180,11 @@ _Static_assert(sizeof(struct object_basic_information) == 56, "OBJECT_BASIC_INFO
 
 struct object_type_information {
     struct unicode_string type_name;
-    uint32_t reserved[22];
+    uint32_t usage[12]; /* counts and pools */
+    uint32_t invalid_attributes;
+    uint32_t generic_read, generic_write, generic_execute, generic_all;
+    uint32_t valid_access;
+    uint32_t reserved[4];
 };
 _Static_assert(sizeof(struct object_type_information) == 104, "OBJECT_TYPE_INFORMATION");
 

@@ -145,7 +145,12 @@ static ntstatus query_type(const struct nt_call *call)
     struct {
         struct object_type_information head;
         uint16_t name[4];
-    } information = {.head.type_name = {6, 8, NULL}};
+    } information = {.head = {.type_name = {6, 8, NULL},
+                              .generic_read = KEY_READ_RIGHTS,
+                              .generic_write = KEY_WRITE_RIGHTS,
+                              .generic_execute = KEY_EXECUTE_RIGHTS,
+                              .generic_all = KEY_ALL_RIGHTS,
+                              .valid_access = KEY_ALL_RIGHTS | ACCESS_SYNCHRONIZE}};
 
     memcpy(information.name, name, sizeof name);
     information.head.type_name.buffer =
