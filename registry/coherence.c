@@ -90,8 +90,8 @@ static int map_file(coherence_t *coherence, const char *path, struct registry_er
         errno = code;
         return fail(error, path, "cannot be made; make room on the disk");
     }
-    coherence->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-                             coherence->fd, 0);
+    coherence->shared =
+        mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, coherence->fd, 0);
     if (coherence->shared == MAP_FAILED) {
         coherence->shared = NULL;
         return fail(error, path, "cannot be mapped");
@@ -240,8 +240,7 @@ static uint32_t *generation_word(struct shared *shared)
     return (uint32_t *)&shared->generation;
 }
 
-void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
-                       size_t count)
+void coherence_publish(coherence_t *coherence, const struct coherence_change *changes, size_t count)
 {
     struct shared *shared = coherence->shared;
     uint64_t generation = atomic_load(&shared->generation);

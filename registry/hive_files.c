@@ -83,11 +83,10 @@ static int enter_key(void *context, const struct regf_key *key)
 static int load_value(void *context, const struct regf_value *value)
 {
     struct loading *loading = context;
-    struct hive_value row = {value->name, value->name_units, value->type, value->data,
-                             value->size};
+    struct hive_value row = {value->name, value->name_units, value->type, value->data, value->size};
 
-    return hive_store_put_value(loading->registry->store, loading->stack[loading->depth - 1],
-                                &row, loading->last_write);
+    return hive_store_put_value(loading->registry->store, loading->stack[loading->depth - 1], &row,
+                                loading->last_write);
 }
 
 static int leave_key(void *context)

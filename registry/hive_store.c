@@ -207,8 +207,7 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
     return 0;
 }
 
-int hive_store_open(const char *path, bool create, hive_store_t **out,
-                    struct registry_error *error)
+int hive_store_open(const char *path, bool create, hive_store_t **out, struct registry_error *error)
 {
     hive_store_t *store = calloc(1, sizeof *store);
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE |
@@ -219,8 +218,8 @@ int hive_store_open(const char *path, bool create, hive_store_t **out,
         return fail(error, -ENOMEM, "%s: out of memory", path);
     code = sqlite3_open_v2(path, &store->db, flags, NULL);
     if (code != SQLITE_OK) {
-        result = access(path, F_OK) < 0 && errno == ENOENT && !create ? -ENOENT
-                                                                       : hive_store_errno(code);
+        result =
+            access(path, F_OK) < 0 && errno == ENOENT && !create ? -ENOENT : hive_store_errno(code);
         fail(error, result, "%s: cannot be opened: %s", path,
              result == -ENOENT ? "there is no such registry" : mend(result));
     } else {

@@ -67,8 +67,7 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
                             int (*visit)(void *context, const struct hive_value *value),
                             void *context);
 /* The sizes of a key's values without reading their data. */
-int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count,
-                              uint64_t *bytes);
+int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count, uint64_t *bytes);
 int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
                           struct hive_value *out);
 
@@ -90,8 +89,7 @@ int hive_store_remove_key(hive_store_t *store, uint64_t id);
 /* Sets and touches the key; -EIDRM when there is no such key. */
 int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
                          uint64_t last_write);
-int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
-                            size_t units);
+int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units);
 /* Removes what is below a key and its values, and with `whole` the key itself; -EIDRM. */
 int hive_store_remove_branch(hive_store_t *store, uint64_t id, bool whole);
 /* The file that a key was loaded from; -ENOENT where there is none. */

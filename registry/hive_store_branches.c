@@ -96,14 +96,13 @@ int hive_store_remove_branch(hive_store_t *store, uint64_t id, bool whole)
 
 int hive_store_remove_volatile(hive_store_t *store)
 {
-    static const char sql[] =
-        "CREATE TEMP TABLE gone AS WITH RECURSIVE tree(id) AS ("
-        " SELECT id FROM keys WHERE (flags & 1) <> 0"
-        " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
-        " SELECT id FROM tree;"
-        "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"
-        "DELETE FROM keys WHERE id IN (SELECT id FROM gone);"
-        "DROP TABLE gone;";
+    static const char sql[] = "CREATE TEMP TABLE gone AS WITH RECURSIVE tree(id) AS ("
+                              " SELECT id FROM keys WHERE (flags & 1) <> 0"
+                              " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
+                              " SELECT id FROM tree;"
+                              "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"
+                              "DELETE FROM keys WHERE id IN (SELECT id FROM gone);"
+                              "DROP TABLE gone;";
 
     _Static_assert(REGISTRY_VOLATILE == 1, "the flag is spelled out in the statements");
     int result = hive_store_run(store, HIVE_HAS_VOLATILE);

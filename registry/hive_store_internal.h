@@ -43,7 +43,7 @@ enum hive_statement {
 struct hive_store {
     sqlite3 *db;
     sqlite3_stmt *statements[HIVE_STATEMENT_COUNT];
-    sqlite3_stmt *reading; /* whose columns a caller may still look at */
+    sqlite3_stmt *reading;  /* whose columns a caller may still look at */
     unsigned char *scratch; /* the sort form of one name */
     size_t scratch_size;
 };

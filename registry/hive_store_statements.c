@@ -98,8 +98,8 @@ int hive_store_run(hive_store_t *store, enum hive_statement which)
     return statement ? hive_store_finish(statement) : hive_store_prepare_error(store);
 }
 
-static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
-                     const uint16_t *name, size_t units)
+static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column, const uint16_t *name,
+                     size_t units)
 {
     if (units > REGISTRY_MAX_VALUE_NAME)
         return -EINVAL;
@@ -124,8 +124,8 @@ static int bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, si
 {
     if (size > REGISTRY_MAX_VALUE_SIZE)
         return -EINVAL;
-    return hive_store_errno(sqlite3_bind_blob(statement, column, size ? bytes : "", (int)size,
-                                              SQLITE_STATIC));
+    return hive_store_errno(
+        sqlite3_bind_blob(statement, column, size ? bytes : "", (int)size, SQLITE_STATIC));
 }
 
 static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
@@ -183,8 +183,7 @@ int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out)
 }
 
 int hive_store_visit_subkeys(hive_store_t *store, uint64_t parent,
-                             int (*visit)(void *context, const struct hive_key *key),
-                             void *context)
+                             int (*visit)(void *context, const struct hive_key *key), void *context)
 {
     sqlite3_stmt *statement = hive_store_prepare(store, HIVE_SUBKEYS);
     int code, result = 0;
@@ -413,8 +412,7 @@ int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_va
     return result ? result : hive_store_finish(statement);
 }
 
-int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name,
-                            size_t units)
+int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units)
 {
     sqlite3_stmt *statement = hive_store_prepare(store, HIVE_DELETE_VALUE);
     int result;

@@ -118,7 +118,7 @@ static void report(struct import *import, size_t amount)
     import->since_report = 0;
     import->progress(import->context,
                      import->done < import->total ? (double)import->done / (double)import->total
-                                                  : 1.0);
+                     : 1.0);
 }
 
 static int import_key(void *context, const uint16_t *path, size_t units, uint64_t last_write,
@@ -201,8 +201,8 @@ static int make_fixed_keys(struct import *import)
                 continue;
             result = at == path->units
                          ? find_or_insert(import, parent, path->text + start, at - start, &key)
-                         : hive_store_find_key(import->registry->store, parent,
-                                               path->text + start, at - start, &parent, &flags);
+                         : hive_store_find_key(import->registry->store, parent, path->text + start,
+                                               at - start, &parent, &flags);
             start = at + 1;
             if (flags & REGISTRY_CREATE_LINK)
                 break;
@@ -269,10 +269,8 @@ int registry_import_wine_text(registry_t *registry, const int *fds, size_t count
                               struct registry_error *error)
 {
     static const struct coherence_change everything[COHERENCE_RING / 2 + 1];
-    struct import import = {.registry = registry,
-                            .now = registry_now(),
-                            .progress = progress,
-                            .context = context};
+    struct import import = {
+        .registry = registry, .now = registry_now(), .progress = progress, .context = context};
     struct registry_guard guard;
     int result;
 

@@ -191,8 +191,8 @@ size_t key_cache_payload_limit(const struct key_cache *cache)
 void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash,
                     size_t size)
 {
-    uint32_t whole = (uint32_t)((sizeof(struct cache_entry) + size + ALIGNMENT - 1) &
-                                ~(size_t)(ALIGNMENT - 1));
+    uint32_t whole =
+        (uint32_t)((sizeof(struct cache_entry) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
     struct cache_entry *entry;
     uint32_t *bucket;
 

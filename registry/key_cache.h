@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 enum cache_kind {
-    CACHE_KEY = 1,  /* a key control block: struct cached_key; hash 0 */
-    CACHE_SUBKEYS,  /* the ids of a key's subkeys in order: struct cached_subkeys; hash 0 */
-    CACHE_NAME,     /* which subkey has a name: struct cached_name; hash of the name */
+    CACHE_KEY = 1, /* a key control block: struct cached_key; hash 0 */
+    CACHE_SUBKEYS, /* the ids of a key's subkeys in order: struct cached_subkeys; hash 0 */
+    CACHE_NAME,    /* which subkey has a name: struct cached_name; hash of the name */
 };
 
 struct cache_entry {

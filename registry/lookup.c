@@ -85,8 +85,8 @@ static int link_target(registry_t *registry, uint64_t link, const uint16_t *rest
     struct registry_buffer buffer = {whole.text, sizeof whole.text};
     struct registry_value_info info;
     size_t start = 1 + sizeof registry_top / 2;
-    int result = registry_query_value(registry, link, link_value, sizeof link_value / 2, &info,
-                                      &buffer);
+    int result =
+        registry_query_value(registry, link, link_value, sizeof link_value / 2, &info, &buffer);
 
     if (result < 0)
         return result;

@@ -319,16 +319,15 @@ static int attempt_named_value(const struct view *view, const struct cached_key 
 
         if (!number || !*number)
             return -ENOENT;
-        found = part(view, head->values_offset + (*number - 1) * (uint32_t)sizeof value,
-                     sizeof value);
+        found =
+            part(view, head->values_offset + (*number - 1) * (uint32_t)sizeof value, sizeof value);
         if (!found)
             return -ENOENT;
         value = *found;
         if (value.hash != query->hash || value.name_bytes != query->name_units * 2)
             continue;
         name = part(view, value.name_offset, value.name_bytes);
-        if (!name || registry_name_compare(name, query->name_units, query->name,
-                                           query->name_units))
+        if (!name || registry_name_compare(name, query->name_units, query->name, query->name_units))
             continue;
         copy_value(view, &value, query);
         return 0;
@@ -397,8 +396,8 @@ static int query_stored_value(registry_t *registry, struct value_query *query)
         result = registry_visit_values(registry, query->key, take_value, &taken);
         result = result ? result : query->name ? -ENOENT : -ENODATA;
     } else {
-        result = hive_store_find_value(registry->store, query->key, query->name,
-                                       query->name_units, &value);
+        result = hive_store_find_value(registry->store, query->key, query->name, query->name_units,
+                                       &value);
         if (result == 0)
             result = take_value(&taken, &value);
     }
@@ -440,8 +439,7 @@ int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *nam
 }
 
 int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
-                             struct registry_value_info *info,
-                             const struct registry_buffer *name,
+                             struct registry_value_info *info, const struct registry_buffer *name,
                              const struct registry_buffer *data)
 {
     struct value_query query = {

@@ -37,14 +37,14 @@ static bool sign_files(void *context, struct coherence_signature *signature)
         return false;
     signature->words[0] = (uint64_t)status.st_ino;
     signature->words[1] = (uint64_t)status.st_size;
-    signature->words[2] = (uint64_t)status.st_mtim.tv_sec * 1000000000 +
-                          (uint64_t)status.st_mtim.tv_nsec;
+    signature->words[2] =
+        (uint64_t)status.st_mtim.tv_sec * 1000000000 + (uint64_t)status.st_mtim.tv_nsec;
     snprintf(log, sizeof log, "%s-wal", registry->database);
     if (stat(log, &status) == 0 && status.st_size > 0) {
         signature->words[3] = (uint64_t)status.st_ino;
         signature->words[4] = (uint64_t)status.st_size;
-        signature->words[5] = (uint64_t)status.st_mtim.tv_sec * 1000000000 +
-                              (uint64_t)status.st_mtim.tv_nsec;
+        signature->words[5] =
+            (uint64_t)status.st_mtim.tv_sec * 1000000000 + (uint64_t)status.st_mtim.tv_nsec;
     }
     return true;
 }

@@ -35,8 +35,8 @@ typedef struct registry registry_t;
 /* The top key, \Registry. */
 #define REGISTRY_ROOT_KEY UINT64_C(1)
 
-#define REGISTRY_MAX_KEY_NAME 256     /* units in one component */
-#define REGISTRY_MAX_VALUE_NAME 16383 /* units */
+#define REGISTRY_MAX_KEY_NAME 256           /* units in one component */
+#define REGISTRY_MAX_VALUE_NAME 16383       /* units */
 #define REGISTRY_MAX_VALUE_SIZE (64u << 20) /* bytes of data */
 
 /* One clear line for a person. */
@@ -58,8 +58,8 @@ struct registry_fixed_value {
 };
 
 struct registry_options {
-    size_t cache_bytes;  /* bound of the cache; 0: 8 MiB */
-    bool create;         /* make the store where there is none */
+    size_t cache_bytes; /* bound of the cache; 0: 8 MiB */
+    bool create;        /* make the store where there is none */
     bool read_only;
     /* Full paths that live elsewhere: lookups that reach one answer -EXDEV. Copied. */
     const char *const *passthrough;
@@ -106,8 +106,7 @@ int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, s
  * `created` tells which. Links on the way are followed; REGISTRY_OPEN_LINK as in lookup. */
 int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
-                    size_t class_units, uint64_t *key, bool *created,
-                    struct registry_path *rest);
+                    size_t class_units, uint64_t *key, bool *created, struct registry_path *rest);
 
 int registry_delete(registry_t *registry, uint64_t key);
 
@@ -129,7 +128,7 @@ struct registry_key_info {
     uint64_t last_write; /* 100 ns since 1601, UTC */
     uint32_t subkeys;
     uint32_t values;
-    uint32_t max_subkey_name;  /* bytes, as all below */
+    uint32_t max_subkey_name; /* bytes, as all below */
     uint32_t max_subkey_class;
     uint32_t max_value_name;
     uint32_t max_value_data;
@@ -171,13 +170,12 @@ int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *nam
 
 /* The value at `index`, in the order in which values were first set. Lock-free when warm. */
 int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
-                             struct registry_value_info *info,
-                             const struct registry_buffer *name,
+                             struct registry_value_info *info, const struct registry_buffer *name,
                              const struct registry_buffer *data);
 
 /* Returns when the value would survive kill -9 of every process. */
-int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
-                       size_t name_units, uint32_t type, const void *data, size_t size);
+int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name, size_t name_units,
+                       uint32_t type, const void *data, size_t size);
 
 int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *name,
                           size_t name_units);
@@ -192,7 +190,7 @@ int registry_flush(registry_t *registry);
 #define REGISTRY_CHANGED_ATTRIBUTES 2u /* last-write time set, class */
 #define REGISTRY_CHANGED_VALUES 4u     /* a value was set or deleted */
 #define REGISTRY_CHANGED_SECURITY 8u
-#define REGISTRY_CHANGED_GONE 0x100u   /* the key itself was deleted */
+#define REGISTRY_CHANGED_GONE 0x100u /* the key itself was deleted */
 
 struct registry_change {
     uint64_t key;

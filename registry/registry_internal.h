@@ -28,7 +28,7 @@ struct registry {
     size_t passthrough_count;
     bool read_only; /* as its opener wants it: no call changes anything */
     bool writable;  /* the store's file: then the journal is written down, read_only or not */
-    bool sound; /* opened and, where need be, checked: its files may be signed at the end */
+    bool sound;     /* opened and, where need be, checked: its files may be signed at the end */
 };
 
 /* ---- what the cache holds; all offsets are from the start of the payload ---- */
@@ -107,13 +107,12 @@ int registry_journal_value(registry_t *registry, uint64_t key, const struct hive
 
 int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
 int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
-int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name,
-                       size_t units);
+int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units);
 /* Lays a key control block out and puts it into the cache, without its values where they do not
  * fit. -E2BIG: not even then. */
 struct value_list;
 int registry_store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
-                        const void *name, const void *class_name, const struct value_list *values);
+                       const void *name, const void *class_name, const struct value_list *values);
 /* All values of a key with the fixed ones in their places; for keys that the cache cannot hold. */
 int registry_visit_values(registry_t *registry, uint64_t key,
                           int (*visit)(void *context, const struct hive_value *value),

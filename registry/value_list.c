@@ -35,7 +35,7 @@ static uint32_t keep_bytes(struct value_list *list, const void *bytes, size_t si
 }
 
 int value_list_put(struct value_list *list, struct cached_value *slot,
-                         const struct hive_value *value)
+                   const struct hive_value *value)
 {
     slot->hash = (uint32_t)registry_name_hash(value->name, value->name_units);
     slot->type = value->type;
@@ -52,8 +52,7 @@ int value_list_add(void *context, const struct hive_value *value)
 
     if (list->count == list->capacity) {
         size_t capacity = list->capacity * 2 + 16;
-        struct cached_value *grown =
-            realloc(list->values, capacity * sizeof *list->values);
+        struct cached_value *grown = realloc(list->values, capacity * sizeof *list->values);
         if (!grown)
             return -ENOMEM;
         list->values = grown;
@@ -63,8 +62,7 @@ int value_list_add(void *context, const struct hive_value *value)
 }
 
 int value_list_visit(const struct value_list *list,
-                           int (*visit)(void *context, const struct hive_value *value),
-                           void *context)
+                     int (*visit)(void *context, const struct hive_value *value), void *context)
 {
     int result = 0;
 

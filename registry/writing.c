@@ -70,8 +70,7 @@ static int create_missing(registry_t *registry, const struct new_key *new_key, u
 
 int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
-                    size_t class_units, uint64_t *key, bool *created,
-                    struct registry_path *rest)
+                    size_t class_units, uint64_t *key, bool *created, struct registry_path *rest)
 {
     struct walk walk = {.rest = rest};
     struct new_key new_key = {&walk, key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
@@ -192,8 +191,8 @@ static int set_in_journal(registry_t *registry, uint64_t key, const struct hive_
     return result == -EAGAIN ? -E2BIG : result;
 }
 
-int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
-                       size_t name_units, uint32_t type, const void *data, size_t size)
+int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name, size_t name_units,
+                       uint32_t type, const void *data, size_t size)
 {
     struct coherence_change changes[1] = {{.key = key, .kinds = REGISTRY_CHANGED_VALUES}};
     struct hive_value value = {name, name_units, type, data, size};

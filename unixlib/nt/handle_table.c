@@ -64,8 +64,8 @@ static uint32_t take_slot(void)
 
     while ((uint32_t)head) {
         struct slot *slot = slot_at((uint32_t)head - 1);
-        uint64_t next = ((head >> 32) + 1) << 32 |
-                        atomic_load_explicit(&slot->next_free, memory_order_relaxed);
+        uint64_t next =
+            ((head >> 32) + 1) << 32 | atomic_load_explicit(&slot->next_free, memory_order_relaxed);
         if (atomic_compare_exchange_weak(&free_head, &head, next))
             return (uint32_t)head - 1;
     }

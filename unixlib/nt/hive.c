@@ -89,7 +89,7 @@ static int descriptor_of(nt_handle file, uint32_t access)
 /* Images that cannot be read are no hives to the program; everything else is the store's. */
 static ntstatus image_status(int result)
 {
-    return result == -EINVAL ? STATUS_NOT_REGISTRY_FILE
+    return result == -EINVAL  ? STATUS_NOT_REGISTRY_FILE
            : result == -EBADF ? STATUS_INVALID_HANDLE
                               : key_status(result);
 }

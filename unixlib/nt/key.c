@@ -23,8 +23,7 @@ static ntstatus forward_with_path(const struct nt_call *call, struct registry_pa
     struct unicode_string name = {(uint16_t)(path->units * 2), (uint16_t)(path->units * 2),
                                   path->text};
 
-    memcpy(arguments, call->arguments,
-           nt_services[call->row].arguments * sizeof arguments[0]);
+    memcpy(arguments, call->arguments, nt_services[call->row].arguments * sizeof arguments[0]);
     memcpy(&attributes, (const void *)arguments[2], sizeof attributes);
     attributes.root_directory = 0;
     attributes.object_name = &name;
@@ -125,10 +124,9 @@ static ntstatus create_key(const struct nt_call *call, struct creation *creation
     uint64_t key;
     bool created;
     ntstatus status;
-    int result = registry_create(nt_personality.registry, target->from, target->path,
-                                 target->units, link ? REGISTRY_OPEN_LINK : 0, flags,
-                                 creation->class_name.text, creation->class_name.units, &key,
-                                 &created, &creation->elsewhere);
+    int result = registry_create(nt_personality.registry, target->from, target->path, target->units,
+                                 link ? REGISTRY_OPEN_LINK : 0, flags, creation->class_name.text,
+                                 creation->class_name.units, &key, &created, &creation->elsewhere);
 
     if (result == -EXDEV)
         return forward_with_path(call, &creation->elsewhere);

@@ -14,6 +14,7 @@
 
 /* What a key has that was never given a descriptor: owner and group Administrators; subkeys may be
  * read by Users, the key is Administrators' own. */
+/* clang-format off */
 static const unsigned char default_descriptor[] = {
     1, 0, 0x04, 0x80,                                                 /* revision, control */
     20, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,                /* offsets */
@@ -25,6 +26,7 @@ static const unsigned char default_descriptor[] = {
     0, 0, 24, 0, 0x3f, 0, 0x0f, 0,                                    /* all */
     1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
 };
+/* clang-format on */
 
 static const struct {
     uint32_t information;

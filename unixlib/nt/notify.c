@@ -98,8 +98,7 @@ static bool concerns(const struct watch *watch, const struct registry_change *ch
     if (!(change->kinds & watch->filter))
         return false;
     return change->key == watch->key ||
-           (watch->subtree &&
-            registry_is_within(nt_personality.registry, change->key, watch->key));
+           (watch->subtree && registry_is_within(nt_personality.registry, change->key, watch->key));
 }
 
 static void scan(void)
@@ -279,9 +278,8 @@ static ntstatus wait_for(nt_handle event)
 
 static ntstatus notify(const struct nt_call *call, const struct notify_arguments *arguments)
 {
-    struct registration registration = {.handle = call->arguments[0],
-                                        .filter = arguments->filter,
-                                        .subtree = arguments->subtree};
+    struct registration registration = {
+        .handle = call->arguments[0], .filter = arguments->filter, .subtree = arguments->subtree};
     nt_handle event = arguments->async ? arguments->event : 0;
     struct waiter *waiter;
     ntstatus status;
@@ -319,8 +317,8 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
 ntstatus nt_notify_change_key(const struct nt_call *call)
 {
     const uint64_t *a = call->arguments;
-    struct notify_arguments arguments = {a[1], a[2], a[3], a[4], (uint32_t)a[5],
-                                         (uint8_t)a[6] != 0, (uint8_t)a[9] != 0};
+    struct notify_arguments arguments = {
+        a[1], a[2], a[3], a[4], (uint32_t)a[5], (uint8_t)a[6] != 0, (uint8_t)a[9] != 0};
 
     return is_key_handle(a[0]) ? notify(call, &arguments) : nt_forward(call);
 }
@@ -329,8 +327,8 @@ ntstatus nt_notify_change_key(const struct nt_call *call)
 ntstatus nt_notify_change_multiple_keys(const struct nt_call *call)
 {
     const uint64_t *a = call->arguments;
-    struct notify_arguments arguments = {a[3], a[4], a[5], a[6], (uint32_t)a[7],
-                                         (uint8_t)a[8] != 0, (uint8_t)a[11] != 0};
+    struct notify_arguments arguments = {
+        a[3], a[4], a[5], a[6], (uint32_t)a[7], (uint8_t)a[8] != 0, (uint8_t)a[11] != 0};
 
     if (!is_key_handle(a[0]))
         return nt_forward(call);

@@ -39,8 +39,8 @@ static bool is_own_process(nt_handle process)
 
     if (process == NT_CURRENT_PROCESS)
         return true;
-    return !nt_host_call("NtQueryInformationProcess", 5, process, 0, (uint64_t)&other,
-                         sizeof other, 0) &&
+    return !nt_host_call("NtQueryInformationProcess", 5, process, 0, (uint64_t)&other, sizeof other,
+                         0) &&
            !nt_host_call("NtQueryInformationProcess", 5, NT_CURRENT_PROCESS, 0, (uint64_t)&own,
                          sizeof own, 0) &&
            own.process_id == other.process_id;
@@ -174,8 +174,7 @@ ntstatus nt_query_object(const struct nt_call *call)
     case ObjectTypeInformation:
         return query_type(call);
     case ObjectHandleFlagInformation: {
-        struct object_handle_flag_information flags = {content.inherit,
-                                                       content.protect_from_close};
+        struct object_handle_flag_information flags = {content.inherit, content.protect_from_close};
         return put(call, &flags, sizeof flags);
     }
     default:

@@ -109,8 +109,8 @@ ntstatus nt_query_value_key(const struct nt_call *call)
     if (!key_of_handle(call, KEY_QUERY_VALUE, &key, &status))
         return status;
     data = room_at(memory, length, layout.data_at);
-    result = registry_query_value(nt_personality.registry, key, name.text, name.units, &info,
-                                  &data);
+    result =
+        registry_query_value(nt_personality.registry, key, name.text, name.units, &info, &data);
     if (result < 0)
         return key_status(result);
     lay_out(class_number, &info, &layout);
@@ -149,8 +149,7 @@ ntstatus nt_enumerate_value_key(const struct nt_call *call)
         name_bytes = info.name_bytes;
         if (layout.data_at != UINT32_MAX && name.capacity > name_bytes)
             name.capacity = name_bytes;
-        result = registry_enumerate_value(nt_personality.registry, key, index, &info, &name,
-                                          &data);
+        result = registry_enumerate_value(nt_personality.registry, key, index, &info, &name, &data);
         if (result < 0)
             return key_status(result);
         lay_out(class_number, &info, &layout);
@@ -170,8 +169,7 @@ static bool may_set(uint64_t key, const struct nt_name *name, uint32_t type)
     if (registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL) < 0 ||
         !(info.flags & REGISTRY_CREATE_LINK))
         return true;
-    return type == REG_LINK &&
-           registry_name_compare(name->text, name->units, link_value, 17) == 0;
+    return type == REG_LINK && registry_name_compare(name->text, name->units, link_value, 17) == 0;
 }
 
 ntstatus nt_set_value_key(const struct nt_call *call)
@@ -241,8 +239,8 @@ static ntstatus query_entry(uint64_t key, struct key_value_entry *entry, unsigne
     if (status)
         return status;
     data = room_at(buffer, length, at);
-    result = registry_query_value(nt_personality.registry, key, name.text, name.units, &info,
-                                  &data);
+    result =
+        registry_query_value(nt_personality.registry, key, name.text, name.units, &info, &data);
     if (result < 0)
         return key_status(result);
     entry->data_length = info.data_bytes;

@@ -136,8 +136,7 @@ static void add_version_key(struct value_list *list, const char *key,
                         version->major >= 10);
     add_optional_number(list, key, "CurrentMinorVersionNumber", version->minor,
                         version->major >= 10);
-    add_optional_number(list, key, "UBR", version->update_revision,
-                        version->update_revision != 0);
+    add_optional_number(list, key, "UBR", version->update_revision, version->update_revision != 0);
 }
 
 static void build_list(struct value_list *list, const struct nt_version *version, bool start)
@@ -146,8 +145,7 @@ static void build_list(struct value_list *list, const struct nt_version *version
 
     snprintf(number, sizeof number, "%u.%u", version->major, version->minor);
     for (size_t i = 0; i < sizeof version_keys / sizeof version_keys[0]; i++)
-        add_version_key(list, version_keys[i], version,
-                        start ? number : version->current_version);
+        add_version_key(list, version_keys[i], version, start ? number : version->current_version);
     add_number(list, control_key, "CSDVersion", version->service_pack << 8);
     for (size_t i = 0; start && i < sizeof winecfg_keys / sizeof winecfg_keys[0]; i++)
         add_text(list, winecfg_keys[i], "Version", NULL);

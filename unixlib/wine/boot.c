@@ -212,8 +212,7 @@ static int open_parts(const char *ntdll_dll, const char *program, struct pwk_err
     if (result == 0)
         result = open_registry(error);
     if (result == 0)
-        nt_personality.slot =
-            pwk_process_table_enter(boot.processes, boot.record.windows, program);
+        nt_personality.slot = pwk_process_table_enter(boot.processes, boot.record.windows, program);
     return result;
 }
 

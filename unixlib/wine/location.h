@@ -13,8 +13,9 @@ struct pwk_wine_location {
     char libdir[PATH_MAX];    /* holds x86_64-unix and x86_64-windows */
     char ntdll_so[PATH_MAX];  /* libdir/x86_64-unix/ntdll.so */
     char ntdll_dll[PATH_MAX]; /* libdir/x86_64-windows/ntdll.dll */
-    char loader[PATH_MAX];    /* stock Wine's loader (wine64 or wine), for what runs without a kernel */
-    char server[PATH_MAX];    /* wineserver */
+    char
+        loader[PATH_MAX]; /* stock Wine's loader (wine64 or wine), for what runs without a kernel */
+    char server[PATH_MAX]; /* wineserver */
 };
 
 /* Finds Wine: $PWK_WINE_LIBDIR, else the folder that configure found. -ENOENT with a line that

@@ -197,8 +197,7 @@ uint64_t pwk_service_table_stub(const char *name)
     entry += 0x10;
     for (int i = 0; i < 4; i++) {
         entry = *(unsigned char **)entry;
-        if (*(uint16_t *)(entry + 0x58) == 18 &&
-            !memcmp(*(void **)(entry + 0x60), ntdll_name, 18))
+        if (*(uint16_t *)(entry + 0x58) == 18 && !memcmp(*(void **)(entry + 0x60), ntdll_name, 18))
             return *(uint64_t *)(entry + 0x30) + stub->address;
     }
     return 0;

@@ -62,8 +62,7 @@ static int save_branch(uint16_t *path, size_t units)
         return -errno;
     status = CALL("NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes);
     if (!status)
-        status = CALL("wine_server_fd_to_handle", (uint64_t)fd, GENERIC_WRITE, 0,
-                      (uint64_t)&file);
+        status = CALL("wine_server_fd_to_handle", (uint64_t)fd, GENERIC_WRITE, 0, (uint64_t)&file);
     if (!status)
         status = CALL("NtSaveKey", key, file);
     if (file)
@@ -101,8 +100,7 @@ static void show_progress(void *context, double share)
 int pwk_snapshot_import(registry_t *registry, struct pwk_error *error)
 {
     static uint16_t branches[][20] = {u"\\Registry\\Machine", u"\\Registry\\User"};
-    static const struct token_privileges backup = {1, SE_BACKUP_PRIVILEGE, 0,
-                                                   SE_PRIVILEGE_ENABLED};
+    static const struct token_privileges backup = {1, SE_BACKUP_PRIVILEGE, 0, SE_PRIVILEGE_ENABLED};
     static const size_t units[] = {17, 14};
     struct progress progress = {.shown = -1};
     struct token_privileges before = {0};
