@@ -48,6 +48,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
+	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
 	unixlib/launcher/control_interchange.c unixlib/launcher/control_diff.c \

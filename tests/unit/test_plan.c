@@ -40,6 +40,10 @@ static int set_up(void **state)
     strcpy(facts.program.name, "reg.exe");
     strcpy(facts.program.path, "/home/u/.wine/drive_c/windows/system32/reg.exe");
     arguments.program = program_words;
+    unsetenv("WINEDLLPATH");
+    unsetenv("WINEPATH");
+    unsetenv("WINEDLLOVERRIDES");
+    assert_int_equal(pwk_windows_library_find(&facts.library, "/lib/pwk"), 0);
     error.text[0] = '\0';
     return 0;
 }
@@ -187,14 +191,40 @@ static void environment_is_set_where_it_is_not(void **state)
     assert_true(find(PWK_STEP_ENVIRONMENT) >= 0);
     step = &plan.steps[find(PWK_STEP_ENVIRONMENT)];
     assert_string_equal(step->variable, "WINEDEBUG");
-    assert_string_equal(step->value, "fixme-all");
+    assert_string_equal(step->value, "fixme-all,err-winediag,err-systray");
     assert_string_equal(step[1].variable, "WINESERVER");
     assert_string_equal(step[1].value, "/lib/wine/wineserver");
+    assert_string_equal(step[2].variable, "WINEDLLPATH");
+    assert_string_equal(step[2].value, "/lib/pwk");
 
     facts.has_wine_debug = true;
     facts.has_server = true;
     assert_int_equal(build(), 0);
-    assert_int_equal(find(PWK_STEP_ENVIRONMENT), -1);
+    step = &plan.steps[find(PWK_STEP_ENVIRONMENT)];
+    assert_string_equal(step[0].variable, "WINEDLLPATH");
+    assert_string_equal(step[1].variable, "WINEPATH");
+    assert_string_equal(step[1].value, "Z:\\lib\\pwk\\x86_64-windows");
+    assert_string_equal(step[2].variable, "WINEDLLOVERRIDES");
+    assert_string_equal(step[2].value, "pwk=b");
+}
+
+/* What the user has set stays, ours behind it, and once only. */
+static void the_users_library_paths_stay(void **state)
+{
+    struct pwk_windows_library library;
+
+    (void)state;
+    assert_int_equal(setenv("WINEDLLPATH", "/own", 1), 0);
+    assert_int_equal(setenv("WINEPATH", "C:\\own", 1), 0);
+    assert_int_equal(setenv("WINEDLLOVERRIDES", "x=n;pwk=b", 1), 0);
+    assert_int_equal(pwk_windows_library_find(&library, "/lib/pwk"), 0);
+    assert_string_equal(library.values[0], "/own:/lib/pwk");
+    assert_string_equal(library.values[1], "C:\\own;Z:\\lib\\pwk\\x86_64-windows");
+    assert_string_equal(library.values[2], "x=n;pwk=b");
+    pwk_windows_library_finish(&library);
+    unsetenv("WINEDLLPATH");
+    unsetenv("WINEPATH");
+    unsetenv("WINEDLLOVERRIDES");
 }
 
 static void longest_plan_is_printed_one_step_a_line(void **state)
@@ -232,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_users_library_paths_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(longest_plan_is_printed_one_step_a_line, set_up, tear_down),
     };
 

@@ -454,6 +454,14 @@ struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uin
     return NULL;
 }
 
+struct pwk_process_slot *pwk_process_slot_private(void)
+{
+    static struct pwk_process_slot slot;
+
+    entered = &slot;
+    return &slot;
+}
+
 void pwk_process_table_leave(pwk_process_table_t *table, struct pwk_process_slot *slot)
 {
     if (slot == NULL) {

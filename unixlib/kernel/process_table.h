@@ -53,6 +53,9 @@ int pwk_process_table_remove(const char *runtime, const char *state, struct pwk_
  * kernel's totals. NULL when the table (4096 slots) is full: counters then go nowhere. */
 struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uint32_t windows,
                                                  const char *program);
+/* A slot of this process alone, in no table: for a kernel that was attached late. One a process. */
+struct pwk_process_slot *pwk_process_slot_private(void);
+
 /* Adds a slot's counters to `counters`; `slot` may be NULL. */
 void pwk_process_slot_add(const struct pwk_process_slot *slot,
                           uint64_t counters[PWK_COUNTER_COUNT]);

@@ -144,6 +144,7 @@ static const struct option options[] = {
     {"--print-plan", NULL, set_print_plan},
     {"--version", NULL, set_version},
     {"--help", NULL, set_help},
+    {"-h", NULL, set_help},
 };
 
 static const struct option *find_option(const char *word, size_t length)

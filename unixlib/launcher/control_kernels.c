@@ -3,6 +3,7 @@
  * control_kernels.c - pwkctl ps, stats, remove and env.
  */
 #include "launcher/control.h"
+#include "launcher/windows_library.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -183,16 +184,6 @@ int control_remove(int argc, char *const argv[])
     return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &error);
 }
 
-/* `path` in the words of Windows: drive Z: is the root of every prefix that Wine sets up. */
-static void to_dos_path(char *dos, const char *path)
-{
-    *dos++ = 'Z';
-    *dos++ = ':';
-    for (; *path != '\0'; path++)
-        *dos++ = *path == '/' ? '\\' : *path;
-    *dos = '\0';
-}
-
 /* export NAME='VALUE', safe against any character in the value. */
 static void print_export(const char *name, const char *value)
 {
@@ -208,23 +199,31 @@ static void print_export(const char *name, const char *value)
 
 int control_env(int argc, char *const argv[])
 {
+    struct pwk_windows_library library = {0};
     char libdir[PATH_MAX];
-    char windows_folder[PATH_MAX + sizeof("/x86_64-windows")];
-    char dos[sizeof(windows_folder) + 2];
     struct pwk_error error;
+    json_t *object;
     bool json;
+    int status = CONTROL_OK;
 
     if (!control_words(argc, argv, &json, NULL, 0))
         return control_usage("env [--json]");
     if (pwk_own_libdir(libdir, &error) != 0)
         return control_fail(CONTROL_FAILED, &error);
-    snprintf(windows_folder, sizeof(windows_folder), "%s/x86_64-windows", libdir);
-    to_dos_path(dos, windows_folder);
+    if (pwk_windows_library_find(&library, libdir) != 0) {
+        pwk_windows_library_finish(&library);
+        pwk_error_set(&error, -ENOMEM, "no memory left");
+        return control_fail(CONTROL_FAILED, &error);
+    }
+    object = json ? json_object() : NULL;
+    for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++) {
+        if (json)
+            json_object_set_new(object, library.names[i], json_string(library.values[i]));
+        else
+            print_export(library.names[i], library.values[i]);
+    }
     if (json)
-        return print_json(json_pack("{s:s, s:s, s:s}", "WINEDLLPATH", libdir, "WINEPATH", dos,
-                                    "WINEDLLOVERRIDES", "pwk=b"));
-    print_export("WINEDLLPATH", libdir);
-    print_export("WINEPATH", dos);
-    print_export("WINEDLLOVERRIDES", "pwk=b");
-    return CONTROL_OK;
+        status = print_json(object);
+    pwk_windows_library_finish(&library);
+    return status;
 }

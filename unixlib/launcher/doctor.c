@@ -179,7 +179,7 @@ static void check_prefix(struct report *out)
         return;
     }
     check_space(out, prefix);
-    if (!pwk_prefix_exists(prefix)) {
+    if (!pwk_prefix_is_set_up(prefix)) {
         report(out, VERDICT_WARNING, "prefix",
                "%s is not set up yet: the first pwk-wine will do it", prefix);
         return;

@@ -122,6 +122,8 @@ static int find_loader(struct pwk_facts *facts, struct pwk_error *error)
     if (rc == 0 && access(facts->loader, X_OK) != 0)
         rc = pwk_error_set(error, -errno, "pwk's loader %s cannot be run: %s: install pwk anew",
                            facts->loader, strerror(errno));
+    if (rc == 0 && pwk_windows_library_find(&facts->library, libdir) != 0)
+        rc = pwk_error_set(error, -ENOMEM, "no memory left");
     return rc;
 }
 
@@ -166,5 +168,6 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
 
 void pwk_facts_finish(struct pwk_facts *facts)
 {
+    pwk_windows_library_finish(&facts->library);
     pwk_profile_finish(&facts->profile);
 }

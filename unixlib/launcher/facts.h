@@ -13,6 +13,7 @@
 #include "kernel/profile.h"
 #include "launcher/arguments.h"
 #include "launcher/program.h"
+#include "launcher/windows_library.h"
 #include "wine/location.h"
 
 struct pwk_facts {
@@ -31,6 +32,7 @@ struct pwk_facts {
     struct pwk_program program;
     bool has_wine_debug; /* WINEDEBUG is set */
     bool has_server;     /* WINESERVER is set */
+    struct pwk_windows_library library; /* owned */
 };
 
 /* 0, or the exit status: 127 program not found, 126 it cannot be run, 125 all else. Ends with

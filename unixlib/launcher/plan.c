@@ -39,10 +39,10 @@ static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_s
 }
 
 static void add_variable(struct pwk_plan *plan, bool *failed, const char *variable,
-                         const char *value)
+                         const char *value, const char *why)
 {
-    struct pwk_step *step = add_step(plan, failed, PWK_STEP_ENVIRONMENT,
-                                     "set %s=%s, which is not set", variable, value);
+    struct pwk_step *step =
+        add_step(plan, failed, PWK_STEP_ENVIRONMENT, "set %s=%s, %s", variable, value, why);
 
     if (step != NULL) {
         step->variable = variable;
@@ -145,12 +145,18 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
                  record->audit[0] != '\0' ? " and " : "", record->audit);
 }
 
+/* As Debian's wrapper of Wine has it, and without the complaints about a missing display. */
+#define QUIET_WINE "fixme-all,err-winediag,err-systray"
+
 static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
 {
     if (!facts->has_wine_debug)
-        add_variable(plan, failed, "WINEDEBUG", "fixme-all");
+        add_variable(plan, failed, "WINEDEBUG", QUIET_WINE, "which is not set");
     if (!facts->has_server)
-        add_variable(plan, failed, "WINESERVER", plan->wine.server);
+        add_variable(plan, failed, "WINESERVER", plan->wine.server, "which is not set");
+    for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++)
+        add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
+                     "so that programs find pwk.dll");
     add_step(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
              plan->stats ? "run, and print the kernel's statistics at the end:" : "become",
              plan->loader, plan->program, facts->program.path);

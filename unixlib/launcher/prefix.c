@@ -30,7 +30,7 @@ bool pwk_prefix_exists(const char *prefix)
 
 /* Wine's own mark that a prefix is set up. It is made early, so that it counts only while nobody
  * is at work: under the lock. */
-static bool is_set_up(const char *prefix)
+bool pwk_prefix_is_set_up(const char *prefix)
 {
     return pwk_prefix_exists(prefix) || has_file(prefix, ".update-timestamp");
 }
@@ -133,7 +133,7 @@ int pwk_prefix_create(const char *prefix, const struct pwk_wine_location *locati
 
     if (lock < 0)
         return lock;
-    if (!is_set_up(prefix)) {
+    if (!pwk_prefix_is_set_up(prefix)) {
         rc = make_parents(prefix, error);
         if (rc == 0)
             rc = run_wineboot(prefix, location, error);

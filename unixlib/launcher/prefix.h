@@ -13,6 +13,9 @@
 /* True where `prefix` has been set up and saved once. */
 bool pwk_prefix_exists(const char *prefix);
 
+/* True also while wineserver has not saved the prefix's registry for the first time. */
+bool pwk_prefix_is_set_up(const char *prefix);
+
 /* Sets `prefix` up with stock Wine, without a kernel, and says so in one line on stderr. Waits
  * while another process does it. What stock Wine complains about is not shown. */
 int pwk_prefix_create(const char *prefix, const struct pwk_wine_location *location,

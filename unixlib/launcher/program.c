@@ -26,9 +26,16 @@
 #define DOS_HEADER_SIZE 64
 #define DOS_NEW_HEADER_OFFSET 60
 #define PE_MACHINE 4
+#define PE_SECTION_COUNT 6
+#define PE_OPTIONAL_SIZE 20
+#define PE_OPTIONAL 24
 #define PE_CHARACTERISTICS 22
 #define PE_SUBSYSTEM 92
 #define PE_HEADER_SIZE 94
+#define SECTION_SIZE 40
+#define SECTION_FILE_SIZE 16
+#define SECTION_FILE_OFFSET 20
+#define SECTION_SLACK 4096
 #define MACHINE_I386 0x014c
 #define MACHINE_AMD64 0x8664
 #define CHARACTERISTIC_DLL 0x2000
@@ -93,6 +100,48 @@ static int check_pe(const char *path, const unsigned char pe[PE_HEADER_SIZE],
     return 0;
 }
 
+/* False where a section lies beyond the end of the file: it was cut short. What Windows rounds a
+ * section's size up to is allowed for. */
+static bool is_whole(int fd, uint32_t header, const unsigned char pe[PE_HEADER_SIZE])
+{
+    off_t section = (off_t)header + PE_OPTIONAL + read_16(pe + PE_OPTIONAL_SIZE);
+    unsigned count = read_16(pe + PE_SECTION_COUNT);
+    unsigned char bytes[SECTION_SIZE];
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return false;
+    for (; count > 0; count--, section += SECTION_SIZE) {
+        uint64_t end;
+
+        if (read_at(fd, bytes, sizeof(bytes), section) < SECTION_SIZE)
+            return false;
+        end = (uint64_t)read_32(bytes + SECTION_FILE_OFFSET) + read_32(bytes + SECTION_FILE_SIZE);
+        if (read_32(bytes + SECTION_FILE_SIZE) != 0 && end > (uint64_t)st.st_size + SECTION_SLACK)
+            return false;
+    }
+    return true;
+}
+
+/* Names that no Windows program can be told of: Wine maps them to others of its own. */
+static int check_name(const char *path, struct pwk_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+    size_t length = strlen(name);
+    bool control = false;
+
+    for (const char *at = name; *at != '\0'; at++)
+        control = control || (unsigned char)*at < ' ';
+    if (!control && name[strcspn(name, "\"*?<>|\\:")] == '\0' && length > 0 &&
+        name[length - 1] != ' ' && name[length - 1] != '.')
+        return 0;
+    return pwk_error_set(error, -ENOEXEC,
+                         "%s has a name that Windows cannot have (one of \"*?<>|\\:, a control "
+                         "character, or a blank or dot at its end): rename it",
+                         path);
+}
+
 static int check_content(const char *path, int fd, struct pwk_error *error)
 {
     unsigned char header[DOS_HEADER_SIZE] = {0};
@@ -119,7 +168,10 @@ static int check_content(const char *path, int fd, struct pwk_error *error)
                              "%s is a DOS program, or was cut short: fetch it again, or use its "
                              "64-bit edition",
                              path);
-    return check_pe(path, pe, error);
+    got = check_pe(path, pe, error);
+    if (got == 0 && !is_whole(fd, read_32(header + DOS_NEW_HEADER_OFFSET), pe))
+        return pwk_error_set(error, -ENOEXEC, "%s was cut short: fetch it again", path);
+    return (int)got;
 }
 
 int pwk_program_check(const char *path, struct pwk_error *error)
@@ -135,10 +187,10 @@ int pwk_program_check(const char *path, struct pwk_error *error)
         code = pwk_error_set(error, -EISDIR, "%s is a folder: name a program in it", path);
     } else if (!S_ISREG(st.st_mode)) {
         code = pwk_error_set(error, -ENOEXEC, "%s is a device or pipe, not a program", path);
-    } else if (is_script(path) && st.st_size > 0) {
-        code = 0;
     } else {
-        code = check_content(path, fd, error);
+        code = check_name(path, error);
+        if (code == 0 && !(is_script(path) && st.st_size > 0))
+            code = check_content(path, fd, error);
     }
     if (fd >= 0)
         close(fd);

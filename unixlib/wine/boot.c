@@ -311,6 +311,7 @@ static int attach(process_kernel_t *kernel)
     nt_personality.registry = booted.registry;
     nt_personality.adopts_foreign_roots = booted.registry != NULL;
     set_personality();
+    nt_personality.slot = booted.slot = pwk_process_slot_private();
     nt_personality.host.first_call = no_first_call;
     nt_version_start();
     result = pwk_service_table_take_over(&error);

@@ -76,6 +76,21 @@ static int save_branch(uint16_t *path, size_t units)
     return fd;
 }
 
+/* A registry that wineserver lost before it saved it for the first time has hardly a key. */
+static bool is_set_up(void)
+{
+    static uint16_t path[] = u"\\Registry\\Machine\\Software\\Microsoft\\Windows NT";
+    size_t bytes = sizeof path - sizeof path[0];
+    struct unicode_string name = {(uint16_t)bytes, (uint16_t)bytes, path};
+    struct object_attributes attributes = {.length = sizeof attributes, .object_name = &name};
+    nt_handle key = 0;
+
+    if (CALL("NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes))
+        return false;
+    CALL("NtClose", key);
+    return true;
+}
+
 struct progress {
     struct timespec start;
     int shown; /* percent, or -1 */
@@ -107,6 +122,10 @@ int pwk_snapshot_import(registry_t *registry, struct pwk_error *error)
     struct registry_error reason;
     int fds[2] = {-1, -1}, result;
 
+    if (!is_set_up())
+        return pwk_error_set(error, -ENODATA,
+                             "the registry of the Wine prefix is empty: set it up again with "
+                             "'wineboot -u', or use another prefix");
     clock_gettime(CLOCK_MONOTONIC, &progress.start);
     result = set_backup_privilege(&backup, &before) & 0x80000000u ? -EPERM : 0;
     for (size_t i = 0; result == 0 && i < 2; i++) {
