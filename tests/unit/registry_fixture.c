@@ -5,6 +5,7 @@
 #include "tests/unit/registry_fixture.h"
 
 #include <dirent.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 char store_folder[PATH_MAX];
@@ -219,4 +220,27 @@ void write_file(const char *path, const void *data, size_t size)
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, size, file), size);
     assert_int_equal(fclose(file), 0);
+}
+
+const struct registry_options may_create = {.create = true};
+
+pid_t start_process(int (*steps)(int number), int number)
+{
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(120); /* not to outlive a test that failed */
+        _exit(steps(number));
+    }
+    return child;
+}
+
+void finish_process(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        fail_msg("a process failed with wait status %#x", status);
 }

@@ -7,6 +7,7 @@
 #ifndef PWK_TESTS_REGISTRY_FIXTURE_H
 #define PWK_TESTS_REGISTRY_FIXTURE_H
 
+#include <sys/types.h>
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -63,6 +64,13 @@ int try_query(registry_t *registry, uint64_t key, const char *name,
 void check_value(registry_t *registry, uint64_t key, const char *name, uint32_t type,
                  const void *data, size_t size);
 void check_text(registry_t *registry, uint64_t key, const char *name, const char *text);
+
+extern const struct registry_options may_create;
+
+/* A child that does the steps and ends with what they answer; after two minutes in any case. */
+pid_t start_process(int (*steps)(int number), int number);
+/* The child must end with status 0. */
+void finish_process(pid_t child);
 
 /* A whole file, to be freed; the test fails where there is none. */
 void *read_file(const char *path, size_t *size);

@@ -17,8 +17,6 @@
 
 #define ROOT REGISTRY_ROOT_KEY
 
-static const struct registry_options may_create = {.create = true};
-
 /* The store is refused, twice, with this code, and not one byte of its file changes. */
 static void refused_and_unchanged(int code)
 {

@@ -17,30 +17,6 @@
 
 #define ROOT REGISTRY_ROOT_KEY
 
-static const struct registry_options may_create = {.create = true};
-
-static pid_t start(int (*steps)(int number), int number)
-{
-    pid_t child = fork();
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        alarm(120); /* not to outlive a test that failed */
-        _exit(steps(number));
-    }
-    return child;
-}
-
-/* The child must end with status 0. */
-static void finish(pid_t child)
-{
-    int status;
-
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status))
-        fail_msg("a process failed with wait status %#x", status);
-}
-
 static void finish_killed(pid_t child)
 {
     int status;
@@ -72,7 +48,7 @@ static void an_abandoned_store_is_whole(void **state)
 
     (void)state;
     for (int round = 0; round < 2; round++) {
-        finish(start(abandon, 0));
+        finish_process(start_process(abandon, 0));
         registry = open_store();
         check_text(registry, lookup(registry, ROOT, "key"), "value", "kept");
         assert_int_equal(try_lookup(registry, ROOT, "volatile", 0, &key), -ENOENT);
@@ -126,7 +102,7 @@ static void a_writer_dies_with_the_lock(void **state)
         set(registry, shared_key, "value", "old");
         check_text(registry, shared_key, "value", "old");
         assert_int_equal(registry_flush(registry), 0); /* out of the journal: writers do so first */
-        finish_killed(start(die_while_writing, step));
+        finish_killed(start_process(die_while_writing, step));
         check_text(registry, shared_key, "value", expected);
         set(registry, shared_key, "other", "written");
         check_text(registry, shared_key, "other", "written");
@@ -157,7 +133,7 @@ static void a_reader_after_a_kill(void **state)
     uint64_t key;
 
     (void)state;
-    finish_killed(start(set_and_die, 0));
+    finish_killed(start_process(set_and_die, 0));
     assert_int_equal(registry_open(store_folder, &options, &registry, NULL), 0);
     key = lookup(registry, ROOT, "key");
     check_text(registry, key, "value", "second");
@@ -248,7 +224,7 @@ static void what_was_acknowledged_survives_kill(void **state)
 
         for (int i = 0; i < WRITERS; i++) {
             assert_int_equal(pipe(acknowledged[i]), 0);
-            children[i] = start(count_up, i);
+            children[i] = start_process(count_up, i);
             close(acknowledged[i][1]);
         }
         random = random * 1103515245u + 12345u;

@@ -12,30 +12,6 @@
 #define ROOT REGISTRY_ROOT_KEY
 #define PROCESSES 4
 
-static const struct registry_options may_create = {.create = true};
-
-static pid_t start(int (*steps)(int number), int number)
-{
-    pid_t child = fork();
-
-    assert_true(child >= 0);
-    if (child == 0) {
-        alarm(120); /* not to outlive a test that failed */
-        _exit(steps(number));
-    }
-    return child;
-}
-
-/* The child must end with status 0. */
-static void finish(pid_t child)
-{
-    int status;
-
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status))
-        fail_msg("a process failed with wait status %#x", status);
-}
-
 /* ---- what is seen ---- */
 
 enum { ROUNDS = 150 };
@@ -120,7 +96,7 @@ static void a_write_is_seen_by_the_next_read(void **state)
     (void)state;
     assert_int_equal(pipe(to_child), 0);
     assert_int_equal(pipe(to_parent), 0);
-    child = start(answer_rounds, 0);
+    child = start_process(answer_rounds, 0);
     registry = open_store();
     key = create(registry, ROOT, "key");
     close(to_child[0]);
@@ -132,7 +108,7 @@ static void a_write_is_seen_by_the_next_read(void **state)
         assert_true(take_turn(to_parent[0]));
         assert_true(sees(registry, key, round + 1));
     }
-    finish(child);
+    finish_process(child);
     registry_close(registry);
     close(to_child[1]);
     close(to_parent[0]);
@@ -264,12 +240,12 @@ static void many_processes_at_random(void **state)
 
     (void)state;
     for (int i = 0; i < PROCESSES; i++)
-        children[i] = start(operate_at_random, i);
+        children[i] = start_process(operate_at_random, i);
     before = open_store();
     key = create(before, ROOT, "key");
     key_info(before, key);
     for (int i = 0; i < PROCESSES; i++)
-        finish(children[i]);
+        finish_process(children[i]);
     compare_with_models(before, key);
     registry_close(before);
     registry = open_store();
@@ -322,7 +298,7 @@ static void a_key_is_created_by_one(void **state)
     (void)state;
     assert_int_equal(pipe(results), 0);
     for (int i = 0; i < PROCESSES; i++)
-        children[i] = start(create_contested, i);
+        children[i] = start_process(create_contested, i);
     close(results[1]);
     while (read(results[0], &message, sizeof(message)) == sizeof(message)) {
         assert_true(message.index < CONTESTED);
@@ -334,7 +310,7 @@ static void a_key_is_created_by_one(void **state)
     }
     close(results[0]);
     for (int i = 0; i < PROCESSES; i++)
-        finish(children[i]);
+        finish_process(children[i]);
     assert_int_equal(seen, PROCESSES * CONTESTED);
     for (int i = 0; i < CONTESTED; i++)
         assert_int_equal(created[i], 1);
@@ -369,7 +345,7 @@ static void an_idle_reader_is_in_nobodys_way(void **state)
     (void)state;
     assert_int_equal(try_set(registry, key, "large", REG_BINARY, large, sizeof(large)), 0);
     for (int kind = 0; kind < 6; kind++) {
-        finish(start(write_and_flush, kind));
+        finish_process(start_process(write_and_flush, kind));
         if (kind == 0)
             check_value(registry, key, "value", REG_BINARY, &kind, sizeof(kind));
         else if (kind == 1)
@@ -382,7 +358,7 @@ static void an_idle_reader_is_in_nobodys_way(void **state)
             assert_int_equal(try_lookup(registry, key, "none", 0, &found), -ENOENT);
         else
             assert_false(!registry_is_empty(registry));
-        finish(start(write_and_flush, kind));
+        finish_process(start_process(write_and_flush, kind));
     }
     registry_close(registry);
 }
