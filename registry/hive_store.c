@@ -156,12 +156,12 @@ static int migrate(hive_store_t *store, int64_t version)
 static int check_identity(hive_store_t *store, const char *path, bool create, int64_t *version,
                           struct registry_error *error)
 {
-    int64_t application, tables;
+    int64_t application, tables = 0;
     int result = query_number(store, "PRAGMA application_id", &application);
 
     if (result == 0)
         result = query_number(store, "PRAGMA user_version", version);
-    if (result == 0)
+    if (result == 0 && application == 0)
         result = query_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
     if (result < 0)
         return fail(error, result, "%s: %s", path, mend(result));
@@ -181,9 +181,7 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
                               struct registry_error *error)
 {
     int64_t version, mode;
-    int result;
-
-    int persist = 1;
+    int result, persist = 1;
 
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     /* Emptying and removing the log costs more than a short program's whole use of the registry:
@@ -195,11 +193,9 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
     result = check_identity(store, path, create, &version, error);
     if (result < 0)
         return result;
-    result = execute(store, "PRAGMA cache_size=-1024; PRAGMA temp_store=MEMORY");
-    if (result == 0 && !hive_store_is_read_only(store))
+    /* The file remembers its mode: a new one is given it. */
+    if (version < SCHEMA_VERSION)
         result = query_number(store, "PRAGMA journal_mode=WAL", &mode);
-    if (result == 0)
-        result = execute(store, "PRAGMA synchronous=NORMAL");
     if (result == 0 && version < SCHEMA_VERSION)
         result = migrate(store, version);
     if (result < 0)
@@ -281,8 +277,16 @@ int hive_store_check(hive_store_t *store, const char *path, struct registry_erro
                 found[0] ? found : sqlite3_errmsg(store->db));
 }
 
+/* What only writing needs is not paid for by programs that read. */
 int hive_store_begin(hive_store_t *store)
 {
+    hive_store_release(store);
+    if (!store->set_for_writing) {
+        int result = execute(store, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024");
+        if (result < 0)
+            return result;
+        store->set_for_writing = true;
+    }
     return hive_store_run(store, HIVE_BEGIN);
 }
 

@@ -46,6 +46,7 @@ struct hive_store {
     sqlite3_stmt *reading;  /* whose columns a caller may still look at */
     unsigned char *scratch; /* the sort form of one name */
     size_t scratch_size;
+    bool set_for_writing;
 };
 
 int hive_store_errno(int sqlite_code);
