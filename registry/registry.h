@@ -75,7 +75,8 @@ int registry_open(const char *directory, const struct registry_options *options,
 void registry_close(registry_t *registry);
 
 /* For the end of a process whose other threads may still be at work: closes the store in order
- * and gives no memory back. Whoever needs the store afterwards waits for good. */
+ * and gives no memory back. Whoever needs the store afterwards waits for good. The calling
+ * thread, which is about to end, is left with all signals blocked. */
 void registry_abandon(registry_t *registry);
 
 /* 1 while the snapshot of a prefix has not been imported yet, 0 after, or a negative errno. */

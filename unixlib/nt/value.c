@@ -243,6 +243,8 @@ static ntstatus query_entry(uint64_t key, struct key_value_entry *entry, unsigne
         registry_query_value(nt_personality.registry, key, name.text, name.units, &info, &data);
     if (result < 0)
         return key_status(result);
+    if (at < *used || info.data_bytes > UINT32_MAX - at)
+        return STATUS_INSUFFICIENT_RESOURCES; /* the sum is more than its field can say */
     entry->data_length = info.data_bytes;
     entry->data_offset = at;
     entry->type = info.type;
