@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "registry/registry_internal.h"
+#include "registry/lower_layer.h"
 
 int registry_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
                           size_t *size)
@@ -47,7 +47,13 @@ int registry_read_changes(registry_t *registry, uint64_t *generation,
 
 void registry_wait_change(registry_t *registry, uint64_t generation, unsigned milliseconds)
 {
-    coherence_wait(registry->coherence, generation, milliseconds);
+    uint64_t lower = __atomic_load_n(&registry->lower_seen, __ATOMIC_RELAXED);
+
+    if (!lower_is_behind(registry))
+        coherence_wait(registry->coherence, generation,
+                       (const uint32_t *)registry->lower.generation, (uint32_t)lower, milliseconds);
+    if (lower_is_behind(registry))
+        lower_catch_up(registry);
 }
 
 bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor)

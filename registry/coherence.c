@@ -19,14 +19,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x3265636e65726f63)
+#define MAGIC UINT64_C(0x3365636e65726f63)
 #define LOCK_SECONDS 10
+#define WITHOUT_WAITV_MS 100
 
 struct shared {
     uint64_t magic; /* the file is ready for use */
     uint64_t used;  /* it was, at least once: MAGIC */
     struct coherence_signature signature;
     pthread_mutex_t lock;
+    struct coherence_lower lower;
     _Alignas(64) _Atomic uint64_t generation;
     _Atomic uint32_t busy;
     _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
@@ -149,6 +151,8 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->busy, 0);
     atomic_store(&shared->sleepers, 0);
     memset(&shared->signature, 0, sizeof shared->signature);
+    if (shared->used != MAGIC)
+        memset(&shared->lower, 0, sizeof shared->lower);
     atomic_thread_fence(memory_order_seq_cst);
     shared->magic = shared->used = MAGIC;
     coherence->first = false;
@@ -257,14 +261,53 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
         syscall(SYS_futex, generation_word(shared), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
-void coherence_wait(coherence_t *coherence, uint64_t seen, unsigned milliseconds)
+struct coherence_lower coherence_lower(coherence_t *coherence)
+{
+    struct coherence_lower *lower = &coherence->shared->lower;
+    struct coherence_lower copy = {__atomic_load_n(&lower->instance, __ATOMIC_ACQUIRE),
+                                   __atomic_load_n(&lower->generation, __ATOMIC_ACQUIRE)};
+    return copy;
+}
+
+void coherence_set_lower(coherence_t *coherence, struct coherence_lower lower)
+{
+    struct coherence_lower *shared = &coherence->shared->lower;
+
+    /* Who reads in between finds a pair that never was, and asks again under the lock. */
+    __atomic_store_n(&shared->instance, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&shared->generation, lower.generation, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&shared->instance, lower.instance, __ATOMIC_SEQ_CST);
+}
+
+/* One futex, or two (futex_waitv(2)); a kernel that has not the latter looks now and then. */
+static void sleep_on(uint32_t *word, uint32_t seen, const uint32_t *also, uint32_t also_seen,
+                     unsigned milliseconds)
+{
+    struct futex_waitv both[] = {{seen, (uintptr_t)word, FUTEX_32, 0},
+                                 {also_seen, (uintptr_t)also, FUTEX_32, 0}};
+    struct timespec until, time;
+
+    if (also) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+        until.tv_sec += milliseconds / 1000 + until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (syscall(SYS_futex_waitv, both, 2, 0, &until, CLOCK_MONOTONIC) >= 0 || errno != ENOSYS)
+            return;
+        milliseconds = milliseconds < WITHOUT_WAITV_MS ? milliseconds : WITHOUT_WAITV_MS;
+    }
+    time = (struct timespec){milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+    syscall(SYS_futex, word, FUTEX_WAIT, seen, &time, NULL, 0);
+}
+
+void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also, uint32_t also_seen,
+                    unsigned milliseconds)
 {
     struct shared *shared = coherence->shared;
-    struct timespec time = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
 
     atomic_fetch_add(&shared->sleepers, 1);
     if (atomic_load(&shared->generation) == seen)
-        syscall(SYS_futex, generation_word(shared), FUTEX_WAIT, (uint32_t)seen, &time, NULL, 0);
+        sleep_on(generation_word(shared), (uint32_t)seen, also, also_seen, milliseconds);
     atomic_fetch_sub(&shared->sleepers, 1);
 }
 

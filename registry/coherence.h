@@ -76,9 +76,19 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
                        size_t count);
 void coherence_unlock(coherence_t *coherence);
 
+/* Which state of the lower layer the store is in step with: `instance` tells who counts. Reading
+ * takes no lock; setting, the writers'. */
+struct coherence_lower {
+    uint64_t instance, generation;
+};
+struct coherence_lower coherence_lower(coherence_t *coherence);
+void coherence_set_lower(coherence_t *coherence, struct coherence_lower lower);
+
 /* Sleeps until the generation is no longer `seen`, a signal comes, or the time is over. Any thread;
- * nothing is held. */
-void coherence_wait(coherence_t *coherence, uint64_t seen, unsigned milliseconds);
+ * nothing is held. `also`, where not NULL: a word in shared memory that ends the sleep
+ * too when it is no longer `also_seen` and its futex is woken. */
+void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also, uint32_t also_seen,
+                    unsigned milliseconds);
 
 /* The journal that lies beside the ring. */
 struct journal *coherence_journal(coherence_t *coherence);

@@ -14,8 +14,6 @@
 #include "registry/regf.h"
 #include "registry/registry_internal.h"
 
-static const struct coherence_change everything[COHERENCE_RING / 2 + 1];
-
 int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t *size,
                        struct registry_error *error)
 {
@@ -154,8 +152,7 @@ int registry_load_hive(registry_t *registry, uint64_t parent, const uint16_t *na
         result = hive_store_put_hive(registry->store, *key, file);
     if (result == 0)
         result = fill_from_image(registry, *key, image, size, error);
-    return registry_end_write(registry, &guard, result, everything,
-                              sizeof everything / sizeof everything[0]);
+    return registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
 }
 
 int registry_hive_file(registry_t *registry, uint64_t key, char *path)
@@ -178,8 +175,7 @@ int registry_unload_hive(registry_t *registry, uint64_t key)
     if (result < 0)
         return result;
     result = hive_store_remove_branch(registry->store, key, true);
-    return registry_end_write(registry, &guard, result, everything,
-                              sizeof everything / sizeof everything[0]);
+    return registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
 }
 
 int registry_restore_hive(registry_t *registry, uint64_t key, const void *image, size_t size,
@@ -196,6 +192,5 @@ int registry_restore_hive(registry_t *registry, uint64_t key, const void *image,
     result = hive_store_remove_branch(registry->store, key, false);
     if (result == 0)
         result = fill_from_image(registry, key, image, size, error);
-    return registry_end_write(registry, &guard, result, everything,
-                              sizeof everything / sizeof everything[0]);
+    return registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define BUSY_TIMEOUT_MS 10000
 #define KEPT_LOG_BYTES (64 << 10) /* a log up to this size stays when the store is closed */
 
@@ -44,6 +44,13 @@ static const char *const migrations[SCHEMA_VERSION] = {
     " VALUES(1, 0, x'', x'', 0, 0);",
     "ALTER TABLE keys ADD COLUMN security BLOB;",
     "CREATE TABLE hives(key INTEGER PRIMARY KEY, file TEXT NOT NULL) STRICT;",
+    /* What an older store holds counts as the kernel's own. */
+    "ALTER TABLE keys ADD COLUMN layer INTEGER NOT NULL DEFAULT 2;"
+    "ALTER TABLE key_values ADD COLUMN layer INTEGER NOT NULL DEFAULT 2;"
+    "CREATE TABLE key_tombstones(parent INTEGER NOT NULL, sort BLOB NOT NULL, name BLOB NOT NULL,"
+    " PRIMARY KEY(parent, sort)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE value_tombstones(key INTEGER NOT NULL, sort BLOB NOT NULL, name BLOB NOT NULL,"
+    " PRIMARY KEY(key, sort)) STRICT, WITHOUT ROWID;",
 };
 
 int hive_store_errno(int sqlite_code)

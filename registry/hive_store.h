@@ -15,11 +15,20 @@
 
 typedef struct hive_store hive_store_t;
 
+/* Whose a key or value is. The kernel's registry is a layer over the prefix's ("lower"); the store
+ * holds both merged, so that reading knows nothing of layers. What the kernel took away has a
+ * tombstone, which hides it also when the lower layer is looked at again. */
+#define HIVE_LOWER 1u           /* the lower layer has it */
+#define HIVE_UPPER 2u           /* the kernel wrote it, or something below it */
+#define HIVE_SUPERSEDE_LOCAL 4u /* keys: values of the lower layer are not seen */
+#define HIVE_SUPERSEDE_TREE 8u  /* keys: nor is anything else of it below */
+
 struct hive_key {
     uint64_t id;
     uint64_t parent;
     uint64_t last_write;
     uint32_t flags;
+    uint32_t layer; /* to hive_store_insert_key: HIVE_LOWER, or 0: the kernel's */
     const uint16_t *name;
     size_t name_units;
     const uint16_t *class_name;
@@ -84,6 +93,8 @@ int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write);
 int hive_store_rename_key(hive_store_t *store, uint64_t id, const uint16_t *name, size_t units);
 /* `size` 0: none of its own any more. */
 int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descriptor, size_t size);
+/* 1 or 0. */
+int hive_store_has_subkeys(hive_store_t *store, uint64_t id);
 /* -ENOTEMPTY while it has subkeys; its values go with it. */
 int hive_store_remove_key(hive_store_t *store, uint64_t id);
 /* Sets and touches the key; -EIDRM when there is no such key. */
@@ -97,6 +108,45 @@ int hive_store_put_hive(hive_store_t *store, uint64_t key, const char *file);
 int hive_store_get_hive(hive_store_t *store, uint64_t key, char *file, size_t size);
 /* Removes all volatile keys with everything below them. */
 int hive_store_remove_volatile(hive_store_t *store);
+
+/* ---- layers (hive_store_layers.c). The writing functions above are the kernel's: they keep marks
+ * and tombstones by themselves. These are for what comes from the lower layer. ---- */
+
+/* The key and all above it are the kernel's too from now on. */
+int hive_store_claim_key(hive_store_t *store, uint64_t id);
+int hive_store_set_key_layer(hive_store_t *store, uint64_t id, uint32_t layer);
+/* 1: a tombstone stands there; 0: none. */
+int hive_store_key_is_hidden(hive_store_t *store, uint64_t parent, const uint16_t *name,
+                             size_t units);
+int hive_store_value_is_hidden(hive_store_t *store, uint64_t key, const uint16_t *name,
+                               size_t units);
+int hive_store_value_layer(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
+                           uint32_t *layer);
+int hive_store_set_value_layer(hive_store_t *store, uint64_t key, const uint16_t *name,
+                               size_t units, uint32_t layer);
+/* Puts a value of the lower layer, in place of one that is its alone; -EIDRM. */
+int hive_store_put_lower_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                               uint64_t last_write);
+/* Removes without a tombstone. */
+int hive_store_drop_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units);
+int hive_store_drop_key(hive_store_t *store, uint64_t id);
+/* What the layers hold of a key or of its values; names live until the visitor returns. */
+struct hive_layered {
+    const uint16_t *name;
+    size_t name_units;
+    uint32_t layer; /* 0: a tombstone */
+};
+int hive_store_visit_value_layers(hive_store_t *store, uint64_t key,
+                                  int (*visit)(void *context, const struct hive_layered *entry),
+                                  void *context);
+int hive_store_visit_key_tombstones(hive_store_t *store, uint64_t parent,
+                                    int (*visit)(void *context, const struct hive_layered *entry),
+                                    void *context);
+int hive_store_visit_value_tombstones(hive_store_t *store, uint64_t key,
+                                      int (*visit)(void *context, const struct hive_layered *entry),
+                                      void *context);
+/* Removes all that is the lower layer's alone; what the kernel wrote stays. */
+int hive_store_forget_lower(hive_store_t *store);
 
 /* Named marks ("imported"): 0 when never set. */
 int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value);

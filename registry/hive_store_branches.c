@@ -12,12 +12,14 @@
 int hive_store_put_hive(hive_store_t *store, uint64_t key, const char *file)
 {
     sqlite3_stmt *statement = hive_store_prepare(store, HIVE_PUT_HIVE);
+    int result;
 
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
     sqlite3_bind_text(statement, 2, file, -1, SQLITE_STATIC);
-    return hive_store_finish(statement);
+    result = hive_store_finish(statement);
+    return result ? result : hive_store_run_with_id(store, HIVE_SUPERSEDE_KEY, key);
 }
 
 int hive_store_get_hive(hive_store_t *store, uint64_t key, char *file, size_t size)
@@ -76,6 +78,16 @@ static int list_branch(hive_store_t *store, struct id_list *list)
     return 0;
 }
 
+/* The key stays, empty, and shows nothing of the lower layer any more. */
+static int supersede(hive_store_t *store, uint64_t id)
+{
+    int result = hive_store_run_with_id(store, HIVE_DELETE_VALUES, id);
+
+    if (result == 0)
+        result = hive_store_claim_key(store, id);
+    return result ? result : hive_store_run_with_id(store, HIVE_SUPERSEDE_KEY, id);
+}
+
 int hive_store_remove_branch(hive_store_t *store, uint64_t id, bool whole)
 {
     struct id_list list = {0};
@@ -84,9 +96,10 @@ int hive_store_remove_branch(hive_store_t *store, uint64_t id, bool whole)
     if (result == 0)
         result = list_branch(store, &list);
     for (size_t i = list.count; result == 0 && i-- > 0;) {
-        result = hive_store_run_with_id(store, HIVE_DELETE_VALUES, list.ids[i]);
-        if (result == 0 && (whole || i > 0))
-            result = hive_store_run_with_id(store, HIVE_DELETE_KEY, list.ids[i]);
+        if (i == 0)
+            result = whole ? hive_store_bury_key(store, id) : supersede(store, id);
+        else
+            result = hive_store_drop_key(store, list.ids[i]);
         if (result == 0 && (whole || i > 0))
             result = hive_store_run_with_id(store, HIVE_DELETE_HIVE, list.ids[i]);
     }
@@ -100,6 +113,11 @@ int hive_store_remove_volatile(hive_store_t *store)
                               " SELECT id FROM keys WHERE (flags & 1) <> 0"
                               " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
                               " SELECT id FROM tree;"
+                              "INSERT OR REPLACE INTO key_tombstones SELECT parent, sort, name"
+                              " FROM keys WHERE id IN (SELECT id FROM gone) AND (layer & 1) <> 0"
+                              " AND parent NOT IN (SELECT id FROM gone);"
+                              "DELETE FROM key_tombstones WHERE parent IN (SELECT id FROM gone);"
+                              "DELETE FROM value_tombstones WHERE key IN (SELECT id FROM gone);"
                               "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"
                               "DELETE FROM keys WHERE id IN (SELECT id FROM gone);"
                               "DROP TABLE gone;";

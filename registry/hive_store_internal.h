@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hive_store_internal.h - what the two files of the hive store share.
+ * hive_store_internal.h - what the files of the hive store share.
  */
 #ifndef PWK_REGISTRY_HIVE_STORE_INTERNAL_H
 #define PWK_REGISTRY_HIVE_STORE_INTERNAL_H
@@ -35,6 +35,22 @@ enum hive_statement {
     HIVE_PUT_VALUE,
     HIVE_DELETE_VALUE,
     HIVE_HAS_VOLATILE,
+    HIVE_CLAIM_KEY,
+    HIVE_SET_KEY_LAYER,
+    HIVE_SUPERSEDE_KEY,
+    HIVE_PUT_KEY_TOMBSTONE,
+    HIVE_FIND_KEY_TOMBSTONE,
+    HIVE_DELETE_KEY_TOMBSTONE,
+    HIVE_PUT_VALUE_TOMBSTONE,
+    HIVE_FIND_VALUE_TOMBSTONE,
+    HIVE_DELETE_VALUE_TOMBSTONE,
+    HIVE_DELETE_TOMBSTONES_BELOW,
+    HIVE_DELETE_TOMBSTONES_OF_VALUES,
+    HIVE_VALUE_LAYER,
+    HIVE_SET_VALUE_LAYER,
+    HIVE_VALUE_LAYERS,
+    HIVE_KEY_TOMBSTONES,
+    HIVE_VALUE_TOMBSTONES,
     HIVE_GET_MARK,
     HIVE_SET_MARK,
     HIVE_STATEMENT_COUNT
@@ -56,7 +72,19 @@ sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which)
 int hive_store_prepare_error(hive_store_t *store);
 int hive_store_finish(sqlite3_stmt *statement);
 int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement);
+int hive_store_bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
+                         const uint16_t *name, size_t units);
+int hive_store_bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, size_t size);
 int hive_store_run_with_id(hive_store_t *store, enum hive_statement which, uint64_t id);
+
+/* What is called from the kernel's own writes. `layer` of a key that comes into being at a name,
+ * whose tombstone goes; of a value that is set in a key of that layer. */
+int hive_store_uncover_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
+                           uint32_t *layer);
+int hive_store_uncover_value(hive_store_t *store, uint64_t key, uint32_t key_layer,
+                             const struct hive_value *value, uint32_t *layer);
+/* Deletes a key's row and what belongs to it, leaving a tombstone where the lower layer has one. */
+int hive_store_bury_key(hive_store_t *store, uint64_t id);
 
 /* Runs a statement without parameters; 1 where it answered a row. */
 int hive_store_run(hive_store_t *store, enum hive_statement which);

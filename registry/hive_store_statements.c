@@ -9,7 +9,7 @@
 
 #include "registry/upcase.h"
 
-#define KEY_COLUMNS "id, parent, last_write, flags, name, class"
+#define KEY_COLUMNS "id, parent, last_write, flags, name, class, layer"
 
 static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_BEGIN] = "BEGIN IMMEDIATE",
@@ -21,11 +21,11 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_MEASURE_VALUES] = "SELECT count(*), coalesce(sum(length(name) + length(data)), 0)"
                             " FROM key_values WHERE key=?1",
     [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
-    [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [HIVE_UPDATE_KEY] = "UPDATE keys SET last_write=?2, flags=?3, class=?4 WHERE id=?1",
     [HIVE_TOUCH_KEY] = "UPDATE keys SET last_write=?2 WHERE id=?1",
-    [HIVE_RENAME_KEY] = "UPDATE keys SET sort=?2, name=?3 WHERE id=?1",
+    [HIVE_RENAME_KEY] = "UPDATE keys SET sort=?2, name=?3, layer=?4 WHERE id=?1",
     [HIVE_PUT_SECURITY] = "UPDATE keys SET security=?2 WHERE id=?1",
     [HIVE_READ_SECURITY] = "SELECT security FROM keys WHERE id=?1",
     [HIVE_PUT_HIVE] = "INSERT OR REPLACE INTO hives(key, file) VALUES(?1, ?2)",
@@ -34,14 +34,33 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_SUBKEY_IDS] = "SELECT id FROM keys WHERE parent=?1",
     [HIVE_HAS_SUBKEYS] = "SELECT 1 FROM keys WHERE parent=?1 LIMIT 1",
     [HIVE_DELETE_VALUES] = "DELETE FROM key_values WHERE key=?1",
-    [HIVE_DELETE_KEY] = "DELETE FROM keys WHERE id=?1",
+    [HIVE_DELETE_KEY] = "DELETE FROM keys WHERE id=?1 RETURNING layer, parent, sort, name",
     [HIVE_NEXT_POSITION] = "UPDATE keys SET last_write=?2, next_position=next_position+1"
-                           " WHERE id=?1 RETURNING next_position",
-    [HIVE_PUT_VALUE] = "INSERT INTO key_values(key, sort, name, position, type, data)"
-                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(key, sort)"
-                       " DO UPDATE SET type=excluded.type, data=excluded.data",
-    [HIVE_DELETE_VALUE] = "DELETE FROM key_values WHERE key=?1 AND sort=?2",
+                           " WHERE id=?1 RETURNING next_position, layer",
+    [HIVE_PUT_VALUE] = "INSERT INTO key_values(key, sort, name, position, type, data, layer)"
+                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(key, sort)"
+                       " DO UPDATE SET type=excluded.type, data=excluded.data,"
+                       " layer=layer|excluded.layer",
+    [HIVE_DELETE_VALUE] = "DELETE FROM key_values WHERE key=?1 AND sort=?2 RETURNING layer",
     [HIVE_HAS_VOLATILE] = "SELECT 1 FROM keys WHERE (flags & 1) <> 0 LIMIT 1",
+    [HIVE_CLAIM_KEY] = "UPDATE keys SET layer=layer|2 WHERE id=?1 AND layer&2=0 RETURNING parent",
+    [HIVE_SET_KEY_LAYER] = "UPDATE keys SET layer=?2 WHERE id=?1",
+    [HIVE_SUPERSEDE_KEY] = "UPDATE keys SET layer=layer|10 WHERE id=?1",
+    [HIVE_PUT_KEY_TOMBSTONE] = "INSERT OR REPLACE INTO key_tombstones(parent, sort, name)"
+                               " VALUES(?1, ?2, ?3)",
+    [HIVE_FIND_KEY_TOMBSTONE] = "SELECT 1 FROM key_tombstones WHERE parent=?1 AND sort=?2",
+    [HIVE_DELETE_KEY_TOMBSTONE] = "DELETE FROM key_tombstones WHERE parent=?1 AND sort=?2",
+    [HIVE_PUT_VALUE_TOMBSTONE] = "INSERT OR REPLACE INTO value_tombstones(key, sort, name)"
+                                 " VALUES(?1, ?2, ?3)",
+    [HIVE_FIND_VALUE_TOMBSTONE] = "SELECT 1 FROM value_tombstones WHERE key=?1 AND sort=?2",
+    [HIVE_DELETE_VALUE_TOMBSTONE] = "DELETE FROM value_tombstones WHERE key=?1 AND sort=?2",
+    [HIVE_DELETE_TOMBSTONES_BELOW] = "DELETE FROM key_tombstones WHERE parent=?1",
+    [HIVE_DELETE_TOMBSTONES_OF_VALUES] = "DELETE FROM value_tombstones WHERE key=?1",
+    [HIVE_VALUE_LAYER] = "SELECT layer FROM key_values WHERE key=?1 AND sort=?2",
+    [HIVE_SET_VALUE_LAYER] = "UPDATE key_values SET layer=?3 WHERE key=?1 AND sort=?2",
+    [HIVE_VALUE_LAYERS] = "SELECT name, layer FROM key_values WHERE key=?1 ORDER BY position",
+    [HIVE_KEY_TOMBSTONES] = "SELECT name, 0 FROM key_tombstones WHERE parent=?1 ORDER BY sort",
+    [HIVE_VALUE_TOMBSTONES] = "SELECT name, 0 FROM value_tombstones WHERE key=?1 ORDER BY sort",
     [HIVE_GET_MARK] = "SELECT value FROM marks WHERE name=?1",
     [HIVE_SET_MARK] = "INSERT OR REPLACE INTO marks(name, value) VALUES(?1, ?2)",
 };
@@ -98,8 +117,8 @@ int hive_store_run(hive_store_t *store, enum hive_statement which)
     return statement ? hive_store_finish(statement) : hive_store_prepare_error(store);
 }
 
-static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column, const uint16_t *name,
-                     size_t units)
+int hive_store_bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
+                         const uint16_t *name, size_t units)
 {
     if (units > REGISTRY_MAX_VALUE_NAME)
         return -EINVAL;
@@ -120,7 +139,7 @@ static int bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column, c
 }
 
 /* An empty name or datum is an empty blob, never NULL. */
-static int bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, size_t size)
+int hive_store_bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, size_t size)
 {
     if (size > REGISTRY_MAX_VALUE_SIZE)
         return -EINVAL;
@@ -138,6 +157,7 @@ static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
     out->name_units = (size_t)sqlite3_column_bytes(statement, 4) / 2;
     out->class_name = sqlite3_column_blob(statement, 5);
     out->class_units = (size_t)sqlite3_column_bytes(statement, 5) / 2;
+    out->layer = (uint32_t)sqlite3_column_int64(statement, 6);
 }
 
 static void read_value_columns(sqlite3_stmt *statement, struct hive_value *out)
@@ -158,7 +178,7 @@ int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *na
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)parent);
-    result = bind_sort(store, statement, 2, name, units);
+    result = hive_store_bind_sort(store, statement, 2, name, units);
     if (result == 0)
         result = hive_store_first_row(store, statement);
     if (result == 0) {
@@ -252,7 +272,7 @@ int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *nam
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = bind_sort(store, statement, 2, name, units);
+    result = hive_store_bind_sort(store, statement, 2, name, units);
     if (result == 0)
         result = hive_store_first_row(store, statement);
     if (result == 0)
@@ -262,21 +282,27 @@ int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *nam
 
 int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_INSERT_KEY);
-    int result;
+    sqlite3_stmt *statement;
+    uint32_t layer = key->layer;
+    int result =
+        layer ? 0 : hive_store_uncover_key(store, key->parent, key->name, key->name_units, &layer);
 
+    if (result < 0)
+        return result;
+    statement = hive_store_prepare(store, HIVE_INSERT_KEY);
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key->parent);
-    result = bind_sort(store, statement, 2, key->name, key->name_units);
+    result = hive_store_bind_sort(store, statement, 2, key->name, key->name_units);
     if (result == 0)
-        result = bind_bytes(statement, 3, key->name, key->name_units * 2);
+        result = hive_store_bind_bytes(statement, 3, key->name, key->name_units * 2);
     if (result == 0)
-        result = bind_bytes(statement, 4, key->class_name, key->class_units * 2);
+        result = hive_store_bind_bytes(statement, 4, key->class_name, key->class_units * 2);
     if (result < 0)
         return result;
     sqlite3_bind_int64(statement, 5, key->flags);
     sqlite3_bind_int64(statement, 6, (int64_t)key->last_write);
+    sqlite3_bind_int64(statement, 7, layer);
     result = hive_store_finish(statement);
     if (result == 0)
         *id = (uint64_t)sqlite3_last_insert_rowid(store->db);
@@ -294,7 +320,7 @@ int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write,
     sqlite3_bind_int64(statement, 1, (int64_t)id);
     sqlite3_bind_int64(statement, 2, (int64_t)last_write);
     sqlite3_bind_int64(statement, 3, flags);
-    result = bind_bytes(statement, 4, class_name, class_units * 2);
+    result = hive_store_bind_bytes(statement, 4, class_name, class_units * 2);
     return result ? result : hive_store_finish(statement);
 }
 
@@ -309,29 +335,18 @@ int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write)
     return hive_store_finish(statement);
 }
 
-int hive_store_rename_key(hive_store_t *store, uint64_t id, const uint16_t *name, size_t units)
-{
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_RENAME_KEY);
-    int result;
-
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = bind_sort(store, statement, 2, name, units);
-    if (result == 0)
-        result = bind_bytes(statement, 3, name, units * 2);
-    return result ? result : hive_store_finish(statement);
-}
-
 int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descriptor, size_t size)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_PUT_SECURITY);
-    int result;
+    sqlite3_stmt *statement;
+    int result = hive_store_claim_key(store, id);
 
+    if (result < 0)
+        return result;
+    statement = hive_store_prepare(store, HIVE_PUT_SECURITY);
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = size ? bind_bytes(statement, 2, descriptor, size)
+    result = size ? hive_store_bind_bytes(statement, 2, descriptor, size)
                   : hive_store_errno(sqlite3_bind_null(statement, 2));
     return result ? result : hive_store_finish(statement);
 }
@@ -363,30 +378,25 @@ int hive_store_run_with_id(hive_store_t *store, enum hive_statement which, uint6
     return hive_store_finish(statement);
 }
 
-int hive_store_remove_key(hive_store_t *store, uint64_t id)
+int hive_store_has_subkeys(hive_store_t *store, uint64_t id)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_HAS_SUBKEYS);
-    int result;
-
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = hive_store_first_row(store, statement);
-    if (result == 0)
-        return -ENOTEMPTY;
-    if (result != -ENOENT)
-        return result;
-    result = hive_store_run_with_id(store, HIVE_DELETE_VALUES, id);
-    if (result == 0)
-        result = hive_store_run_with_id(store, HIVE_DELETE_KEY, id);
-    return result;
+    return hive_store_run_with_id(store, HIVE_HAS_SUBKEYS, id);
 }
 
-int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
-                         uint64_t last_write)
+int hive_store_remove_key(hive_store_t *store, uint64_t id)
+{
+    int result = hive_store_has_subkeys(store, id);
+
+    if (result != 0)
+        return result < 0 ? result : -ENOTEMPTY;
+    return hive_store_bury_key(store, id);
+}
+
+/* The place of a value that is new, with the key touched; its key's layer. */
+static int next_position(hive_store_t *store, uint64_t key, uint64_t last_write, int64_t *position,
+                         uint32_t *layer)
 {
     sqlite3_stmt *statement = hive_store_prepare(store, HIVE_NEXT_POSITION);
-    int64_t position;
     int result;
 
     if (!statement)
@@ -396,36 +406,51 @@ int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_va
     result = hive_store_first_row(store, statement);
     if (result < 0)
         return result == -ENOENT ? -EIDRM : result;
-    position = sqlite3_column_int64(statement, 0);
-
-    statement = hive_store_prepare(store, HIVE_PUT_VALUE);
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = bind_sort(store, statement, 2, value->name, value->name_units);
-    if (result == 0)
-        result = bind_bytes(statement, 3, value->name, value->name_units * 2);
-    sqlite3_bind_int64(statement, 4, position);
-    sqlite3_bind_int64(statement, 5, value->type);
-    if (result == 0)
-        result = bind_bytes(statement, 6, value->data, value->size);
-    return result ? result : hive_store_finish(statement);
+    *position = sqlite3_column_int64(statement, 0);
+    *layer = (uint32_t)sqlite3_column_int64(statement, 1);
+    return 0;
 }
 
-int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units)
+static int write_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                       int64_t position, uint32_t layer)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_DELETE_VALUE);
+    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_PUT_VALUE);
     int result;
 
     if (!statement)
         return hive_store_prepare_error(store);
     sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = bind_sort(store, statement, 2, name, units);
+    result = hive_store_bind_sort(store, statement, 2, value->name, value->name_units);
     if (result == 0)
-        result = hive_store_finish(statement);
-    if (result == 0 && sqlite3_changes(store->db) == 0)
-        result = -ENOENT;
-    return result;
+        result = hive_store_bind_bytes(statement, 3, value->name, value->name_units * 2);
+    sqlite3_bind_int64(statement, 4, position);
+    sqlite3_bind_int64(statement, 5, value->type);
+    sqlite3_bind_int64(statement, 7, layer);
+    if (result == 0)
+        result = hive_store_bind_bytes(statement, 6, value->data, value->size);
+    return result ? result : hive_store_finish(statement);
+}
+
+int hive_store_put_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                         uint64_t last_write)
+{
+    uint32_t key_layer, layer = HIVE_UPPER;
+    int64_t position;
+    int result = next_position(store, key, last_write, &position, &key_layer);
+
+    if (result == 0 && key_layer != HIVE_UPPER)
+        result = hive_store_uncover_value(store, key, key_layer, value, &layer);
+    return result ? result : write_value(store, key, value, position, layer);
+}
+
+int hive_store_put_lower_value(hive_store_t *store, uint64_t key, const struct hive_value *value,
+                               uint64_t last_write)
+{
+    uint32_t key_layer;
+    int64_t position;
+    int result = next_position(store, key, last_write, &position, &key_layer);
+
+    return result ? result : write_value(store, key, value, position, HIVE_LOWER);
 }
 
 int hive_store_get_mark(hive_store_t *store, const char *name, int64_t *value)

@@ -10,9 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
+#include "registry/lower_layer.h"
 #include "registry/upcase.h"
 #include "registry/wine_text.h"
 
@@ -21,6 +20,7 @@ struct import {
     uint64_t base;
     uint64_t key;
     uint64_t now;
+    uint32_t layer;            /* HIVE_LOWER, or 0: the kernel's own */
     struct registry_path last; /* path of the key before, and the ids of its components */
     uint64_t last_ids[512];
     size_t last_depth;
@@ -33,8 +33,11 @@ struct import {
 static int find_or_insert(struct import *import, uint64_t parent, const uint16_t *name,
                           size_t units, uint64_t *id)
 {
-    struct hive_key row = {
-        .parent = parent, .last_write = import->now, .name = name, .name_units = units};
+    struct hive_key row = {.parent = parent,
+                           .last_write = import->now,
+                           .layer = import->layer,
+                           .name = name,
+                           .name_units = units};
     uint32_t flags;
     int result;
 
@@ -145,34 +148,31 @@ static int import_value(void *context, const uint16_t *name, size_t units, uint3
     if (result < 0)
         return result;
     report(import, units + size);
-    return hive_store_put_value(import->registry->store, import->key, &value, key.last_write);
+    return import->layer
+               ? hive_store_put_lower_value(import->registry->store, import->key, &value,
+                                            key.last_write)
+               : hive_store_put_value(import->registry->store, import->key, &value, key.last_write);
 }
 
-static int import_file(struct import *import, int fd, size_t number, struct registry_error *error)
+/* The text is taken in, and kept to be compared with what the prefix holds later. */
+static int import_file(struct import *import, struct lower_source *source, size_t number,
+                       struct registry_error *error)
 {
     static const struct wine_text_sink callbacks = {
         .base = import_base, .key = import_key, .value = import_value};
     struct wine_text_sink sink = callbacks;
     struct wine_text_error where;
-    struct stat status;
-    const char *text;
     int result;
 
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    if (status.st_size == 0) {
+    if (source->size == 0) {
         snprintf(error->text, sizeof error->text,
                  "registry text %zu of the prefix is empty; run the prefix once with stock Wine",
                  number + 1);
         return -EINVAL;
     }
-    text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (text == MAP_FAILED)
-        return -errno;
     import->last_depth = 0;
     sink.context = import;
-    result = wine_text_parse(text, (size_t)status.st_size, &sink, &where);
-    munmap((void *)text, (size_t)status.st_size);
+    result = wine_text_parse(source->text, source->size, &sink, &where);
     if (result == -EINVAL)
         snprintf(error->text, sizeof error->text,
                  "registry text %zu of the prefix, line %zu: %s; run the prefix once with stock "
@@ -246,19 +246,22 @@ static int import_all(struct import *import, const int *fds, size_t count,
                       struct registry_error *error)
 {
     hive_store_t *store = import->registry->store;
-    struct stat status;
+    struct lower_source sources[REGISTRY_LOWER_TEXTS];
     int64_t imported;
     int result = hive_store_get_mark(store, "imported", &imported);
 
     if (result < 0 || imported)
         return result;
-    for (size_t i = 0; i < count; i++)
-        if (fstat(fds[i], &status) == 0)
-            import->total += (uint64_t)status.st_size;
+    result = lower_sources_open(sources, fds, count);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = import_file(import, fds[i], i, error);
+        import->total += sources[i].size;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = import_file(import, &sources[i], i, error);
     if (result == 0)
         result = make_fixed_keys(import);
+    if (result == 0)
+        result = lower_keep(import->registry, sources, count);
+    lower_sources_close(sources, count);
     if (result == 0)
         result = hive_store_set_mark(store, "imported", 1);
     return result;
@@ -268,9 +271,11 @@ int registry_import_wine_text(registry_t *registry, const int *fds, size_t count
                               registry_progress progress, void *context,
                               struct registry_error *error)
 {
-    static const struct coherence_change everything[COHERENCE_RING / 2 + 1];
-    struct import import = {
-        .registry = registry, .now = registry_now(), .progress = progress, .context = context};
+    struct import import = {.registry = registry,
+                            .now = registry_now(),
+                            .layer = HIVE_LOWER,
+                            .progress = progress,
+                            .context = context};
     struct registry_guard guard;
     int result;
 
@@ -278,8 +283,10 @@ int registry_import_wine_text(registry_t *registry, const int *fds, size_t count
     result = registry_begin_write(registry, &guard);
     if (result == 0) {
         result = import_all(&import, fds, count, error);
-        result = registry_end_write(registry, &guard, result, everything,
-                                    sizeof everything / sizeof everything[0]);
+        result =
+            registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
+        if (result == 0)
+            lower_forget_older(registry);
     }
     if (result < 0 && !error->text[0])
         snprintf(error->text, sizeof error->text, "%s: the prefix could not be imported: %s",

@@ -5,7 +5,9 @@ libregistry_a_SOURCES = \
 	registry/registry.h registry/registry_internal.h registry/registry.c \
 	registry/writing.c registry/reading.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
-	registry/hive_store_branches.c \
+	registry/hive_store_branches.c registry/hive_store_layers.c \
+	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
+	registry/lower_layer.h registry/lower_layer.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
 	registry/value_list.h registry/value_list.c registry/patch.c \

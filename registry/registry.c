@@ -3,7 +3,7 @@
  * registry.c - the registry object: opening and closing, locks, and keeping the cache in step
  * with other processes.
  */
-#include "registry/registry_internal.h"
+#include "registry/lower_layer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -247,7 +247,7 @@ void registry_abandon(registry_t *registry)
 
 bool registry_fresh(registry_t *registry)
 {
-    return !coherence_busy(registry->coherence) &&
+    return !coherence_busy(registry->coherence) && !lower_is_behind(registry) &&
            coherence_generation(registry->coherence) ==
                __atomic_load_n(&registry->cache.seen, __ATOMIC_RELAXED);
 }
@@ -282,7 +282,16 @@ static void take_in_changes(registry_t *registry)
     key_cache_write_end(cache);
 }
 
+const struct coherence_change registry_everything[REGISTRY_EVERYTHING];
+
 int registry_enter(registry_t *registry, struct registry_guard *guard)
+{
+    if (lower_is_behind(registry))
+        lower_catch_up(registry);
+    return registry_enter_as_is(registry, guard);
+}
+
+int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
 {
     sigset_t all;
     int result;
@@ -337,7 +346,14 @@ void registry_leave(registry_t *registry, struct registry_guard *guard)
 
 int registry_begin_write(registry_t *registry, struct registry_guard *guard)
 {
-    int result = registry_enter(registry, guard);
+    if (lower_is_behind(registry))
+        lower_catch_up(registry);
+    return registry_begin_write_as_is(registry, guard);
+}
+
+int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guard)
+{
+    int result = registry_enter_as_is(registry, guard);
 
     if (result < 0)
         return result;

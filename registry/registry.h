@@ -212,6 +212,26 @@ void registry_wait_change(registry_t *registry, uint64_t generation, unsigned mi
 /* True where `key` is `ancestor` or below it. False also where it has been deleted. */
 bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor);
 
+/* ---- the layer below ---- */
+
+#define REGISTRY_LOWER_TEXTS 3
+
+/* Where the registry below the kernel's is to be had, as Wine's text, and when it has changed. */
+struct registry_lower {
+    uint64_t instance;          /* who counts the generations; never 0 */
+    const uint64_t *generation; /* in shared memory; its low half is a futex that is woken */
+    /* Opens the texts of the newest state and tells its generation; the descriptors are the
+     * caller's. May be called from any thread, with all signals blocked. */
+    int (*open)(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS], size_t *count);
+    void *context;
+};
+
+/* From now on what changes below shows, except where the kernel wrote or deleted something itself;
+ * when it returns, the present state does. The store must have been imported. What `lower` points
+ * to must live until the registry is closed. */
+int registry_follow_lower(registry_t *registry, const struct registry_lower *lower,
+                          struct registry_error *error);
+
 /* ---- import of a prefix (wine_text.h has the parser) ---- */
 
 /* Called now and then with the share of the work done, 0..1; may be NULL. */

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "registry/coherence.h"
 #include "registry/fixed_values.h"
@@ -28,7 +29,10 @@ struct registry {
     size_t passthrough_count;
     bool read_only; /* as its opener wants it: no call changes anything */
     bool writable;  /* the store's file: then the journal is written down, read_only or not */
-    bool sound;     /* opened and, where need be, checked: its files may be signed at the end */
+    struct registry_lower lower; /* its generation NULL: nothing below is followed */
+    uint64_t lower_seen;         /* the generation that was last followed, or failed to be */
+    atomic_bool lower_following;
+    bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };
 
 /* ---- what the cache holds; all offsets are from the start of the payload ---- */
@@ -77,16 +81,23 @@ struct registry_guard {
 };
 /* Blocks all signals, takes the process's mutex and takes in what other processes changed. */
 int registry_enter(registry_t *registry, struct registry_guard *guard);
+/* The same without following the lower layer first. */
+int registry_enter_as_is(registry_t *registry, struct registry_guard *guard);
 void registry_leave(registry_t *registry, struct registry_guard *guard);
 
 /* A write: enter, the coherence lock and BEGIN; then commit (0: publishes `changes`; other:
  * rolls back) and leave. Answers `result` or the error of the commit. */
 int registry_begin_write(registry_t *registry, struct registry_guard *guard);
+int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guard);
 /* The same for a write to a key that must exist (-EIDRM), whose row it reads. */
 int registry_begin_write_key(registry_t *registry, struct registry_guard *guard, uint64_t key,
                              struct hive_key *row);
 int registry_end_write(registry_t *registry, struct registry_guard *guard, int result,
                        const struct coherence_change *changes, size_t count);
+
+/* To publish that everything may have changed. */
+#define REGISTRY_EVERYTHING (COHERENCE_RING / 2 + 1)
+extern const struct coherence_change registry_everything[REGISTRY_EVERYTHING];
 
 /* A value by way of the journal: as registry_journal_value, with all locks taken here. */
 int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lower_layer.c - see lower_layer.h.
+ */
+#include "registry/lower_layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "registry/lower_apply.h"
+#include "registry/lower_image.h"
+
+/* Marks of the store: which text is kept, and what it must hash to. */
+#define MARK_NUMBER "lower_number"
+#define MARK_HASH "lower_hash"
+
+/* ---- texts ---- */
+
+static int map_text(struct lower_source *source, int fd)
+{
+    struct stat status;
+    void *text;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || status.st_size == 0)
+        return S_ISREG(status.st_mode) ? 0 : -EINVAL;
+    text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text == MAP_FAILED)
+        return -errno;
+    source->text = text;
+    source->size = (size_t)status.st_size;
+    return 0;
+}
+
+int lower_sources_open(struct lower_source *sources, const int *fds, size_t count)
+{
+    int result = count > REGISTRY_LOWER_TEXTS ? -EINVAL : 0;
+
+    memset(sources, 0, REGISTRY_LOWER_TEXTS * sizeof *sources);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = map_text(&sources[i], fds[i]);
+    return result;
+}
+
+void lower_sources_close(struct lower_source *sources, size_t count)
+{
+    for (size_t i = 0; i < count && i < REGISTRY_LOWER_TEXTS; i++)
+        if (sources[i].size)
+            munmap((void *)sources[i].text, sources[i].size);
+}
+
+static int image_of(struct lower_image *image, const struct lower_source *sources, size_t count)
+{
+    int result = 0;
+
+    memset(image, 0, sizeof *image);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = lower_image_add(image, sources[i].text, sources[i].size);
+    return result;
+}
+
+/* ---- the kept text ---- */
+
+static int64_t hash_text(const char *text, size_t size)
+{
+    uint64_t hash = size * UINT64_C(0x9e3779b97f4a7c15), word;
+
+    for (; size >= sizeof word; size -= sizeof word, text += sizeof word) {
+        memcpy(&word, text, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0xd6e8feb86659fd93);
+        hash ^= hash >> 32;
+    }
+    for (; size; size--)
+        hash = (hash ^ (unsigned char)*text++) * UINT64_C(0x100000001b3);
+    return (int64_t)hash;
+}
+
+static void kept_path(const registry_t *registry, int64_t number, char path[PATH_MAX + 32])
+{
+    size_t folder = strlen(registry->database) - strlen("registry.db");
+
+    snprintf(path, PATH_MAX + 32, "%.*sregistry.lower-%lld", (int)folder, registry->database,
+             (long long)number);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t written = write(fd, data, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        data += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int keep_text(registry_t *registry, const struct lower_text *text)
+{
+    char path[PATH_MAX + 32];
+    int64_t number;
+    int fd, result = hive_store_get_mark(registry->store, MARK_NUMBER, &number);
+
+    if (result < 0)
+        return result;
+    kept_path(registry, ++number, path);
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    result = write_all(fd, text->data, text->size);
+    close(fd);
+    if (result == 0)
+        result = hive_store_set_mark(registry->store, MARK_NUMBER, number);
+    if (result == 0)
+        result = hive_store_set_mark(registry->store, MARK_HASH, hash_text(text->data, text->size));
+    if (result < 0)
+        unlink(path);
+    return result;
+}
+
+static int keep_image(registry_t *registry, const struct lower_image *image)
+{
+    struct lower_text text = {0};
+    int result = lower_image_text(image, &text);
+
+    if (result == 0)
+        result = keep_text(registry, &text);
+    free(text.data);
+    return result;
+}
+
+int lower_keep(registry_t *registry, const struct lower_source *sources, size_t count)
+{
+    struct lower_image image;
+    int result = image_of(&image, sources, count);
+
+    if (result == 0)
+        result = keep_image(registry, &image);
+    lower_image_finish(&image);
+    return result;
+}
+
+void lower_forget_older(registry_t *registry)
+{
+    struct registry_guard guard;
+    char path[PATH_MAX + 32];
+    int64_t number;
+
+    if (registry_enter_as_is(registry, &guard) < 0)
+        return;
+    if (hive_store_get_mark(registry->store, MARK_NUMBER, &number) == 0 && number > 1) {
+        kept_path(registry, number - 1, path);
+        unlink(path);
+    }
+    registry_leave(registry, &guard);
+}
+
+/* Maps the kept text; false where there is none or it is not what was kept. */
+static bool open_kept(registry_t *registry, struct lower_source *kept)
+{
+    char path[PATH_MAX + 32];
+    int64_t number, hash;
+    int fd;
+    bool good;
+
+    memset(kept, 0, sizeof *kept);
+    if (hive_store_get_mark(registry->store, MARK_NUMBER, &number) < 0 || number == 0 ||
+        hive_store_get_mark(registry->store, MARK_HASH, &hash) < 0)
+        return false;
+    kept_path(registry, number, path);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return false;
+    good = map_text(kept, fd) == 0 && kept->size && hash_text(kept->text, kept->size) == hash;
+    close(fd);
+    return good;
+}
+
+/* ---- coming in step ---- */
+
+static int apply(registry_t *registry, const struct lower_image *before,
+                 const struct lower_image *now, struct lower_changes *changes)
+{
+    struct lower_text changed = {0}, gone = {0};
+    int result = lower_image_compare(before, now, &changed, &gone);
+
+    if (result == 0)
+        result = lower_apply_changed(registry->store, &changed, changes);
+    if (result == 0)
+        result = lower_apply_gone(registry->store, &gone, changes);
+    if (result == 0 && (changed.size || gone.size))
+        result = keep_image(registry, now);
+    free(changed.data);
+    free(gone.data);
+    return result;
+}
+
+/* Inside a write. Without the text of the earlier state all that is the lower layer's is taken in
+ * anew. */
+static int bring_in_step(registry_t *registry, const struct lower_source *sources, size_t count,
+                         struct lower_changes *changes)
+{
+    struct lower_image before = {0}, now;
+    struct lower_source kept;
+    int result = image_of(&now, sources, count);
+
+    if (result == 0 && !now.count)
+        result = -ENODATA; /* a wineserver that lost its registry: nothing is thrown away for it */
+    if (result == 0) {
+        if (!open_kept(registry, &kept) || lower_image_add(&before, kept.text, kept.size) < 0) {
+            lower_image_finish(&before);
+            changes->count = COHERENCE_RING;
+            result = hive_store_forget_lower(registry->store);
+        }
+        if (result == 0)
+            result = apply(registry, &before, &now, changes);
+        lower_sources_close(&kept, 1);
+    }
+    lower_image_finish(&before);
+    lower_image_finish(&now);
+    return result;
+}
+
+static bool in_step(registry_t *registry, struct coherence_lower wanted)
+{
+    struct coherence_lower now = coherence_lower(registry->coherence);
+    return now.instance == wanted.instance && now.generation == wanted.generation;
+}
+
+static int synchronise(registry_t *registry, const int *fds, size_t count,
+                       struct coherence_lower state)
+{
+    struct lower_source sources[REGISTRY_LOWER_TEXTS];
+    struct lower_changes changes = {.count = 0};
+    struct registry_guard guard;
+    bool late = false;
+    int result = lower_sources_open(sources, fds, count);
+
+    if (result == 0)
+        result = registry_begin_write_as_is(registry, &guard);
+    if (result == 0) {
+        late = in_step(registry, state);
+        if (!late)
+            result = bring_in_step(registry, sources, count, &changes);
+        if (changes.count > sizeof changes.list / sizeof changes.list[0])
+            result = registry_end_write(registry, &guard, result, registry_everything,
+                                        REGISTRY_EVERYTHING);
+        else
+            result = registry_end_write(registry, &guard, result, changes.list, changes.count);
+    }
+    lower_sources_close(sources, count);
+    if (result == 0 && !late) {
+        coherence_set_lower(registry->coherence, state);
+        lower_forget_older(registry);
+    }
+    return result;
+}
+
+static int follow(registry_t *registry)
+{
+    const struct registry_lower *lower = &registry->lower;
+    struct coherence_lower state = {lower->instance,
+                                    __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE)};
+    uint64_t seen = state.generation;
+    int fds[REGISTRY_LOWER_TEXTS], result = 0;
+    size_t count = 0;
+
+    if (!in_step(registry, state)) {
+        result = lower->open(lower->context, &state.generation, fds, &count);
+        if (result == 0) {
+            seen = state.generation;
+            result = synchronise(registry, fds, count, state);
+        }
+        while (count > 0)
+            close(fds[--count]);
+    }
+    __atomic_store_n(&registry->lower_seen, seen, __ATOMIC_RELAXED);
+    return result;
+}
+
+void lower_catch_up(registry_t *registry)
+{
+    sigset_t all, before;
+
+    /* One thread is enough; the others read what there is. */
+    if (atomic_exchange(&registry->lower_following, true))
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    follow(registry);
+    atomic_store(&registry->lower_following, false);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+int registry_follow_lower(registry_t *registry, const struct registry_lower *lower,
+                          struct registry_error *error)
+{
+    sigset_t all, before;
+    int result;
+
+    registry->lower = *lower;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = registry->read_only ? 0 : follow(registry);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (result < 0) {
+        registry->lower.generation = NULL;
+        snprintf(error->text, sizeof error->text,
+                 "%s: cannot be brought in step with the prefix's registry: %s; make room on the "
+                 "disk, or run the prefix once with stock Wine",
+                 registry->database, strerror(-result));
+    }
+    return result;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lower_layer.h - keeps the store in step with the layer below it: what the prefix changed shows,
+ * but for what the kernel wrote or took away. Beside the database stands the text of the state
+ * that the store was last brought in step with (registry.lower-<n>), so that only differences are
+ * looked at.
+ */
+#ifndef PWK_REGISTRY_LOWER_LAYER_H
+#define PWK_REGISTRY_LOWER_LAYER_H
+
+#include "registry/registry_internal.h"
+
+/* One text of the lower layer, mapped. */
+struct lower_source {
+    const char *text;
+    size_t size;
+};
+
+/* Maps up to REGISTRY_LOWER_TEXTS files; empty ones have size 0. Close also after an error. */
+int lower_sources_open(struct lower_source *sources, const int *fds, size_t count);
+void lower_sources_close(struct lower_source *sources, size_t count);
+
+/* Inside a write: remembers the texts as the state that the store is in step with. */
+int lower_keep(registry_t *registry, const struct lower_source *sources, size_t count);
+/* After its commit: removes what was kept before. */
+void lower_forget_older(registry_t *registry);
+
+/* Follows the lower layer where it has moved on; failures are remembered, not repeated. Takes the
+ * locks itself: to be called without. */
+void lower_catch_up(registry_t *registry);
+
+/* True where the lower layer has moved on since the store was last brought in step. */
+static inline bool lower_is_behind(const registry_t *registry)
+{
+    const uint64_t *generation = registry->lower.generation;
+
+    return generation && __atomic_load_n(generation, __ATOMIC_ACQUIRE) !=
+                             __atomic_load_n(&registry->lower_seen, __ATOMIC_RELAXED);
+}
+
+#endif
