@@ -16,7 +16,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
-	unixlib/kernel/prefix_registry.c
+	unixlib/kernel/prefix_registry.c \
+	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c
 
 libnt_a_SOURCES = \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
@@ -38,6 +39,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/service_table.h unixlib/wine/service_table.c \
 	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \
+	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
 

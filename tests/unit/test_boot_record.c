@@ -148,7 +148,7 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("runtime=/run/user/1000/pwk", "runtime=");
     expect_refused("audit=/", "audit=");
     expect_refused("windows=8.1", "windows=9");
-    expect_refused("registry=off", "registry=overlay");
+    expect_refused("registry=off", "registry=overlaid");
     expect_refused("audit_level=denials", "audit_level=");
     expect_refused("registry_cache=1", "registry_cache=-1");
     expect_refused("inherit=yes", "inherit=YES");

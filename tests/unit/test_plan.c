@@ -96,7 +96,7 @@ static void plain_plan(void **state)
     assert_string_equal(plan.record.kernel, "default");
     assert_string_equal(plan.record.state, facts.state);
     assert_string_equal(plan.record.runtime, facts.runtime);
-    assert_int_equal(plan.record.registry, PWK_REGISTRY_PRIVATE);
+    assert_int_equal(plan.record.registry, PWK_REGISTRY_OVERLAY);
     assert_int_equal(plan.record.passthrough_count, facts.profile.passthrough_count);
     assert_string_equal(plan.arguments[0], "query");
     assert_null(plan.arguments[1]);
@@ -151,7 +151,7 @@ static void registry_off(void **state)
     arguments.windows = PWK_WINDOWS_10;
     assert_int_equal(build(), -EINVAL);
     assert_string_equal(error.text,
-                        "--windows needs the kernel's registry: use --registry private");
+                        "--windows needs the kernel's registry: use --registry overlay");
 
     arguments.has_windows = false;
     facts.profile.windows = PWK_WINDOWS_10;

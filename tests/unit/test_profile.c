@@ -67,7 +67,7 @@ static void built_in_profile(void **state)
     (void)state;
     pwk_profile_init(&profile);
     assert_int_equal(profile.windows, PWK_WINDOWS_PREFIX);
-    assert_int_equal(profile.registry, PWK_REGISTRY_PRIVATE);
+    assert_int_equal(profile.registry, PWK_REGISTRY_OVERLAY);
     assert_int_equal(profile.audit, PWK_AUDIT_DECISIONS);
     assert_true(profile.inherit);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Hardware"));
@@ -141,7 +141,7 @@ static void refusals_name_file_line_and_mend(void **state)
         {"[kernel]\nwindows = 95\n", ":2:", "7, 8, 8.1, 10 or 11"},
         {"[kernel]\nwindows = prefix\n", ":2:", "7, 8, 8.1, 10 or 11"},
         {"[kernel]\ninherit = maybe\n", ":2:", "neither yes nor no"},
-        {"[registry]\nmode = overlay\n", ":2:", "use private or off"},
+        {"[registry]\nmode = overlaid\n", ":2:", "use overlay, private or off"},
         {"[registry]\ncache = 12Q\n", ":2:", "12Q"},
         {"[registry]\ncache = 99999999999999999999\n", ":2:", "too large"},
         {"[registry]\npassthrough = HKLM\\Software\n", ":2:", "\\Registry\\Machine\\..."},

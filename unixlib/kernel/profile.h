@@ -21,7 +21,9 @@ enum pwk_windows { /* 0: what the prefix says */
     PWK_WINDOWS_11,
 };
 
-enum pwk_registry_mode { PWK_REGISTRY_PRIVATE, PWK_REGISTRY_OFF };
+/* The kernel's registry: a layer over the prefix's, a copy of it that is never looked at again, or
+ * the prefix's own. */
+enum pwk_registry_mode { PWK_REGISTRY_OVERLAY, PWK_REGISTRY_PRIVATE, PWK_REGISTRY_OFF };
 enum pwk_session_mode { PWK_SESSION_SHARED };
 enum pwk_audit_level { PWK_AUDIT_OFF, PWK_AUDIT_DENIALS, PWK_AUDIT_DECISIONS, PWK_AUDIT_ALL };
 

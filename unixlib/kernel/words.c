@@ -15,6 +15,7 @@ static const char *const windows_words[] = {
 };
 
 static const char *const registry_mode_words[] = {
+    [PWK_REGISTRY_OVERLAY] = "overlay",
     [PWK_REGISTRY_PRIVATE] = "private",
     [PWK_REGISTRY_OFF] = "off",
 };
@@ -51,11 +52,8 @@ int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out, struc
 {
     int index = find_word(registry_mode_words, COUNT_OF(registry_mode_words), word);
 
-    if (strcmp(word, "overlay") == 0)
-        return pwk_error_set(error, -EINVAL,
-                             "overlay comes with a later version; use private or off");
     if (index < 0)
-        return pwk_error_set(error, -EINVAL, "'%s' is no registry mode: use private or off", word);
+        return pwk_error_set(error, -EINVAL, "'%s' is no registry mode: use overlay, private or off", word);
     *out = (enum pwk_registry_mode)index;
     return 0;
 }

@@ -82,10 +82,10 @@ static int check(const struct pwk_plan *plan, const struct pwk_arguments *argume
     if (record->windows != PWK_WINDOWS_PREFIX && record->registry == PWK_REGISTRY_OFF) {
         if (arguments->has_windows)
             return pwk_error_set(error, -EINVAL,
-                                 "--windows needs the kernel's registry: use --registry private");
+                                 "--windows needs the kernel's registry: use --registry overlay");
         return pwk_error_set(error, -EINVAL,
                              "windows = %s in %s needs the kernel's registry: use --registry "
-                             "private",
+                             "overlay",
                              pwk_windows_word(record->windows), facts->profile_path);
     }
     if (arguments->ephemeral && facts->state_exists && !facts->state_ephemeral)
@@ -111,7 +111,7 @@ static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pw
              facts->state_exists ? "use" : "create", plan->ephemeral ? "ephemeral " : "",
              record->kernel, record->state, record->runtime,
              facts->profile_path[0] != '\0' ? facts->profile_path : "built in");
-    if (record->registry == PWK_REGISTRY_PRIVATE)
+    if (record->registry != PWK_REGISTRY_OFF)
         add_step(plan, failed, PWK_STEP_REGISTRY, "open %s/store/registry.db, checked where it was not closed in order",
                  record->state);
     if (plan->ephemeral)
@@ -127,7 +127,13 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
     add_step(plan, failed, PWK_STEP_BOOT,
              "take part in the prefix's shared session: wineserver, windows, files and network "
              "are those of stock Wine's programs; this is no boundary against hostile code");
-    if (record->registry == PWK_REGISTRY_PRIVATE)
+    if (record->registry == PWK_REGISTRY_OVERLAY)
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "serve %s the kernel's own registry, a layer over the prefix's: what the prefix "
+                 "changes shows, what the kernel changes stays here; but for %zu paths that live "
+                 "in the session",
+                 whose, record->passthrough_count);
+    else if (record->registry == PWK_REGISTRY_PRIVATE)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "serve %s the kernel's own registry (a copy of the prefix's, made at its first "
                  "start), but for %zu paths that live in the session",

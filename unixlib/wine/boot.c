@@ -19,6 +19,7 @@
 #include "nt/personality.h"
 #include "nt/version.h"
 #include "wine/location.h"
+#include "wine/prefix_watch.h"
 #include "wine/service_table.h"
 #include "wine/snapshot.h"
 
@@ -107,6 +108,8 @@ static int first_call(void)
 
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
+    else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
+        empty = pwk_watch_follow(nt_personality.registry, &error);
     else if (empty)
         empty = pwk_snapshot_import(nt_personality.registry, &error);
     if (empty < 0) {

@@ -7,6 +7,7 @@
  */
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +15,12 @@
 
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
+#include "wine/prefix_watch.h"
 
 #define EXIT_FAILED 125
 
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
+typedef int (*watch_function)(void *, const char *);
 typedef void (*wine_main)(int argc, char *argv[], char *envp[]);
 
 static int fail(const char *what, const char *mend)
@@ -67,15 +70,32 @@ static int boot(void *ntdll, const char *program, char ***environment)
     return function(ntdll, ntdll_dll, program, environment) < 0 ? EXIT_FAILED : 0;
 }
 
+/* This process is to watch the prefix's registry (wine/prefix_watch.h); whoever started it does
+ * not wait for it. */
+static int watch(void *ntdll)
+{
+    char ntdll_dll[PATH_MAX];
+    void *kernel = load_kernel();
+    watch_function function = kernel ? (watch_function)dlsym(kernel, PWK_WATCH_SYMBOL) : NULL;
+
+    unsetenv(PWK_WATCH_VARIABLE);
+    snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
+    return function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
+}
+
 int main(int argc, char *argv[])
 {
     char path[PATH_MAX], **environment;
     wine_main start;
+    bool watches;
     void *ntdll;
 
     /* Wine would execute its loader a second time, for the sake of a preloader that is not used
      * here, and the kernel would be booted twice. */
     setenv("WINELOADERNOEXEC", "1", 1);
+    watches = getenv(PWK_WATCH_VARIABLE) != NULL;
+    if (watches && fork() != 0)
+        return 0;
     environment = environ;
     snprintf(path, sizeof path, "%s/x86_64-unix/ntdll.so", wine_libdir());
     ntdll = dlopen(path, RTLD_NOW);
@@ -84,7 +104,12 @@ int main(int argc, char *argv[])
     start = (wine_main)dlsym(ntdll, "__wine_main");
     if (!start)
         return fail("this Wine has no __wine_main", "use Wine 8.0 or 10.0");
-    if (getenv(PWK_BOOT_VARIABLE)) {
+    if (watches) {
+        int result = watch(ntdll);
+        if (result)
+            return result;
+        environment = environ;
+    } else if (getenv(PWK_BOOT_VARIABLE)) {
         int result = boot(ntdll, argc > 1 ? argv[1] : "", &environment);
         if (result)
             return result;

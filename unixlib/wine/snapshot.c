@@ -32,9 +32,15 @@ struct token_privileges {
     pwk_service_table_call(name, (const uint64_t[]){__VA_ARGS__},                                  \
                            sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
-/* Turns the backup privilege on, or back to what `before` says. */
-static ntstatus set_backup_privilege(const struct token_privileges *wanted,
-                                     struct token_privileges *before)
+const uint16_t *const pwk_snapshot_paths[PWK_SNAPSHOT_BRANCHES] = {u"\\Registry\\Machine",
+                                                                   u"\\Registry\\User"};
+
+_Static_assert(sizeof(struct token_privileges) == sizeof(struct pwk_backup_privilege),
+               "room for what was before");
+
+/* Sets privileges; `before` may be NULL. */
+static ntstatus adjust_privileges(const struct token_privileges *wanted,
+                                  struct token_privileges *before)
 {
     nt_handle token = 0;
     uint32_t size = 0;
@@ -49,18 +55,39 @@ static ntstatus set_backup_privilege(const struct token_privileges *wanted,
     return status;
 }
 
-/* Has wineserver write one branch into a memory file; the descriptor, or a negative errno. */
-static int save_branch(uint16_t *path, size_t units)
+int pwk_backup_privilege_take(struct pwk_backup_privilege *before)
 {
-    struct unicode_string name = {(uint16_t)(units * 2), (uint16_t)(units * 2), path};
-    struct object_attributes attributes = {.length = sizeof attributes, .object_name = &name};
-    nt_handle key = 0, file = 0;
-    ntstatus status;
-    int fd = memfd_create("pwk-snapshot", MFD_CLOEXEC);
+    static const struct token_privileges backup = {1, SE_BACKUP_PRIVILEGE, 0, SE_PRIVILEGE_ENABLED};
 
-    if (fd < 0)
-        return -errno;
-    status = CALL("NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes);
+    memset(before, 0, sizeof *before);
+    return adjust_privileges(&backup, (struct token_privileges *)before) & 0x80000000u ? -EPERM : 0;
+}
+
+void pwk_backup_privilege_restore(const struct pwk_backup_privilege *before)
+{
+    const struct token_privileges *privileges = (const struct token_privileges *)before;
+
+    if (privileges->count)
+        adjust_privileges(privileges, NULL);
+}
+
+ntstatus pwk_snapshot_open_key(const uint16_t *path, nt_handle *key)
+{
+    struct unicode_string name = {0, 0, (uint16_t *)path};
+    struct object_attributes attributes = {.length = sizeof attributes, .object_name = &name};
+
+    while (path[name.length / 2])
+        name.length += 2;
+    name.maximum_length = name.length;
+    *key = 0;
+    return CALL("NtOpenKey", (uint64_t)key, KEY_READ_RIGHTS, (uint64_t)&attributes);
+}
+
+int pwk_snapshot_save(size_t branch, int fd)
+{
+    nt_handle key, file = 0;
+    ntstatus status = pwk_snapshot_open_key(pwk_snapshot_paths[branch], &key);
+
     if (!status)
         status = CALL("wine_server_fd_to_handle", (uint64_t)fd, GENERIC_WRITE, 0, (uint64_t)&file);
     if (!status)
@@ -69,26 +96,20 @@ static int save_branch(uint16_t *path, size_t units)
         CALL("NtClose", file);
     if (key)
         CALL("NtClose", key);
-    if (status) {
-        close(fd);
-        return -EIO;
-    }
-    return fd;
+    return status ? -EIO : 0;
 }
 
 /* A registry that wineserver lost before it saved it for the first time has hardly a key. */
-static bool is_set_up(void)
+int pwk_snapshot_check(struct pwk_error *error)
 {
-    static uint16_t path[] = u"\\Registry\\Machine\\Software\\Microsoft\\Windows NT";
-    size_t bytes = sizeof path - sizeof path[0];
-    struct unicode_string name = {(uint16_t)bytes, (uint16_t)bytes, path};
-    struct object_attributes attributes = {.length = sizeof attributes, .object_name = &name};
-    nt_handle key = 0;
+    nt_handle key;
 
-    if (CALL("NtOpenKey", (uint64_t)&key, KEY_READ_RIGHTS, (uint64_t)&attributes))
-        return false;
+    if (pwk_snapshot_open_key(u"\\Registry\\Machine\\Software\\Microsoft\\Windows NT", &key))
+        return pwk_error_set(error, -ENODATA,
+                             "the registry of the Wine prefix is empty: set it up again with "
+                             "'wineboot -u', or use another prefix");
     CALL("NtClose", key);
-    return true;
+    return 0;
 }
 
 struct progress {
@@ -112,42 +133,42 @@ static void show_progress(void *context, double share)
     fprintf(stderr, "\rpwk: taking in the prefix's registry: %d %%", percent);
 }
 
+int pwk_snapshot_take_in(registry_t *registry, const int *fds, size_t count,
+                         struct pwk_error *error)
+{
+    struct progress progress = {.shown = -1};
+    struct registry_error reason;
+    int result;
+
+    clock_gettime(CLOCK_MONOTONIC, &progress.start);
+    result = registry_import_wine_text(registry, fds, count, show_progress, &progress, &reason);
+    if (progress.shown >= 0)
+        fputc('\n', stderr);
+    return result < 0 ? pwk_error_set(error, result, "%s", reason.text) : 0;
+}
+
 int pwk_snapshot_import(registry_t *registry, struct pwk_error *error)
 {
-    static uint16_t branches[][20] = {u"\\Registry\\Machine", u"\\Registry\\User"};
-    static const struct token_privileges backup = {1, SE_BACKUP_PRIVILEGE, 0, SE_PRIVILEGE_ENABLED};
-    static const size_t units[] = {17, 14};
-    struct progress progress = {.shown = -1};
-    struct token_privileges before = {0};
-    struct registry_error reason;
-    int fds[2] = {-1, -1}, result;
+    struct pwk_backup_privilege before = {0};
+    int fds[PWK_SNAPSHOT_BRANCHES] = {-1, -1};
+    int result = pwk_snapshot_check(error);
 
-    if (!is_set_up())
-        return pwk_error_set(error, -ENODATA,
-                             "the registry of the Wine prefix is empty: set it up again with "
-                             "'wineboot -u', or use another prefix");
-    clock_gettime(CLOCK_MONOTONIC, &progress.start);
-    result = set_backup_privilege(&backup, &before) & 0x80000000u ? -EPERM : 0;
-    for (size_t i = 0; result == 0 && i < 2; i++) {
-        fds[i] = save_branch(branches[i], units[i]);
-        if (fds[i] < 0)
-            result = fds[i];
+    if (result < 0)
+        return result;
+    result = pwk_backup_privilege_take(&before);
+    for (size_t i = 0; result == 0 && i < PWK_SNAPSHOT_BRANCHES; i++) {
+        fds[i] = memfd_create("pwk-snapshot", MFD_CLOEXEC);
+        result = fds[i] < 0 ? -errno : pwk_snapshot_save(i, fds[i]);
     }
-    if (before.count)
-        set_backup_privilege(&before, NULL);
-    if (result < 0) {
+    pwk_backup_privilege_restore(&before);
+    if (result < 0)
         pwk_error_set(error, result,
                       "wineserver did not give out the prefix's registry (%s); run the prefix "
                       "once with stock Wine",
                       strerror(-result));
-    } else {
-        result = registry_import_wine_text(registry, fds, 2, show_progress, &progress, &reason);
-        if (result < 0)
-            pwk_error_set(error, result, "%s", reason.text);
-    }
-    if (progress.shown >= 0)
-        fputc('\n', stderr);
-    for (size_t i = 0; i < 2; i++)
+    else
+        result = pwk_snapshot_take_in(registry, fds, PWK_SNAPSHOT_BRANCHES, error);
+    for (size_t i = 0; i < PWK_SNAPSHOT_BRANCHES; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     return result;

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * prefix_layer.c - see prefix_layer.h. Who can write the folder is the user alone, whose prefix it
+ * is: a page that says nonsense costs a kernel its lower layer's news, no more.
+ */
+#include "kernel/prefix_layer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/state.h"
+
+#define MAGIC UINT64_C(0x31726579616c7077)
+#define OPEN_TRIES 50
+
+/* One folder a prefix, whatever path leads to it. */
+static int find_folder(struct pwk_prefix_layer *layer, struct pwk_error *error)
+{
+    char runtime[PATH_MAX], prefix[PATH_MAX];
+    struct stat status;
+    int result = pwk_runtime_path(runtime, error);
+
+    if (result == 0)
+        result = pwk_prefix_path(prefix, error);
+    if (result < 0)
+        return result;
+    if (stat(prefix, &status) < 0)
+        return pwk_error_set(error, -errno, "%s: cannot be looked at: %s", prefix, strerror(errno));
+    if (snprintf(layer->folder, sizeof layer->folder, "%s/prefix-%llx-%llx", runtime,
+                 (unsigned long long)status.st_dev,
+                 (unsigned long long)status.st_ino) >= PATH_MAX - 64)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", runtime);
+    if (mkdir(layer->folder, 0700) < 0 && errno != EEXIST)
+        return pwk_error_set(error, -errno,
+                             "%s: cannot be made: %s; mend the folder or set "
+                             "XDG_RUNTIME_DIR",
+                             layer->folder, strerror(errno));
+    return 0;
+}
+
+static int map_page(struct pwk_prefix_layer *layer, const char *path)
+{
+    struct stat status;
+    void *page;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int result = fd < 0 ? -errno : 0;
+
+    if (result == 0 && fstat(fd, &status) < 0)
+        result = -errno;
+    if (result == 0 && !S_ISREG(status.st_mode))
+        result = -EINVAL;
+    if (result == 0)
+        result = -posix_fallocate(fd, 0, sizeof *layer->page);
+    if (result == 0) {
+        page = mmap(NULL, sizeof *layer->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (page == MAP_FAILED)
+            result = -errno;
+        else
+            layer->page = page;
+    }
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+int pwk_prefix_layer_open(struct pwk_prefix_layer *layer, struct pwk_error *error)
+{
+    char path[PATH_MAX + 8];
+    int result = find_folder(layer, error);
+
+    if (result < 0)
+        return result;
+    snprintf(path, sizeof path, "%s/state", layer->folder);
+    result = map_page(layer, path);
+    if (result < 0)
+        return pwk_error_set(error, result,
+                             "%s: cannot be opened: %s; make room on the disk or "
+                             "set XDG_RUNTIME_DIR",
+                             path, strerror(-result));
+    if (layer->page->magic != MAGIC)
+        layer->page->magic = MAGIC;
+    return 0;
+}
+
+int pwk_prefix_layer_text(const struct pwk_prefix_layer *layer, size_t branch, uint64_t generation,
+                          char path[PATH_MAX])
+{
+    static const char *const names[PWK_PREFIX_BRANCHES] = {"machine", "user"};
+    int length = snprintf(path, PATH_MAX, "%s/%s-%llu", layer->folder, names[branch],
+                          (unsigned long long)generation);
+
+    return length < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* All branches as the page names them; -ENOENT where one was replaced meanwhile. */
+static int open_texts(const struct pwk_prefix_layer *layer, int fds[], size_t *count)
+{
+    char path[PATH_MAX];
+    int result = 0;
+
+    for (*count = 0; result == 0 && *count < PWK_PREFIX_BRANCHES;) {
+        uint64_t generation = __atomic_load_n(&layer->page->branches[*count], __ATOMIC_ACQUIRE);
+        result = pwk_prefix_layer_text(layer, *count, generation, path);
+        if (result < 0)
+            break;
+        fds[*count] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fds[*count] < 0)
+            result = -errno;
+        else
+            ++*count;
+    }
+    while (result < 0 && *count > 0)
+        close(fds[--*count]);
+    return result;
+}
+
+int pwk_prefix_layer_texts(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
+                           size_t *count)
+{
+    const struct pwk_prefix_layer *layer = context;
+    int result = -ENOENT;
+
+    _Static_assert(PWK_PREFIX_BRANCHES <= REGISTRY_LOWER_TEXTS, "a text a branch");
+    for (int tries = 0; result == -ENOENT && tries < OPEN_TRIES; tries++) {
+        *generation = __atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE);
+        result = open_texts(layer, fds, count);
+    }
+    return result;
+}
+
+void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsigned milliseconds)
+{
+    struct timespec time = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+
+    if (__atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE) == seen)
+        syscall(SYS_futex, &layer->page->generation, FUTEX_WAIT, (uint32_t)seen, &time, NULL, 0);
+}
+
+void pwk_prefix_layer_want(struct pwk_prefix_layer *layer)
+{
+    __atomic_store_n(&layer->page->wanted, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, &layer->page->wanted, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}

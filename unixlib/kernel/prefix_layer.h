@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * prefix_layer.h - the prefix's registry as the lower layer of kernels' registries: texts that one
+ * watcher a prefix writes, and a page in shared memory that says how new they are. This is what
+ * both sides share; wine/prefix_watch.h has the sides that speak with wineserver.
+ */
+#ifndef PWK_KERNEL_PREFIX_LAYER_H
+#define PWK_KERNEL_PREFIX_LAYER_H
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "kernel/error.h"
+#include "registry/registry.h"
+
+#define PWK_PREFIX_BRANCHES 2 /* \Registry\Machine, \Registry\User */
+
+struct pwk_prefix_page {
+    uint64_t magic;
+    uint64_t instance;                      /* of the watcher that writes here */
+    uint64_t generation;                    /* counts states; its low half is a futex */
+    uint32_t busy;                          /* a change has been seen and is not published yet */
+    uint32_t wanted;                        /* a futex: somebody waits for the newest state */
+    uint64_t branches[PWK_PREFIX_BRANCHES]; /* the generation of each branch's text */
+};
+
+struct pwk_prefix_layer {
+    char folder[PATH_MAX];
+    struct pwk_prefix_page *page;
+};
+
+/* Opens the run-time folder of the prefix in use, made where missing, and maps the page. What is
+ * mapped stays for the life of the process. */
+int pwk_prefix_layer_open(struct pwk_prefix_layer *layer, struct pwk_error *error);
+
+/* The path of a branch's text. */
+int pwk_prefix_layer_text(const struct pwk_prefix_layer *layer, size_t branch, uint64_t generation,
+                          char path[PATH_MAX]);
+
+/* For registry_lower: opens the newest texts; `context` is a struct pwk_prefix_layer. */
+int pwk_prefix_layer_texts(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
+                           size_t *count);
+
+/* Sleeps until the generation is not `seen` any more, or for so long. */
+void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsigned milliseconds);
+/* Asks the watcher to hurry. */
+void pwk_prefix_layer_want(struct pwk_prefix_layer *layer);
+
+#endif

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * prefix_watch.c - see prefix_watch.h.
+ *
+ * An event of the session's, found by its name, tells a starting kernel at no cost whether the
+ * texts are the newest: wineserver signals it within the call that changes a key. The watcher
+ * marks the page busy before it resets the event, so that one of the two says "not yet" until the
+ * new text is published.
+ */
+#include "wine/prefix_watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/boot_record.h"
+#include "kernel/prefix_layer.h"
+#include "nt/personality.h"
+#include "wine/service_table.h"
+#include "wine/snapshot.h"
+
+#define EVENT_ACCESS 0x1f0003u
+#define ProcessWineMakeSystem 1000u
+#define WATCHED_CHANGES 0xfu /* names, attributes, values, descriptors */
+#define START_SECONDS 15
+#define PAUSE_MS 300      /* between two states when many changes come, at most */
+#define PAUSE_TIMES 20    /* and at most so many times what writing the text took */
+#define STALLED_ROUNDS 30 /* of 100 ms, then another watcher is started */
+
+static const uint16_t event_name[] = u"\\BaseNamedObjects\\pwk-prefix-watch";
+
+#define CALL(name, ...)                                                                            \
+    pwk_service_table_call(name, (const uint64_t[]){__VA_ARGS__},                                  \
+                           sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+static void name_event(struct object_attributes *attributes, struct unicode_string *name)
+{
+    name->length = sizeof event_name - sizeof event_name[0];
+    name->maximum_length = name->length;
+    name->buffer = (uint16_t *)event_name;
+    memset(attributes, 0, sizeof *attributes);
+    attributes->length = sizeof *attributes;
+    attributes->object_name = name;
+}
+
+static bool is_signaled(nt_handle event)
+{
+    int64_t at_once = 0;
+
+    return CALL("NtWaitForSingleObject", event, 0, (uint64_t)&at_once) == STATUS_SUCCESS;
+}
+
+/* ---- the watcher ---- */
+
+struct branch {
+    nt_handle keys[2]; /* one reports to the event that all see, one to the branch's own */
+    nt_handle events[2];
+    struct io_status_block blocks[2];
+};
+
+static struct watcher {
+    struct pwk_prefix_layer layer;
+    nt_handle event, last_program_ended;
+    struct branch branches[PWK_PREFIX_BRANCHES];
+    struct pwk_error error;
+} watcher;
+
+static ntstatus watch_branch(struct branch *branch, size_t number)
+{
+    ntstatus status = STATUS_SUCCESS;
+
+    branch->events[0] = watcher.event;
+    status = CALL("NtCreateEvent", (uint64_t)&branch->events[1], EVENT_ACCESS, 0, 0, 1);
+    for (size_t i = 0; !status && i < 2; i++)
+        status = pwk_snapshot_open_key(pwk_snapshot_paths[number], &branch->keys[i]);
+    return status;
+}
+
+static ntstatus arm(struct branch *branch)
+{
+    ntstatus status = STATUS_SUCCESS;
+
+    for (size_t i = 0; i < 2 && !(status & 0x80000000u); i++)
+        status = CALL("NtNotifyChangeKey", branch->keys[i], branch->events[i], 0, 0,
+                      (uint64_t)&branch->blocks[i], WATCHED_CHANGES, 1, 0, 0, 1);
+    return status & 0x80000000u ? status : STATUS_SUCCESS;
+}
+
+static int write_text(size_t branch, uint64_t generation)
+{
+    struct pwk_prefix_page *page = watcher.layer.page;
+    uint64_t older = page->branches[branch];
+    char path[PATH_MAX];
+    int fd, result = pwk_prefix_layer_text(&watcher.layer, branch, generation, path);
+
+    if (result < 0)
+        return result;
+    unlink(path);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -errno;
+    result = pwk_snapshot_save(branch, fd);
+    close(fd);
+    if (result < 0) {
+        unlink(path);
+        return result;
+    }
+    __atomic_store_n(&page->branches[branch], generation, __ATOMIC_RELEASE);
+    if (older != generation && pwk_prefix_layer_text(&watcher.layer, branch, older, path) == 0)
+        unlink(path);
+    return 0;
+}
+
+/* Publishes what has changed; all branches the first time. */
+static int publish(bool first)
+{
+    struct pwk_prefix_page *page = watcher.layer.page;
+    uint64_t generation = page->generation + 1;
+    int result = 0;
+
+    __atomic_store_n(&page->busy, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&page->wanted, 0, __ATOMIC_SEQ_CST);
+    CALL("NtResetEvent", watcher.event, 0);
+    for (size_t i = 0; result == 0 && i < PWK_PREFIX_BRANCHES; i++) {
+        struct branch *branch = &watcher.branches[i];
+        if (!first && !is_signaled(branch->events[1]))
+            continue;
+        CALL("NtResetEvent", branch->events[1], 0);
+        result = arm(branch) ? -EIO : write_text(i, generation);
+    }
+    if (result == 0) {
+        __atomic_store_n(&page->generation, generation, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&page->busy, 0, __ATOMIC_SEQ_CST);
+    }
+    syscall(SYS_futex, &page->generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    return result;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A program that changes the prefix all the time does not keep wineserver writing texts all the
+ * time; a kernel that starts ends the pause. */
+static void pause_after(int64_t started)
+{
+    int64_t pause = (now_ms() - started + 1) * PAUSE_TIMES;
+    struct timespec time = {0, (pause < PAUSE_MS ? pause : PAUSE_MS) * 1000000};
+
+    syscall(SYS_futex, &watcher.layer.page->wanted, FUTEX_WAIT, 0, &time, NULL, 0);
+}
+
+static int prepare(void)
+{
+    struct pwk_backup_privilege before;
+    struct unicode_string name;
+    struct object_attributes attributes;
+    uint64_t instance = 0;
+
+    name_event(&attributes, &name);
+    /* Signaled from its birth: nothing has been published. Another watcher's is not ours. */
+    if (CALL("NtCreateEvent", (uint64_t)&watcher.event, EVENT_ACCESS, (uint64_t)&attributes, 0, 1))
+        return -EEXIST;
+    if (getrandom(&instance, sizeof instance, GRND_NONBLOCK) < 0 || !instance)
+        instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
+    __atomic_store_n(&watcher.layer.page->busy, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&watcher.layer.page->instance, instance, __ATOMIC_SEQ_CST);
+    if (pwk_backup_privilege_take(&before) < 0)
+        return -EPERM;
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
+        if (watch_branch(&watcher.branches[i], i))
+            return -EIO;
+    if (CALL("NtSetInformationProcess", NT_CURRENT_PROCESS, ProcessWineMakeSystem,
+             (uint64_t)&watcher.last_program_ended, sizeof watcher.last_program_ended))
+        return -EIO;
+    return 0;
+}
+
+/* Stands in the place of the program: never returns. */
+static int watch(void)
+{
+    nt_handle handles[] = {0, 0};
+    int result = prepare();
+
+    if (result == 0)
+        result = publish(true);
+    handles[0] = watcher.last_program_ended;
+    handles[1] = watcher.event;
+    while (result == 0) {
+        int64_t started;
+        if (CALL("NtWaitForMultipleObjects", 2, (uint64_t)handles, 1, 0, 0) != 1)
+            break;
+        started = now_ms();
+        result = publish(false);
+        pause_after(started);
+    }
+    _exit(0);
+}
+
+__attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *ntdll_dll)
+{
+    int result = pwk_service_table_find(ntdll, ntdll_dll, &watcher.error);
+
+    if (result == 0)
+        result = pwk_prefix_layer_open(&watcher.layer, &watcher.error);
+    if (result < 0)
+        return result;
+    nt_personality.host.forward = pwk_service_table_forward;
+    nt_personality.host.call = pwk_service_table_call;
+    nt_personality.host.first_call = watch;
+    return pwk_service_table_take_over(&watcher.error);
+}
+
+/* ---- the kernels ---- */
+
+static struct pwk_prefix_layer followed;
+
+/* The environment with the watcher's variable and without those that are this process's own. */
+static char **watcher_environment(void)
+{
+    static const char own[] = "WINESERVERSOCKET=", watch_variable[] = PWK_WATCH_VARIABLE "=1";
+    size_t count = 0, kept = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 2, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++)
+        if (strncmp(environ[i], own, sizeof own - 1) && strncmp(environ[i], "PWK_KERNEL=", 11) &&
+            strncmp(environ[i], "PWK-KERNEL=", 11))
+            copy[kept++] = environ[i];
+    if (copy)
+        copy[kept] = (char *)watch_variable;
+    return copy;
+}
+
+/* The loader divides at once and its first half ends: the watcher is nobody's child, and nothing
+ * of this process's is open in it. */
+static int start_watcher(void)
+{
+    char *arguments[] = {"pwk-loader64", "C:\\windows\\system32\\svchost.exe", NULL};
+    char **environment = watcher_environment();
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t child;
+    int result;
+
+    if (!environment)
+        return -ENOMEM;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, 0, 1);
+    posix_spawn_file_actions_adddup2(&actions, 0, 2);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    posix_spawn_file_actions_addchdir_np(&actions, "/");
+    result = -posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    free(environment);
+    if (result == 0)
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
+    return result;
+}
+
+/* Waits until the texts are as new as this call; false: the watcher does nothing any more. */
+static bool wait_until_new(nt_handle event)
+{
+    struct pwk_prefix_page *page = followed.page;
+
+    for (int round = 0; round < STALLED_ROUNDS; round++) {
+        uint64_t generation = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
+        if (!is_signaled(event) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
+            return true;
+        pwk_prefix_layer_want(&followed);
+        pwk_prefix_layer_wait(&followed, generation, 100);
+        if (__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) != generation)
+            round = 0;
+    }
+    return false;
+}
+
+/* The watcher's event; 0 where there is no watcher. */
+static nt_handle find_watcher(void)
+{
+    struct unicode_string name;
+    struct object_attributes attributes;
+    nt_handle event = 0;
+
+    name_event(&attributes, &name);
+    return CALL("NtOpenEvent", (uint64_t)&event, EVENT_ACCESS, (uint64_t)&attributes) ? 0 : event;
+}
+
+static int bring_up_to_date(struct pwk_error *error)
+{
+    int64_t deadline = now_ms() + START_SECONDS * 1000;
+    bool started = false;
+
+    while (now_ms() < deadline) {
+        nt_handle event = find_watcher();
+        if (event) {
+            bool current = wait_until_new(event);
+            CALL("NtClose", event);
+            if (current)
+                return 0;
+        } else if (!started) {
+            int result = start_watcher();
+            if (result < 0)
+                return pwk_error_set(error, result,
+                                     "the watcher of the prefix's registry cannot "
+                                     "be started: %s",
+                                     strerror(-result));
+            started = true;
+        } else {
+            usleep(1000);
+        }
+    }
+    return pwk_error_set(error, -ETIMEDOUT,
+                         "the watcher of the prefix's registry does not answer; "
+                         "end the session with 'wineserver -k' and try again, or use --registry "
+                         "private");
+}
+
+static int take_in(registry_t *registry, struct pwk_error *error)
+{
+    int fds[REGISTRY_LOWER_TEXTS], result;
+    uint64_t generation;
+    size_t count = 0;
+
+    result = pwk_prefix_layer_texts(&followed, &generation, fds, &count);
+    if (result < 0)
+        return pwk_error_set(error, result, "%s: the prefix's registry cannot be read: %s",
+                             followed.folder, strerror(-result));
+    result = pwk_snapshot_take_in(registry, fds, count, error);
+    while (count > 0)
+        close(fds[--count]);
+    return result;
+}
+
+int pwk_watch_follow(registry_t *registry, struct pwk_error *error)
+{
+    struct registry_lower lower = {.open = pwk_prefix_layer_texts, .context = &followed};
+    struct registry_error reason;
+    int result = pwk_snapshot_check(error);
+
+    if (result == 0)
+        result = pwk_prefix_layer_open(&followed, error);
+    if (result == 0)
+        result = bring_up_to_date(error);
+    if (result == 0)
+        result = registry_is_empty(registry);
+    if (result > 0)
+        result = take_in(registry, error);
+    if (result < 0)
+        return result;
+    lower.instance = __atomic_load_n(&followed.page->instance, __ATOMIC_ACQUIRE);
+    lower.generation = &followed.page->generation;
+    result = registry_follow_lower(registry, &lower, &reason);
+    return result < 0 ? pwk_error_set(error, result, "%s", reason.text) : 0;
+}

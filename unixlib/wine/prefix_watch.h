@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * prefix_watch.h - the prefix's registry, kept in step with wineserver's while the session lasts.
+ *
+ * One process a session watches: a process of Wine's that runs no code of Windows', sleeps until
+ * wineserver tells it of a change, has the changed branch written as text and publishes it
+ * (kernel/prefix_layer.h). It is one of the session's system processes: wineserver tells it when
+ * the last program has ended, and then it ends too.
+ */
+#ifndef PWK_WINE_PREFIX_WATCH_H
+#define PWK_WINE_PREFIX_WATCH_H
+
+#include "kernel/error.h"
+#include "registry/registry.h"
+
+/* What makes the loader a watcher; set by us alone. */
+#define PWK_WATCH_VARIABLE "PWK_PREFIX_WATCH"
+#define PWK_WATCH_SYMBOL "pwk_watch"
+
+/* Makes this process a watcher, before Wine's __wine_main: to be called by the loader. 0 or a
+ * negative errno. */
+int pwk_watch(void *ntdll, const char *ntdll_dll);
+
+/* On a thread of Wine's: lets a kernel's registry follow the prefix's. A watcher is started where
+ * there is none. A registry that is still empty takes the prefix's in first. When it returns, what
+ * anybody wrote to the prefix before the call shows. */
+int pwk_watch_follow(registry_t *registry, struct pwk_error *error);
+
+#endif
