@@ -71,7 +71,8 @@ libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbe
 # The loader is the program that every process of a kernel runs.
 loaderdir = $(pkglibdir)/loader/x86_64
 loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
-pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c
+pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
+	unixlib/wine/unix_services.h unixlib/wine/unix_services.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
 pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
 pwk_loader_x86_64_pwk_loader64_LDADD = -ldl

@@ -62,6 +62,15 @@ ok()
     [ "$status" = 0 ] || fail "$what (status $status of: $*): $(tail -n 5 "$work/output")"
 }
 
+# fails WHAT COMMAND...: the command's status must not be 0.
+fails()
+{
+    local what=$1
+    shift
+    assertions=$((assertions + 1))
+    "$@" >"$work/output" 2>&1 && fail "$what (status 0 of: $*)"
+}
+
 # equal WHAT EXPECTED ACTUAL
 equal()
 {

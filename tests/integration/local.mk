@@ -10,7 +10,8 @@ AM_TESTS_ENVIRONMENT = \
 	export PWK_SRCDIR PWK_BUILDDIR PWK_TEST_WINE_LIBDIR;
 
 INTEGRATION_TESTS = \
-	tests/integration/isolation.sh tests/integration/windows_version.sh \
+	tests/integration/isolation.sh tests/integration/overlay.sh \
+	tests/integration/windows_version.sh \
 	tests/integration/exit_status.sh tests/integration/ephemeral.sh \
 	tests/integration/bad_input.sh tests/integration/statistics.sh \
 	tests/integration/real_programs.sh tests/integration/api.sh \
@@ -25,7 +26,7 @@ tests_integration_check_json_lines_LDADD = $(JANSSON_LIBS)
 
 WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/process_probe.exe tests/programs/make_calls.exe \
-	tests/programs/api_program.exe
+	tests/programs/api_program.exe tests/programs/print_parameters.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
 EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest
@@ -36,6 +37,8 @@ tests/programs/print_version.exe: tests/programs/print_version.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/print_version.c -lntdll
 tests/programs/print_version.exe.manifest: tests/programs/print_version.manifest
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $(srcdir)/tests/programs/print_version.manifest $@
+tests/programs/print_parameters.exe: tests/programs/print_parameters.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/print_parameters.c -luser32
 tests/programs/set_values.exe: tests/programs/set_values.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/set_values.c
 tests/programs/process_probe.exe: tests/programs/process_probe.c

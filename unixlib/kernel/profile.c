@@ -20,6 +20,7 @@
 
 #define MACHINE "\\Registry\\Machine\\"
 /* A link in newer prefixes (to ControlSet001), a key of its own in older ones: both spellings. */
+#define USER "\\Registry\\User\\S-1-5-21-0-0-0-1000\\"
 #define IN_CONTROL_SETS(path)                                                                      \
     MACHINE "System\\CurrentControlSet\\" path, MACHINE "System\\ControlSet001\\" path
 
@@ -49,7 +50,9 @@ static const char *const built_in_passthrough[] = {
     IN_CONTROL_SETS("Control\\TimeZoneInformation"),
     /* The computer's name and the user's environment: wineboot, anew at each session's start. */
     IN_CONTROL_SETS("Control\\ComputerName\\ActiveComputerName"),
-    "\\Registry\\User\\S-1-5-21-0-0-0-1000\\Volatile Environment",
+    USER "Volatile Environment",
+    /* What fonts the machine has: the session's first program that draws. */
+    USER "Software\\Wine\\Fonts\\Cache",
 };
 
 static void clear_passthrough(struct pwk_profile *profile)

@@ -22,6 +22,7 @@
 #include "wine/prefix_watch.h"
 #include "wine/service_table.h"
 #include "wine/snapshot.h"
+#include "wine/unix_services.h"
 
 static struct {
     void *ntdll;
@@ -261,6 +262,11 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
     if (result < 0)
         fprintf(stderr, "pwk: %s\n", error.text);
     return result;
+}
+
+__attribute__((visibility("default"))) void *pwk_unix_service_entry(const char *name)
+{
+    return pwk_service_table_entry(name);
 }
 
 /* ---- switching over a process that runs already ---- */

@@ -16,6 +16,7 @@
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
 #include "wine/prefix_watch.h"
+#include "wine/unix_services.h"
 
 #define EXIT_FAILED 125
 
@@ -67,7 +68,10 @@ static int boot(void *ntdll, const char *program, char ***environment)
     if (!function)
         return fail("pwk.so is of another version", "build or install pwk anew");
     snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
-    return function(ntdll, ntdll_dll, program, environment) < 0 ? EXIT_FAILED : 0;
+    if (function(ntdll, ntdll_dll, program, environment) < 0)
+        return EXIT_FAILED;
+    pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
+    return 0;
 }
 
 /* This process is to watch the prefix's registry (wine/prefix_watch.h); whoever started it does
@@ -104,6 +108,7 @@ int main(int argc, char *argv[])
     start = (wine_main)dlsym(ntdll, "__wine_main");
     if (!start)
         return fail("this Wine has no __wine_main", "use Wine 8.0 or 10.0");
+    pwk_unix_services_connect(ntdll, NULL);
     if (watches) {
         int result = watch(ntdll);
         if (result)

@@ -168,6 +168,14 @@ int pwk_service_table_take_over(struct pwk_error *error)
     return 0;
 }
 
+void *pwk_service_table_entry(const char *name)
+{
+    for (unsigned row = 0; table.originals && row < nt_served_count; row++)
+        if (table.originals[row] && !strcmp(nt_services[row].name, name))
+            return pwk_row_entry(table.convention, row);
+    return NULL;
+}
+
 ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments)
 {
     return pwk_call_wine(table.convention, table.originals[row], arguments,

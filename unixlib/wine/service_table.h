@@ -16,6 +16,9 @@ int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error 
 /* Puts our entry into the row of every served service that this Wine has. */
 int pwk_service_table_take_over(struct pwk_error *error);
 
+/* Our entry for a service by name, in the convention of this Wine; NULL where no row was taken. */
+void *pwk_service_table_entry(const char *name);
+
 /* Wine's own service for a served row. */
 ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments);
 
