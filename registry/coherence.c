@@ -29,6 +29,7 @@ struct shared {
     struct coherence_signature signature;
     pthread_mutex_t lock;
     struct coherence_lower lower;
+    uint64_t next_key;
     _Alignas(64) _Atomic uint64_t generation;
     _Atomic uint32_t busy;
     _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
@@ -150,6 +151,7 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->generation, 0);
     atomic_store(&shared->busy, 0);
     atomic_store(&shared->sleepers, 0);
+    shared->next_key = 0;
     memset(&shared->signature, 0, sizeof shared->signature);
     if (shared->used != MAGIC)
         memset(&shared->lower, 0, sizeof shared->lower);
@@ -259,6 +261,16 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
     atomic_store(&shared->busy, 0);
     if (atomic_load(&shared->sleepers))
         syscall(SYS_futex, generation_word(shared), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+uint64_t coherence_next_key(coherence_t *coherence)
+{
+    return coherence->shared->next_key;
+}
+
+void coherence_set_next_key(coherence_t *coherence, uint64_t id)
+{
+    coherence->shared->next_key = id;
 }
 
 struct coherence_lower coherence_lower(coherence_t *coherence)

@@ -84,6 +84,11 @@ struct coherence_lower {
 struct coherence_lower coherence_lower(coherence_t *coherence);
 void coherence_set_lower(coherence_t *coherence, struct coherence_lower lower);
 
+/* The id that the next key is given without asking the store; 0: ask it. Under the writers' lock.
+ */
+uint64_t coherence_next_key(coherence_t *coherence);
+void coherence_set_next_key(coherence_t *coherence, uint64_t id);
+
 /* Sleeps until the generation is no longer `seen`, a signal comes, or the time is over. Any thread;
  * nothing is held. `also`, where not NULL: a word in shared memory that ends the sleep
  * too when it is no longer `also_seen` and its futex is woken. */

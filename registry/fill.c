@@ -198,6 +198,7 @@ int registry_fill_key(registry_t *registry, uint64_t id)
     head.parent = key.parent;
     head.last_write = key.last_write;
     head.flags = key.flags;
+    head.layer = key.layer;
     head.name_bytes = (uint32_t)name_units * 2;
     head.class_bytes = (uint32_t)key.class_units * 2;
     if (head.class_bytes) {
@@ -240,6 +241,23 @@ static int collect_subkey(void *context, const struct hive_key *key)
     return 0;
 }
 
+bool registry_store_subkeys(registry_t *registry, uint64_t key, const struct cached_subkeys *head,
+                            const uint64_t *ids)
+{
+    unsigned char *payload;
+
+    key_cache_write_begin(&registry->cache);
+    payload = key_cache_add(&registry->cache, CACHE_SUBKEYS, key, 0,
+                            sizeof *head + head->count * sizeof *ids);
+    if (payload) {
+        memcpy(payload, head, sizeof *head);
+        if (head->count)
+            memcpy(payload + sizeof *head, ids, head->count * sizeof *ids);
+    }
+    key_cache_write_end(&registry->cache);
+    return payload != NULL;
+}
+
 int registry_fill_subkeys(registry_t *registry, uint64_t key)
 {
     struct subkey_list list = {0};
@@ -250,17 +268,7 @@ int registry_fill_subkeys(registry_t *registry, uint64_t key)
         return result == -ENOENT ? -EIDRM : result;
     result = hive_store_visit_subkeys(registry->store, key, collect_subkey, &list);
     if (result == 0) {
-        size_t size = sizeof list.head + list.head.count * sizeof *list.ids;
-        unsigned char *payload;
-        key_cache_write_begin(&registry->cache);
-        payload = key_cache_add(&registry->cache, CACHE_SUBKEYS, key, 0, size);
-        if (payload) {
-            memcpy(payload, &list.head, sizeof list.head);
-            if (list.head.count)
-                memcpy(payload + sizeof list.head, list.ids, list.head.count * sizeof *list.ids);
-        }
-        key_cache_write_end(&registry->cache);
-        if (!payload)
+        if (!registry_store_subkeys(registry, key, &list.head, list.ids))
             result = -E2BIG;
     }
     free(list.ids);
@@ -286,12 +294,27 @@ static bool is_passthrough(registry_t *registry, uint64_t parent, const uint16_t
     return false;
 }
 
+void registry_store_name(registry_t *registry, uint64_t parent, const uint16_t *name,
+                         const struct cached_name *head)
+{
+    unsigned char *payload;
+
+    key_cache_write_begin(&registry->cache);
+    payload =
+        key_cache_add(&registry->cache, CACHE_NAME, parent, registry_name_hash(name, head->units),
+                      sizeof *head + head->units * sizeof *name);
+    if (payload) {
+        memcpy(payload, head, sizeof *head);
+        for (size_t i = 0; i < head->units; i++)
+            ((struct cached_name *)payload)->upcased[i] = registry_upcase(name[i]);
+    }
+    key_cache_write_end(&registry->cache);
+}
+
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units)
 {
-    uint64_t hash = registry_name_hash(name, units);
     struct cached_name head = {.units = (uint32_t)units};
     uint32_t flags;
-    unsigned char *payload;
     int result = hive_store_find_key(registry->store, parent, name, units, &head.id, &flags);
 
     if (result < 0 && result != -ENOENT)
@@ -300,14 +323,7 @@ int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *na
         head.flags |= CACHED_NAME_LINK;
     if (is_passthrough(registry, parent, name, units))
         head.flags |= CACHED_NAME_PASSTHROUGH;
-    key_cache_write_begin(&registry->cache);
-    payload = key_cache_add(&registry->cache, CACHE_NAME, parent, hash, sizeof head + units * 2);
-    if (payload) {
-        memcpy(payload, &head, sizeof head);
-        for (size_t i = 0; i < units; i++)
-            ((struct cached_name *)payload)->upcased[i] = registry_upcase(name[i]);
-    }
-    key_cache_write_end(&registry->cache);
+    registry_store_name(registry, parent, name, &head);
     return 0;
 }
 

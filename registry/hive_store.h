@@ -84,8 +84,11 @@ int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *nam
 int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
                              size_t *size);
 
-/* Writing, inside begin and commit. Times are FILETIMEs. */
+/* Writing, inside begin and commit. Times are FILETIMEs. A key is given the next id, or its own
+ * where that is not 0. */
 int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint64_t *id);
+/* No key will be given an id up to this one. */
+int hive_store_use_key_id(hive_store_t *store, uint64_t id);
 int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,
                           const uint16_t *class_name, size_t class_units);
 int hive_store_touch_key(hive_store_t *store, uint64_t id, uint64_t last_write);

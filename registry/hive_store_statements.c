@@ -21,8 +21,9 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_MEASURE_VALUES] = "SELECT count(*), coalesce(sum(length(name) + length(data)), 0)"
                             " FROM key_values WHERE key=?1",
     [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
-    [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer, id)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [HIVE_USE_KEY_ID] = "UPDATE sqlite_sequence SET seq=max(seq, ?1) WHERE name='keys'",
     [HIVE_UPDATE_KEY] = "UPDATE keys SET last_write=?2, flags=?3, class=?4 WHERE id=?1",
     [HIVE_TOUCH_KEY] = "UPDATE keys SET last_write=?2 WHERE id=?1",
     [HIVE_RENAME_KEY] = "UPDATE keys SET sort=?2, name=?3, layer=?4 WHERE id=?1",
@@ -303,10 +304,19 @@ int hive_store_insert_key(hive_store_t *store, const struct hive_key *key, uint6
     sqlite3_bind_int64(statement, 5, key->flags);
     sqlite3_bind_int64(statement, 6, (int64_t)key->last_write);
     sqlite3_bind_int64(statement, 7, layer);
+    if (key->id)
+        sqlite3_bind_int64(statement, 8, (int64_t)key->id);
+    else
+        sqlite3_bind_null(statement, 8);
     result = hive_store_finish(statement);
     if (result == 0)
         *id = (uint64_t)sqlite3_last_insert_rowid(store->db);
     return result;
+}
+
+int hive_store_use_key_id(hive_store_t *store, uint64_t id)
+{
+    return hive_store_run_with_id(store, HIVE_USE_KEY_ID, id);
 }
 
 int hive_store_update_key(hive_store_t *store, uint64_t id, uint64_t last_write, uint32_t flags,

@@ -10,13 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
+enum record_kind { RECORD_VALUE = 1, RECORD_KEY, RECORD_DELETION };
+
+/* Followed by name and data: a value's, or a key's name and class. */
 struct record {
     uint64_t key;
+    uint64_t parent; /* of a key that was made or deleted */
     uint64_t last_write;
     uint32_t size; /* of the whole record, a multiple of 8 */
-    uint32_t type;
+    uint32_t kind;
+    uint32_t type; /* of a value; a key's flags */
     uint32_t name_units;
     uint32_t data_size;
+    uint32_t unused;
 };
 
 /* The machine's boot id as 16 bytes; all zero where it cannot be read. */
@@ -60,74 +66,216 @@ bool journal_pending(const struct journal *journal)
     return atomic_load_explicit(&journal->used, memory_order_acquire) != 0;
 }
 
-bool journal_append(struct journal *journal, uint64_t key, uint64_t last_write,
-                    const struct hive_value *value)
+static bool append(struct journal *journal, struct record *record, const uint16_t *name,
+                   const void *data)
 {
     uint32_t used = atomic_load(&journal->used);
-    size_t name_bytes = value->name_units * 2;
-    struct record record = {
-        .key = key,
-        .last_write = last_write,
-        .type = value->type,
-        .name_units = (uint32_t)value->name_units,
-        .data_size = (uint32_t)value->size,
-    };
+    size_t name_bytes = (size_t)record->name_units * 2;
     unsigned char *at;
 
-    if (name_bytes + value->size > JOURNAL_VALUE_LIMIT)
+    if (name_bytes + record->data_size > JOURNAL_VALUE_LIMIT)
         return false;
-    record.size = (uint32_t)((sizeof record + name_bytes + value->size + 7) & ~(size_t)7);
-    if (used > JOURNAL_BYTES || record.size > JOURNAL_BYTES - used)
+    record->size = (uint32_t)((sizeof *record + name_bytes + record->data_size + 7) & ~(size_t)7);
+    if (used > JOURNAL_BYTES || record->size > JOURNAL_BYTES - used)
         return false;
     at = journal->records + used;
-    memcpy(at, &record, sizeof record);
+    memcpy(at, record, sizeof *record);
     if (name_bytes)
-        memcpy(at + sizeof record, value->name, name_bytes);
-    if (value->size)
-        memcpy(at + sizeof record + name_bytes, value->data, value->size);
-    atomic_store_explicit(&journal->used, used + record.size, memory_order_release);
+        memcpy(at + sizeof *record, name, name_bytes);
+    if (record->data_size)
+        memcpy(at + sizeof *record + name_bytes, data, record->data_size);
+    atomic_store_explicit(&journal->used, used + record->size, memory_order_release);
     return true;
 }
 
-static int apply_record(const unsigned char *at, size_t room, hive_store_t *store, size_t *size)
+bool journal_append(struct journal *journal, uint64_t key, uint64_t last_write,
+                    const struct hive_value *value)
 {
-    struct record record;
-    struct hive_value value;
-    uint16_t *name;
-    int result;
+    struct record record = {.key = key,
+                            .last_write = last_write,
+                            .kind = RECORD_VALUE,
+                            .type = value->type,
+                            .name_units = (uint32_t)value->name_units,
+                            .data_size = (uint32_t)value->size};
 
-    if (room < sizeof record)
-        return -EUCLEAN;
-    memcpy(&record, at, sizeof record);
-    if (record.size > room || record.size < sizeof record ||
-        record.name_units > JOURNAL_VALUE_LIMIT / 2 || record.data_size > JOURNAL_VALUE_LIMIT ||
-        sizeof record + record.name_units * 2 + record.data_size > record.size)
-        return -EUCLEAN;
-    *size = record.size;
-    name = (uint16_t *)(at + sizeof record);
-    value = (struct hive_value){name, record.name_units, record.type,
-                                at + sizeof record + record.name_units * 2, record.data_size};
-    result = hive_store_put_value(store, record.key, &value, record.last_write);
-    return result == -EIDRM ? 0 : result;
+    return value->name_units + value->size <= JOURNAL_VALUE_LIMIT &&
+           append(journal, &record, value->name, value->data);
+}
+
+bool journal_append_key(struct journal *journal, const struct hive_key *key)
+{
+    struct record record = {.key = key->id,
+                            .parent = key->parent,
+                            .last_write = key->last_write,
+                            .kind = RECORD_KEY,
+                            .type = key->flags,
+                            .name_units = (uint32_t)key->name_units,
+                            .data_size = (uint32_t)key->class_units * 2};
+
+    return key->class_units <= JOURNAL_VALUE_LIMIT / 2 &&
+           append(journal, &record, key->name, key->class_name);
+}
+
+bool journal_append_deletion(struct journal *journal, uint64_t key, uint64_t parent,
+                             uint64_t last_write)
+{
+    struct record record = {
+        .key = key, .parent = parent, .last_write = last_write, .kind = RECORD_DELETION};
+
+    return append(journal, &record, NULL, NULL);
+}
+
+/* ---- writing it down ---- */
+
+/* A copy of the records, which a hostile program can no longer change. */
+struct reading {
+    hive_store_t *store;
+    unsigned char *records;
+    size_t size;
+    uint64_t *gone; /* keys that the journal made and deleted, sorted */
+    size_t gone_count;
+    uint64_t highest;             /* id of a key that was made */
+    uint64_t touched, touched_at; /* a key whose time is yet to be written */
+};
+
+static const uint16_t *record_name(const struct record *record)
+{
+    return (const uint16_t *)(record + 1);
+}
+
+/* The next whole record, or NULL. */
+static const struct record *next_record(const struct reading *reading, size_t *at)
+{
+    const struct record *record = (const struct record *)(reading->records + *at);
+    size_t room = reading->size - *at;
+
+    if (room < sizeof *record || record->size > room || record->size < sizeof *record ||
+        record->size % 8 || record->name_units > JOURNAL_VALUE_LIMIT / 2 ||
+        record->data_size > JOURNAL_VALUE_LIMIT ||
+        sizeof *record + record->name_units * 2 + record->data_size > record->size)
+        return NULL;
+    *at += record->size;
+    return record;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+    return first < second ? -1 : first > second;
+}
+
+static bool is_in(const uint64_t *ids, size_t count, uint64_t id)
+{
+    return count && bsearch(&id, ids, count, sizeof *ids, compare_ids);
+}
+
+/* Finds the keys that came and went. */
+static int find_gone(struct reading *reading)
+{
+    size_t most = reading->size / sizeof(struct record) + 1, made_count = 0;
+    uint64_t *made = malloc(2 * most * sizeof *made);
+    const struct record *record;
+
+    if (!made)
+        return -ENOMEM;
+    reading->gone = made;
+    for (size_t at = 0; (record = next_record(reading, &at));) {
+        if (record->kind != RECORD_KEY)
+            continue;
+        made[most + made_count++] = record->key;
+        if (record->key > reading->highest)
+            reading->highest = record->key;
+    }
+    qsort(made + most, made_count, sizeof *made, compare_ids);
+    for (size_t at = 0; (record = next_record(reading, &at));)
+        if (record->kind == RECORD_DELETION && is_in(made + most, made_count, record->key))
+            reading->gone[reading->gone_count++] = record->key;
+    qsort(reading->gone, reading->gone_count, sizeof *reading->gone, compare_ids);
+    return 0;
+}
+
+/* Many changes in one key after the other write its time once. */
+static int touch(struct reading *reading, uint64_t key, uint64_t last_write)
+{
+    int result = 0;
+
+    if (reading->touched && reading->touched != key)
+        result = hive_store_touch_key(reading->store, reading->touched, reading->touched_at);
+    reading->touched = key;
+    reading->touched_at = last_write;
+    return result;
+}
+
+static int write_key(struct reading *reading, const struct record *record)
+{
+    struct hive_key key = {
+        .id = record->key,
+        .parent = record->parent,
+        .last_write = record->last_write,
+        .flags = record->type & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
+        .layer = HIVE_UPPER,
+        .name = record_name(record),
+        .name_units = record->name_units,
+        .class_name = record_name(record) + record->name_units,
+        .class_units = record->data_size / 2,
+    };
+    uint64_t id;
+    int result = hive_store_insert_key(reading->store, &key, &id);
+
+    /* Written down before, by one who was killed before the journal was emptied. */
+    return result == -EEXIST ? 0 : result;
+}
+
+static int write_record(struct reading *reading, const struct record *record)
+{
+    struct hive_value value = {record_name(record), record->name_units, record->type,
+                               record_name(record) + record->name_units, record->data_size};
+    bool gone = is_in(reading->gone, reading->gone_count, record->key);
+    int result = 0;
+
+    switch (record->kind) {
+    case RECORD_VALUE:
+        if (!gone)
+            result = hive_store_put_value(reading->store, record->key, &value, record->last_write);
+        return result == -EIDRM ? 0 : result;
+    case RECORD_KEY:
+        if (!gone)
+            result = write_key(reading, record);
+        break;
+    case RECORD_DELETION:
+        if (!gone)
+            result = hive_store_remove_key(reading->store, record->key);
+        result = result == -ENOTEMPTY ? 0 : result;
+        break;
+    default:
+        return 0;
+    }
+    return result ? result : touch(reading, record->parent, record->last_write);
 }
 
 int journal_apply(const struct journal *journal, hive_store_t *store)
 {
-    uint32_t used = atomic_load(&journal->used);
-    unsigned char *copy;
+    struct reading reading = {.store = store, .size = atomic_load(&journal->used)};
+    const struct record *record;
     int result = 0;
 
-    if (used > JOURNAL_BYTES)
-        used = JOURNAL_BYTES;
-    copy = malloc(used + 1);
-    if (!copy)
+    if (reading.size > JOURNAL_BYTES)
+        reading.size = JOURNAL_BYTES;
+    reading.records = malloc(reading.size + 1);
+    if (!reading.records)
         return -ENOMEM;
-    memcpy(copy, journal->records, used);
-    for (size_t at = 0, size = 0; result == 0 && at < used; at += size)
-        result = apply_record(copy + at, used - at, store, &size);
-    free(copy);
+    memcpy(reading.records, journal->records, reading.size);
+    result = find_gone(&reading);
     /* A record that is none can only be a hostile program's: the rest is dropped. */
-    return result == -EUCLEAN ? 0 : result;
+    for (size_t at = 0; result == 0 && (record = next_record(&reading, &at));)
+        result = write_record(&reading, record);
+    if (result == 0)
+        result = touch(&reading, 0, 0);
+    if (result == 0 && reading.highest)
+        result = hive_store_use_key_id(store, reading.highest);
+    free(reading.gone);
+    free(reading.records);
+    return result;
 }
 
 void journal_clear(struct journal *journal)

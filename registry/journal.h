@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * journal.h - values that have been set and acknowledged but not yet written to the hive store.
+ * journal.h - what has been written and acknowledged but is not yet in the hive store: values that
+ * were set, keys that were made or deleted.
  *
  * The journal lies in shared memory that is a file's (coherence.h): what a process put there is
  * there after kill -9 of every process, and the next to need the store writes it down in one
@@ -38,12 +39,16 @@ void journal_start(struct journal *journal, uint64_t database);
 
 bool journal_pending(const struct journal *journal);
 
-/* False where there is no room: write the journal down first. */
+/* Each false where there is no room: write the journal down first. */
 bool journal_append(struct journal *journal, uint64_t key, uint64_t last_write,
                     const struct hive_value *value);
+/* A key with its id, which nobody else may be given, and the kernel's alone. */
+bool journal_append_key(struct journal *journal, const struct hive_key *key);
+bool journal_append_deletion(struct journal *journal, uint64_t key, uint64_t parent,
+                             uint64_t last_write);
 
-/* Sets all values in the store, inside a transaction; those of keys that are gone are dropped. To
- * do so twice changes nothing. */
+/* Does all that in the store, inside a transaction; values of keys that are gone are dropped, and
+ * keys that came and went leave nothing but their id used. To do so twice changes nothing. */
 int journal_apply(const struct journal *journal, hive_store_t *store);
 
 /* When the transaction has been committed. */

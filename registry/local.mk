@@ -10,7 +10,7 @@ libregistry_a_SOURCES = \
 	registry/lower_layer.h registry/lower_layer.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
-	registry/value_list.h registry/value_list.c registry/patch.c \
+	registry/value_list.h registry/value_list.c registry/patch.c registry/journalled_keys.c \
 	registry/fixed_values.h registry/fixed_values.c \
 	registry/import.h registry/import.c \
 	registry/hive_files.h registry/hive_files.c \

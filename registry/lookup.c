@@ -27,10 +27,8 @@ static bool same_name(const struct cached_name *cached, size_t size, const uint1
     return true;
 }
 
-/* What the cache holds of a name; false where it does not. Between read_begin and read_valid, or
- * under the lock. */
-static bool cached_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
-                          uint64_t *id, uint32_t *flags)
+bool registry_cached_subkey(registry_t *registry, uint64_t parent, const uint16_t *name,
+                            size_t units, uint64_t *id, uint32_t *flags)
 {
     size_t size;
     const struct cache_entry *entry = key_cache_find(&registry->cache, CACHE_NAME, parent,
@@ -52,15 +50,16 @@ static int find_subkey(registry_t *registry, uint64_t parent, const uint16_t *na
     struct registry_guard guard;
     int result;
 
-    if (registry_fresh(registry) && cached_subkey(registry, parent, name, units, id, flags) &&
+    if (registry_fresh(registry) &&
+        registry_cached_subkey(registry, parent, name, units, id, flags) &&
         key_cache_read_valid(&registry->cache, sequence))
         return 0;
     result = registry_enter(registry, &guard);
     if (result < 0)
         return result;
-    if (!cached_subkey(registry, parent, name, units, id, flags)) {
+    if (!registry_cached_subkey(registry, parent, name, units, id, flags)) {
         result = registry_fill_name(registry, parent, name, units);
-        if (result == 0 && !cached_subkey(registry, parent, name, units, id, flags))
+        if (result == 0 && !registry_cached_subkey(registry, parent, name, units, id, flags))
             result = -ENOMEM;
     }
     registry_leave(registry, &guard);

@@ -118,25 +118,49 @@ static void patch_block(registry_t *registry, uint64_t key, unsigned char *paylo
     }
 }
 
-int registry_journal_value(registry_t *registry, uint64_t key, const struct hive_value *value,
-                           const struct coherence_change *change)
+struct setting {
+    uint64_t key;
+    const struct hive_value *value;
+    const struct coherence_change *change;
+};
+
+static int journal_value(registry_t *registry, void *context)
 {
-    struct journal *journal = coherence_journal(registry->coherence);
+    const struct setting *setting = context;
     uint64_t last_write = registry_now();
     struct cached_key head;
     unsigned char *payload;
 
-    if (value->size > JOURNAL_VALUE_LIMIT)
-        return -E2BIG;
-    payload = cached_block(registry, key, &head);
+    payload = cached_block(registry, setting->key, &head);
     if (!payload)
         return -EAGAIN;
-    if (!journal_append(journal, key, last_write, value))
+    if (!journal_append(coherence_journal(registry->coherence), setting->key, last_write,
+                        setting->value))
         return -E2BIG;
-    patch_block(registry, key, payload, &head, value, last_write);
-    coherence_publish(registry->coherence, change, 1);
+    patch_block(registry, setting->key, payload, &head, setting->value, last_write);
+    coherence_publish(registry->coherence, setting->change, 1);
     /* Our own cache has it already. */
     __atomic_store_n(&registry->cache.seen, coherence_generation(registry->coherence),
                      __ATOMIC_RELAXED);
     return 0;
+}
+
+int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,
+                            const struct coherence_change *change)
+{
+    struct setting setting = {key, value, change};
+    struct registry_key_info info;
+    int result;
+
+    if (value->size > JOURNAL_VALUE_LIMIT)
+        return -E2BIG;
+    result = registry_by_journal(registry, journal_value, &setting);
+    if (result != -EAGAIN)
+        return result;
+    /* Brings the key into the cache, or tells that it is gone. */
+    result = registry_query_key(registry, key, false, &info, NULL, NULL);
+    if (result < 0)
+        return result;
+    result = registry_by_journal(registry, journal_value, &setting);
+    return result == -EAGAIN ? -E2BIG : result;
 }

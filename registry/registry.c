@@ -316,8 +316,8 @@ int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
     return 0;
 }
 
-int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,
-                            const struct coherence_change *change)
+int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry, void *context),
+                        void *context)
 {
     struct registry_guard guard;
     sigset_t all;
@@ -330,7 +330,7 @@ int registry_set_journalled(registry_t *registry, uint64_t key, const struct hiv
     pthread_mutex_lock(&registry->mutex);
     if (coherence_lock(registry->coherence) == 0) {
         take_in_changes(registry);
-        result = registry_journal_value(registry, key, value, change);
+        result = write(registry, context);
         coherence_unlock(registry->coherence);
     }
     registry_leave(registry, &guard);
@@ -366,6 +366,8 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
         return result;
     }
     take_in_changes(registry);
+    /* The store gives out ids from here on. */
+    coherence_set_next_key(registry->coherence, 0);
     /* What another process put into the journal since we came in. */
     result = write_journal_down(registry);
     if (result == 0)

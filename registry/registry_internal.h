@@ -56,6 +56,8 @@ struct cached_key {
     uint32_t value_count, value_slots;
     uint32_t slots_offset, values_offset;
     uint32_t max_value_name, max_value_data; /* bytes */
+    uint32_t layer;                          /* HIVE_... marks */
+    uint32_t unused;
 };
 
 struct cached_subkeys {
@@ -99,20 +101,24 @@ int registry_end_write(registry_t *registry, struct registry_guard *guard, int r
 #define REGISTRY_EVERYTHING (COHERENCE_RING / 2 + 1)
 extern const struct coherence_change registry_everything[REGISTRY_EVERYTHING];
 
-/* A value by way of the journal: as registry_journal_value, with all locks taken here. */
+/* A write by way of the journal: calls `write` with the writers' lock held and the cache in step.
+ * It answers -EAGAIN where something is to be brought into the cache first, and -E2BIG where the
+ * store must be written instead (or the journal first). */
+int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry, void *context),
+                        void *context);
+
+/* These bring into the cache what is missing there, and answer -E2BIG where it is for the store.
+ * A key with `layer` 0 is given its id. */
 int registry_set_journalled(registry_t *registry, uint64_t key, const struct hive_value *value,
-                            const struct coherence_change *change);
+                            const struct coherence_change *change);         /* patch.c */
+int registry_create_journalled(registry_t *registry, struct hive_key *row); /* journalled_keys.c */
+/* -ENOTEMPTY, -EIDRM */
+int registry_delete_journalled(registry_t *registry, uint64_t key);
 
 /* True when the cache has seen all that was published. */
 bool registry_fresh(registry_t *registry);
 
 uint64_t registry_now(void); /* FILETIME */
-
-/* Sets a value by way of the journal, the writers' lock held and the cache in step. -EAGAIN: the
- * key is to be filled into the cache first, or cannot be; -E2BIG: write the journal down first, or
- * the value is too large for it. (patch.c) */
-int registry_journal_value(registry_t *registry, uint64_t key, const struct hive_value *value,
-                           const struct coherence_change *change);
 
 /* ---- filling the cache (fill.c); inside enter and leave ---- */
 
@@ -124,6 +130,15 @@ int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *na
 struct value_list;
 int registry_store_key(registry_t *registry, uint64_t id, const struct cached_key *head,
                        const void *name, const void *class_name, const struct value_list *values);
+/* What is known of a subkey's name, or of the subkeys: where they do not fit, they are not held. */
+void registry_store_name(registry_t *registry, uint64_t parent, const uint16_t *name,
+                         const struct cached_name *head);
+bool registry_store_subkeys(registry_t *registry, uint64_t key, const struct cached_subkeys *head,
+                            const uint64_t *ids);
+/* What the cache holds of a name; false where it does not. Between read_begin and read_valid, or
+ * under the lock. (lookup.c) */
+bool registry_cached_subkey(registry_t *registry, uint64_t parent, const uint16_t *name,
+                            size_t units, uint64_t *id, uint32_t *flags);
 /* All values of a key with the fixed ones in their places; for keys that the cache cannot hold. */
 int registry_visit_values(registry_t *registry, uint64_t key,
                           int (*visit)(void *context, const struct hive_value *value),

@@ -10,61 +10,52 @@
 #include "registry/lookup.h"
 #include "registry/upcase.h"
 
-struct new_key {
-    const struct walk *walk;
-    unsigned flags;
-    const uint16_t *class_name;
-    size_t class_units;
-};
-
 /* Inserts the key unless another process was faster (then `created` is false). */
-static int insert_key(registry_t *registry, const struct new_key *new_key, uint64_t *key,
+static int insert_key(registry_t *registry, const struct hive_key *row, uint64_t *key,
                       bool *created)
 {
-    const struct walk *walk = new_key->walk;
     struct hive_key parent;
-    struct hive_key row = {
-        .parent = walk->parent,
-        .last_write = registry_now(),
-        .flags = new_key->flags,
-        .name = walk->name,
-        .name_units = walk->name_units,
-        .class_name = new_key->class_name,
-        .class_units = new_key->class_units,
-    };
     uint32_t flags;
-    int result = hive_store_find_key(registry->store, walk->parent, walk->name, walk->name_units,
-                                     key, &flags);
+    int result =
+        hive_store_find_key(registry->store, row->parent, row->name, row->name_units, key, &flags);
 
     *created = false;
     if (result != -ENOENT)
         return result;
-    result = hive_store_read_key(registry->store, walk->parent, &parent);
+    result = hive_store_read_key(registry->store, row->parent, &parent);
     if (result < 0)
         return result == -ENOENT ? -EIDRM : result;
-    if (parent.flags & REGISTRY_VOLATILE && !(new_key->flags & REGISTRY_VOLATILE))
+    if (parent.flags & REGISTRY_VOLATILE && !(row->flags & REGISTRY_VOLATILE))
         return -ECHILD;
-    result = hive_store_insert_key(registry->store, &row, key);
+    result = hive_store_insert_key(registry->store, row, key);
     if (result == 0)
-        result = hive_store_touch_key(registry->store, walk->parent, row.last_write);
+        result = hive_store_touch_key(registry->store, row->parent, row->last_write);
+    if (result == 0)
+        coherence_set_next_key(registry->coherence, *key + 1);
     *created = result == 0;
     return result;
 }
 
-static int create_missing(registry_t *registry, const struct new_key *new_key, uint64_t *key,
-                          bool *created)
+static int create_missing(registry_t *registry, struct hive_key *row, uint64_t *key, bool *created)
 {
     struct coherence_change changes[1] = {{
-        .key = new_key->walk->parent,
-        .name_hash = registry_name_hash(new_key->walk->name, new_key->walk->name_units),
+        .key = row->parent,
+        .name_hash = registry_name_hash(row->name, row->name_units),
         .kinds = REGISTRY_CHANGED_NAME,
     }};
     struct registry_guard guard;
-    int result = registry_begin_write(registry, &guard);
+    int result = registry_create_journalled(registry, row);
 
+    if (result != -E2BIG) {
+        *key = row->id;
+        *created = result == 0;
+        return result;
+    }
+    row->id = row->layer = 0;
+    result = registry_begin_write(registry, &guard);
     if (result < 0)
         return result;
-    result = insert_key(registry, new_key, key, created);
+    result = insert_key(registry, row, key, created);
     return registry_end_write(registry, &guard, result, changes, 1);
 }
 
@@ -73,13 +64,22 @@ int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, s
                     size_t class_units, uint64_t *key, bool *created, struct registry_path *rest)
 {
     struct walk walk = {.rest = rest};
-    struct new_key new_key = {&walk, key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
-                              class_name, class_units};
+    struct hive_key row;
     int result = registry_walk(registry, from, path, units, lookup_flags, &walk);
 
     *created = false;
-    if (result == -ENOENT && walk.name_units)
-        return create_missing(registry, &new_key, key, created);
+    if (result == -ENOENT && walk.name_units) {
+        row = (struct hive_key){
+            .parent = walk.parent,
+            .last_write = registry_now(),
+            .flags = key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
+            .name = walk.name,
+            .name_units = walk.name_units,
+            .class_name = class_name,
+            .class_units = class_units,
+        };
+        return create_missing(registry, &row, key, created);
+    }
     if (result == -ENOTDIR || (result == 0 && walk.key == from))
         return registry_lookup(registry, from, path, units, lookup_flags, key, rest);
     if (result == 0)
@@ -97,6 +97,9 @@ int registry_delete(registry_t *registry, uint64_t key)
 
     if (key == REGISTRY_ROOT_KEY)
         return -ENOTEMPTY;
+    result = registry_delete_journalled(registry, key);
+    if (result != -E2BIG)
+        return result;
     result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
@@ -174,23 +177,6 @@ int registry_set_security(registry_t *registry, uint64_t key, const void *descri
     return write_key(registry, &change, hive_store_put_security, descriptor, size);
 }
 
-/* -E2BIG: not for the journal. */
-static int set_in_journal(registry_t *registry, uint64_t key, const struct hive_value *value,
-                          const struct coherence_change *change)
-{
-    struct registry_key_info info;
-    int result = registry_set_journalled(registry, key, value, change);
-
-    if (result != -EAGAIN)
-        return result;
-    /* Brings the key into the cache, or tells that it is gone. */
-    result = registry_query_key(registry, key, false, &info, NULL, NULL);
-    if (result < 0)
-        return result;
-    result = registry_set_journalled(registry, key, value, change);
-    return result == -EAGAIN ? -E2BIG : result;
-}
-
 int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name, size_t name_units,
                        uint32_t type, const void *data, size_t size)
 {
@@ -201,7 +187,7 @@ int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
 
     if (name_units > REGISTRY_MAX_VALUE_NAME || size > REGISTRY_MAX_VALUE_SIZE)
         return -EINVAL;
-    result = set_in_journal(registry, key, &value, changes);
+    result = registry_set_journalled(registry, key, &value, changes);
     if (result != -E2BIG)
         return result;
     result = registry_begin_write(registry, &guard);

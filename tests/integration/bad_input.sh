@@ -86,7 +86,7 @@ pwk 125 profile --profile "$work" "$probe" status 0
 
 # --- a damaged store ---
 ok 'a kernel with a value' kernel good reg.exe add "$key" /v x /d kept /f
-ok 'its processes end' until_true 20 no_loader_process
+ok 'its processes end' until_true 20 no_kernel_process
 
 # damaged REGEX COMMAND...: COMMAND damages the store named by its last argument.
 damaged()

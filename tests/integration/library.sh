@@ -210,7 +210,8 @@ stop_prefix()
     remove_socket_folder "$1"
 }
 
-# Our loader's processes in the test's prefix, one pid a line: all processes of its kernels.
+# Our loader's processes in the test's prefix, one pid a line: of kernels, watchers and what Wine
+# started for itself. loader_processes PATTERN: of those, the ones whose environment has such a line.
 loader_processes()
 {
     local process
@@ -219,15 +220,26 @@ loader_processes()
         case $(readlink "$process/exe" 2>/dev/null) in
         */pwk-loader64)
             tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
+                tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -q "${1:-}" &&
                 echo "${process#/proc/}"
             ;;
         esac
     done
 }
 
-no_loader_process()
+kernel_processes()
 {
-    [ -z "$(loader_processes)" ]
+    loader_processes '^PWK_KERNEL='
+}
+
+watcher_processes()
+{
+    loader_processes '^PWK_PREFIX_WATCH='
+}
+
+no_kernel_process()
+{
+    [ -z "$(kernel_processes)" ]
 }
 
 # A test begins here: folders, prefix, and the end that cleans up whatever happens.
