@@ -8,11 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/state.h"
@@ -56,7 +61,7 @@ static int map_page(struct pwk_prefix_layer *layer, const char *path)
         result = -errno;
     if (result == 0 && !S_ISREG(status.st_mode))
         result = -EINVAL;
-    if (result == 0)
+    if (result == 0 && (size_t)status.st_size < sizeof *layer->page)
         result = -posix_fallocate(fd, 0, sizeof *layer->page);
     if (result == 0) {
         page = mmap(NULL, sizeof *layer->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -132,6 +137,96 @@ int pwk_prefix_layer_texts(void *context, uint64_t *generation, int fds[REGISTRY
         *generation = __atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE);
         result = open_texts(layer, fds, count);
     }
+    return result;
+}
+
+static int open_watch(const struct pwk_prefix_layer *layer)
+{
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof path, "%s/watcher", layer->folder);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+bool pwk_prefix_layer_watched(const struct pwk_prefix_layer *layer)
+{
+    int fd = open_watch(layer);
+    bool watched = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+    if (fd >= 0)
+        close(fd);
+    return watched;
+}
+
+int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer)
+{
+    int fd = open_watch(layer);
+
+    if (fd < 0)
+        return -errno;
+    /* Whoever asks whether it is watched holds the lock for a moment. */
+    for (int tries = 0; tries < 100; tries++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        usleep(100);
+    }
+    close(fd);
+    return -EBUSY;
+}
+
+/* The environment with the watcher's variable and without those that are this process's own. */
+static char **watcher_environment(void)
+{
+    static const char own[] = "WINESERVERSOCKET=", watch_variable[] = PWK_WATCH_VARIABLE "=1";
+    size_t count = 0, kept = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 2, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++)
+        if (strncmp(environ[i], own, sizeof own - 1) && strncmp(environ[i], "PWK_KERNEL=", 11) &&
+            strncmp(environ[i], "PWK-KERNEL=", 11))
+            copy[kept++] = environ[i];
+    if (copy)
+        copy[kept] = (char *)watch_variable;
+    return copy;
+}
+
+/* The loader divides at once and its first half ends: the watcher is nobody's child, and nothing
+ * of this process's is open in it. */
+int pwk_prefix_layer_start_watcher(const char *loader)
+{
+    char *arguments[] = {(char *)"pwk-loader64", NULL};
+    char **environment = watcher_environment();
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t child;
+    int result;
+
+    if (!environment)
+        return -ENOMEM;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&actions, 0, 1);
+    posix_spawn_file_actions_adddup2(&actions, 0, 2);
+    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    posix_spawn_file_actions_addchdir_np(&actions, "/");
+    result = -posix_spawn(&child, loader, &actions, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    free(environment);
+    if (result == 0)
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
     return result;
 }
 

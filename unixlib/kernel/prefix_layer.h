@@ -8,7 +8,7 @@
 #define PWK_KERNEL_PREFIX_LAYER_H
 
 #include <limits.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/error.h"
@@ -41,6 +41,18 @@ int pwk_prefix_layer_text(const struct pwk_prefix_layer *layer, size_t branch, u
 /* For registry_lower: opens the newest texts; `context` is a struct pwk_prefix_layer. */
 int pwk_prefix_layer_texts(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
                            size_t *count);
+
+/* What makes the loader a watcher; set by us alone. */
+#define PWK_WATCH_VARIABLE "PWK_PREFIX_WATCH"
+
+/* True while a watcher lives, though it may have published nothing yet. Costs three system calls.
+ */
+bool pwk_prefix_layer_watched(const struct pwk_prefix_layer *layer);
+/* For the watcher, for its life; -EBUSY: there is one. */
+int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer);
+/* Starts a watcher, `loader` being pwk's loader, in the environment and the session of processes
+ * of its own: nothing of the caller's is open in it. It may find that there is one, and end. */
+int pwk_prefix_layer_start_watcher(const char *loader);
 
 /* Sleeps until the generation is not `seen` any more, or for so long. */
 void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsigned milliseconds);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/prefix_layer.h"
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "launcher/prefix.h"
@@ -157,6 +158,19 @@ static int run(const struct pwk_plan *plan, struct pwk_error *error)
     return rc;
 }
 
+/* Early, so that it comes up beside the program. */
+static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
+{
+    struct pwk_prefix_layer layer;
+    int rc = pwk_prefix_layer_open(&layer, error);
+
+    if (rc < 0 || pwk_prefix_layer_watched(&layer))
+        return rc;
+    rc = pwk_prefix_layer_start_watcher(plan->loader);
+    return rc < 0 ? pwk_error_set(error, rc, "%s cannot be started: %s", plan->loader, strerror(-rc))
+                  : 0;
+}
+
 /* 0, a negative errno, or the program's status. */
 static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, struct pwk_error *error)
 {
@@ -180,6 +194,8 @@ static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, stru
             return pwk_error_set(error, -errno, "cannot set %s: %s", step->variable,
                                  strerror(errno));
         return 0;
+    case PWK_STEP_WATCH:
+        return start_watcher(plan, error);
     case PWK_STEP_RUN:
         return run(plan, error);
     }

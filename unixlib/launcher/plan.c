@@ -163,6 +163,10 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
     for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++)
         add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
                      "so that programs find pwk.dll");
+    if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+        add_step(plan, failed, PWK_STEP_WATCH,
+                 "start the watcher of the prefix's registry, where the session has none: a "
+                 "process that tells kernels what changed there, and ends with the session");
     add_step(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
              plan->stats ? "run, and print the kernel's statistics at the end:" : "become",
              plan->loader, plan->program, facts->program.path);

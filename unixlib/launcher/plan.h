@@ -27,6 +27,7 @@ enum pwk_step_kind {
     PWK_STEP_REAPER,      /* start the process that removes an ephemeral kernel */
     PWK_STEP_BOOT,        /* what the loader does by the boot record: words only */
     PWK_STEP_ENVIRONMENT, /* set `variable` to `value` */
+    PWK_STEP_WATCH,       /* start the watcher of the prefix's registry where there is none */
     PWK_STEP_RUN,         /* become the loader, or wait for it with --stats */
 };
 

@@ -110,7 +110,7 @@ static int first_call(void)
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
-        empty = pwk_watch_follow(nt_personality.registry, &error);
+        empty = pwk_watch_follow(nt_personality.registry, empty > 0, &error);
     else if (empty)
         empty = pwk_snapshot_import(nt_personality.registry, &error);
     if (empty < 0) {

@@ -89,6 +89,7 @@ static int watch(void *ntdll)
 
 int main(int argc, char *argv[])
 {
+    char *watcher[] = {argv[0], (char *)PWK_WATCH_PROGRAM, NULL};
     char path[PATH_MAX], **environment;
     wine_main start;
     bool watches;
@@ -114,6 +115,8 @@ int main(int argc, char *argv[])
         if (result)
             return result;
         environment = environ;
+        argv = watcher;
+        argc = 2;
     } else if (getenv(PWK_BOOT_VARIABLE)) {
         int result = boot(ntdll, argc > 1 ? argv[1] : "", &environment);
         if (result)

@@ -12,13 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +30,7 @@
 #define ProcessWineMakeSystem 1000u
 #define WATCHED_CHANGES 0xfu /* names, attributes, values, descriptors */
 #define START_SECONDS 15
+#define RESTART_MS 500
 #define PAUSE_MS 300      /* between two states when many changes come, at most */
 #define PAUSE_TIMES 20    /* and at most so many times what writing the text took */
 #define STALLED_ROUNDS 30 /* of 100 ms, then another watcher is started */
@@ -216,6 +215,8 @@ __attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *nt
 
     if (result == 0)
         result = pwk_prefix_layer_open(&watcher.layer, &watcher.error);
+    if (result == 0)
+        result = pwk_prefix_layer_take_watch(&watcher.layer);
     if (result < 0)
         return result;
     nt_personality.host.forward = pwk_service_table_forward;
@@ -227,62 +228,6 @@ __attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *nt
 /* ---- the kernels ---- */
 
 static struct pwk_prefix_layer followed;
-
-/* The environment with the watcher's variable and without those that are this process's own. */
-static char **watcher_environment(void)
-{
-    static const char own[] = "WINESERVERSOCKET=", watch_variable[] = PWK_WATCH_VARIABLE "=1";
-    size_t count = 0, kept = 0;
-    char **copy;
-
-    while (environ[count])
-        count++;
-    copy = calloc(count + 2, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++)
-        if (strncmp(environ[i], own, sizeof own - 1) && strncmp(environ[i], "PWK_KERNEL=", 11) &&
-            strncmp(environ[i], "PWK-KERNEL=", 11))
-            copy[kept++] = environ[i];
-    if (copy)
-        copy[kept] = (char *)watch_variable;
-    return copy;
-}
-
-/* The loader divides at once and its first half ends: the watcher is nobody's child, and nothing
- * of this process's is open in it. */
-static int start_watcher(void)
-{
-    char *arguments[] = {"pwk-loader64", "C:\\windows\\system32\\svchost.exe", NULL};
-    char **environment = watcher_environment();
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    pid_t child;
-    int result;
-
-    if (!environment)
-        return -ENOMEM;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
-    posix_spawn_file_actions_adddup2(&actions, 0, 1);
-    posix_spawn_file_actions_adddup2(&actions, 0, 2);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    posix_spawn_file_actions_addchdir_np(&actions, "/");
-    result = -posix_spawn(&child, "/proc/self/exe", &actions, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    free(environment);
-    if (result == 0)
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    return result;
-}
 
 /* Waits until the texts are as new as this call; false: the watcher does nothing any more. */
 static bool wait_until_new(nt_handle event)
@@ -315,7 +260,7 @@ static nt_handle find_watcher(void)
 static int bring_up_to_date(struct pwk_error *error)
 {
     int64_t deadline = now_ms() + START_SECONDS * 1000;
-    bool started = false;
+    int64_t started = 0;
 
     while (now_ms() < deadline) {
         nt_handle event = find_watcher();
@@ -324,16 +269,16 @@ static int bring_up_to_date(struct pwk_error *error)
             CALL("NtClose", event);
             if (current)
                 return 0;
-        } else if (!started) {
-            int result = start_watcher();
+        } else if (now_ms() - started > RESTART_MS && !pwk_prefix_layer_watched(&followed)) {
+            int result = pwk_prefix_layer_start_watcher("/proc/self/exe");
             if (result < 0)
                 return pwk_error_set(error, result,
                                      "the watcher of the prefix's registry cannot "
                                      "be started: %s",
                                      strerror(-result));
-            started = true;
+            started = now_ms();
         } else {
-            usleep(1000);
+            usleep(500);
         }
     }
     return pwk_error_set(error, -ETIMEDOUT,
@@ -358,19 +303,17 @@ static int take_in(registry_t *registry, struct pwk_error *error)
     return result;
 }
 
-int pwk_watch_follow(registry_t *registry, struct pwk_error *error)
+int pwk_watch_follow(registry_t *registry, bool empty, struct pwk_error *error)
 {
     struct registry_lower lower = {.open = pwk_prefix_layer_texts, .context = &followed};
     struct registry_error reason;
-    int result = pwk_snapshot_check(error);
+    int result = pwk_prefix_layer_open(&followed, error);
 
     if (result == 0)
-        result = pwk_prefix_layer_open(&followed, error);
-    if (result == 0)
         result = bring_up_to_date(error);
-    if (result == 0)
-        result = registry_is_empty(registry);
-    if (result > 0)
+    if (result == 0 && empty)
+        result = pwk_snapshot_check(error);
+    if (result == 0 && empty)
         result = take_in(registry, error);
     if (result < 0)
         return result;

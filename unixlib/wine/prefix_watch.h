@@ -10,20 +10,20 @@
 #ifndef PWK_WINE_PREFIX_WATCH_H
 #define PWK_WINE_PREFIX_WATCH_H
 
-#include "kernel/error.h"
+#include "kernel/prefix_layer.h"
 #include "registry/registry.h"
 
-/* What makes the loader a watcher; set by us alone. */
-#define PWK_WATCH_VARIABLE "PWK_PREFIX_WATCH"
 #define PWK_WATCH_SYMBOL "pwk_watch"
+/* What the watcher's process shows as its program: any of Wine's own, none of it is run. */
+#define PWK_WATCH_PROGRAM "C:\\windows\\system32\\svchost.exe"
 
 /* Makes this process a watcher, before Wine's __wine_main: to be called by the loader. 0 or a
  * negative errno. */
 int pwk_watch(void *ntdll, const char *ntdll_dll);
 
 /* On a thread of Wine's: lets a kernel's registry follow the prefix's. A watcher is started where
- * there is none. A registry that is still empty takes the prefix's in first. When it returns, what
- * anybody wrote to the prefix before the call shows. */
-int pwk_watch_follow(registry_t *registry, struct pwk_error *error);
+ * there is none. A registry that is still `empty` takes the prefix's in first. When it returns,
+ * what anybody wrote to the prefix before the call shows. */
+int pwk_watch_follow(registry_t *registry, bool empty, struct pwk_error *error);
 
 #endif
