@@ -56,6 +56,11 @@ void registry_wait_change(registry_t *registry, uint64_t generation, unsigned mi
         lower_catch_up(registry);
 }
 
+void registry_wake(registry_t *registry)
+{
+    coherence_wake(registry->coherence);
+}
+
 bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor)
 {
     struct registry_key_info info;

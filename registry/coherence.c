@@ -259,6 +259,13 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
     }
     atomic_store(&shared->generation, generation + count);
     atomic_store(&shared->busy, 0);
+    coherence_wake(coherence);
+}
+
+void coherence_wake(coherence_t *coherence)
+{
+    struct shared *shared = coherence->shared;
+
     if (atomic_load(&shared->sleepers))
         syscall(SYS_futex, generation_word(shared), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }

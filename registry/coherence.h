@@ -95,6 +95,9 @@ void coherence_set_next_key(coherence_t *coherence, uint64_t id);
 void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also, uint32_t also_seen,
                     unsigned milliseconds);
 
+/* Ends the sleep of all that wait, in all processes. */
+void coherence_wake(coherence_t *coherence);
+
 /* The journal that lies beside the ring. */
 struct journal *coherence_journal(coherence_t *coherence);
 

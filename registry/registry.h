@@ -209,6 +209,9 @@ int registry_read_changes(registry_t *registry, uint64_t *generation,
 /* Sleeps until there are changes after `generation`, or for so long. Holds nothing. */
 void registry_wait_change(registry_t *registry, uint64_t generation, unsigned milliseconds);
 
+/* Ends the sleep of all who wait for a change, in all processes, though there may be none. */
+void registry_wake(registry_t *registry);
+
 /* True where `key` is `ancestor` or below it. False also where it has been deleted. */
 bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor);
 

@@ -11,7 +11,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/profile.h unixlib/kernel/profile.c unixlib/kernel/words.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
-	unixlib/kernel/process_table.h unixlib/kernel/process_table.c \
+	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
+	unixlib/kernel/process_table.c unixlib/kernel/process_address.c \
 	unixlib/kernel/audit.h unixlib/kernel/audit.c \
 	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \

@@ -24,48 +24,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/process_table_internal.h"
 #include "kernel/profile.h"
 #include "kernel/utf8.h"
 
 #define TABLE_MAGIC UINT64_C(0x31656c626174776b) /* "kwtable1" */
-#define SLOT_COUNT 4096
-#define FOLDING UINT64_C(0x80000000) /* above any pid */
 #define OPEN_TRIES 100
 #define READ_TRIES 16
 
 /* The slot that this thread has entered. */
 static __thread struct pwk_process_slot *entered __attribute__((tls_model("initial-exec")));
-
-struct pwk_process_slot {
-    _Atomic uint64_t owner; /* 0: free; else identity(), perhaps with FOLDING */
-    _Atomic uint64_t start_time;
-    _Atomic uint64_t counters[PWK_COUNTER_COUNT];
-    _Atomic uint32_t ready; /* the fields below are filled in */
-    _Atomic uint32_t windows;
-    char program[128];
-    char unused[24];
-    /* Counted by the thread that entered, which alone writes here and needs no locked addition:
-     * that would be a fifth of the cost of a warm registry read. */
-    _Atomic uint64_t by_entrant[PWK_COUNTER_COUNT];
-};
-
-struct table_file {
-    _Atomic uint64_t magic;
-    _Atomic uint64_t taken; /* the first process of this table has been told so */
-    _Atomic uint64_t folds_begun;
-    _Atomic uint64_t folds_ended;
-    _Atomic uint64_t totals[PWK_COUNTER_COUNT]; /* of ended processes */
-    char unused[4096 - (4 + PWK_COUNTER_COUNT) * 8];
-    struct pwk_process_slot slots[SLOT_COUNT];
-};
-
-_Static_assert(sizeof(struct pwk_process_slot) == 256, "the file's layout");
-_Static_assert(sizeof(struct table_file) == 4096 + 256 * SLOT_COUNT, "the file's layout");
-
-struct pwk_process_table {
-    int fd;                  /* -1: there is no file, and nobody in it */
-    struct table_file *file; /* mapped by those who take part; else NULL */
-};
 
 /* ---- who is alive ---- */
 
@@ -106,7 +74,7 @@ static uint64_t identity(pid_t pid, uint64_t start_time)
     return start_time << 32 | (uint32_t)pid;
 }
 
-static bool owner_is_alive(uint64_t owner)
+bool pwk_process_owner_is_alive(uint64_t owner)
 {
     uint64_t bare = owner & ~FOLDING;
     uint32_t pid = (uint32_t)bare;
@@ -216,7 +184,7 @@ static size_t count_alive(const struct table_file *copy)
 
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         uint64_t owner = copy->slots[i].owner;
-        alive += owner != 0 && owner_is_alive(owner);
+        alive += owner != 0 && pwk_process_owner_is_alive(owner);
     }
     return alive;
 }
@@ -450,7 +418,7 @@ struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uin
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         struct pwk_process_slot *slot = &table->file->slots[i];
         uint64_t owner = atomic_load(&slot->owner);
-        if (owner != 0 && (owner_is_alive(owner) || !fold(table->file, slot, owner))) {
+        if (owner != 0 && (pwk_process_owner_is_alive(owner) || !fold(table->file, slot, owner))) {
             continue;
         }
         owner = 0;
@@ -459,6 +427,9 @@ struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uin
         }
         atomic_store(&slot->start_time, start_time);
         atomic_store(&slot->windows, windows);
+        atomic_store(&slot->windows_id, 0);
+        atomic_store(&slot->birth, 0);
+        atomic_store(&slot->handles, -1);
         copy_program(slot->program, sizeof(slot->program), program);
         atomic_store(&slot->ready, 1);
         entered = slot;
@@ -514,7 +485,7 @@ static bool fill_info(const struct pwk_process_slot *slot, struct pwk_process_in
     uint64_t owner = slot->owner;
     char program[sizeof(slot->program) + 1] = "";
 
-    if (owner == 0 || (owner & FOLDING) != 0 || slot->ready != 1 || !owner_is_alive(owner)) {
+    if (owner == 0 || (owner & FOLDING) != 0 || slot->ready != 1 || !pwk_process_owner_is_alive(owner)) {
         return false;
     }
     info->pid = (pid_t)(uint32_t)owner;

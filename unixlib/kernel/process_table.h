@@ -66,6 +66,24 @@ void pwk_process_table_leave(pwk_process_table_t *table, struct pwk_process_slot
 /* Async-signal-safe, lock-free, exact. `slot` may be NULL. */
 void pwk_count(struct pwk_process_slot *slot, enum pwk_counter counter, uint64_t amount);
 
+/* ---- how processes of the kernel find each other's handle tables ---- */
+
+/* Says by which descriptor of its own the calling process's handle table can be opened (-1: none),
+ * and the number that its parent gave it, `birth` (0: none). `slot` may be NULL. */
+void pwk_process_slot_set_handles(struct pwk_process_slot *slot, uint64_t birth, int handles);
+
+/* Says under which id Windows programs know the process of `slot`, which may be NULL. It is found
+ * by that id from now on: its handle table must have been set before. */
+void pwk_process_slot_set_windows_id(struct pwk_process_slot *slot, uint32_t windows_id);
+
+/* The slot of a live process by the number that its parent gave it, or NULL. */
+struct pwk_process_slot *pwk_process_table_find_born(pwk_process_table_t *table, uint64_t birth);
+
+/* Opens the handle table of a live process for reading and writing. Answers a descriptor (of what
+ * may be anything, if the process is hostile), -ESRCH where no process of the kernel has that id or
+ * it has no handle table, or another negative errno. */
+int pwk_process_table_open_handles(pwk_process_table_t *table, uint32_t windows_id);
+
 /* Fills up to `capacity` live processes; returns how many there are. */
 size_t pwk_process_table_list(pwk_process_table_t *table, struct pwk_process_info *out,
                               size_t capacity);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process_table_internal.h - the layout of the table's file, for the files that work on it.
+ */
+#ifndef PWK_KERNEL_PROCESS_TABLE_INTERNAL_H
+#define PWK_KERNEL_PROCESS_TABLE_INTERNAL_H
+
+#include "kernel/process_table.h"
+
+#define SLOT_COUNT 4096
+#define FOLDING UINT64_C(0x80000000) /* above any pid */
+
+struct pwk_process_slot {
+    _Atomic uint64_t owner; /* 0: free; else pid and start time, perhaps with FOLDING */
+    _Atomic uint64_t start_time;
+    _Atomic uint64_t counters[PWK_COUNTER_COUNT];
+    _Atomic uint32_t ready; /* the fields below are filled in */
+    _Atomic uint32_t windows;
+    char program[128];
+    _Atomic uint64_t birth;      /* what its parent knows it by; 0: nothing */
+    _Atomic uint32_t windows_id; /* of the process, as Windows programs know it; 0: not known yet */
+    _Atomic int32_t handles;     /* the descriptor of its handle table; -1: none */
+    char unused[8];
+    /* Counted by the thread that entered, which alone writes here and needs no locked addition:
+     * that would be a fifth of the cost of a warm registry read. */
+    _Atomic uint64_t by_entrant[PWK_COUNTER_COUNT];
+};
+
+struct table_file {
+    _Atomic uint64_t magic;
+    _Atomic uint64_t taken; /* the first process of this table has been told so */
+    _Atomic uint64_t folds_begun;
+    _Atomic uint64_t folds_ended;
+    _Atomic uint64_t totals[PWK_COUNTER_COUNT]; /* of ended processes */
+    char unused[4096 - (4 + PWK_COUNTER_COUNT) * 8];
+    struct pwk_process_slot slots[SLOT_COUNT];
+};
+
+_Static_assert(sizeof(struct pwk_process_slot) == 256, "the file's layout");
+_Static_assert(sizeof(struct table_file) == 4096 + 256 * SLOT_COUNT, "the file's layout");
+
+struct pwk_process_table {
+    int fd;                  /* -1: there is no file, and nobody in it */
+    struct table_file *file; /* mapped by those who take part; else NULL */
+};
+
+/* Whether the process that took a slot lives; `owner` is what stood in the slot's word. */
+bool pwk_process_owner_is_alive(uint64_t owner);
+
+#endif
