@@ -27,6 +27,8 @@ libnt_a_SOURCES = \
 	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
 	unixlib/nt/copy.h unixlib/nt/copy.c unixlib/nt/adopt.h unixlib/nt/adopt.c \
 	unixlib/nt/guard.h unixlib/nt/privilege.h unixlib/nt/privilege.c \
+	unixlib/nt/peer.h unixlib/nt/peer.c unixlib/nt/duplicate.c unixlib/nt/bequest.h \
+	unixlib/nt/bequest.c \
 	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
@@ -41,6 +43,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \
 	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
+	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
 

@@ -14,7 +14,8 @@ UNIT_TESTS = \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
-	tests/unit/test_handle_table tests/unit/test_services tests/unit/test_status
+	tests/unit/test_handle_table tests/unit/test_handle_bequest \
+	tests/unit/test_services tests/unit/test_status
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.

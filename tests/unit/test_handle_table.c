@@ -269,5 +269,5 @@ int main(void)
     };
 
     alarm(300); /* a hang is a failure, not a wait for good */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return key_table_start(-1) < 0 || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,10 @@
  * dlls/ntdll/tests/reg.c.
  *
  * A watch belongs to a handle: its first registration fixes filter and depth, later ones on the
- * same handle wait along, and all fire together. Changes of this process are looked at by the
- * thread that made them, those of other processes by one thread of Wine's that sleeps on the
- * registry's generation; it is started with the first watch and ends when none is left.
+ * same handle wait along, and all fire together; when it is closed, also by another process, they
+ * fire with STATUS_NOTIFY_CLEANUP. Changes of this process are looked at by the thread that made
+ * them, those of other processes by one thread of Wine's that sleeps on the registry's generation;
+ * it is started with the first watch and ends when none is left.
  *
  * The lock is held with all signals blocked, and never while Wine is called.
  */
@@ -42,6 +43,7 @@ struct waiter {
 struct watch {
     struct watch *next;
     nt_handle handle;
+    uint32_t serial; /* which of the handles that had this value */
     uint64_t key;
     uint32_t filter;
     bool subtree;
@@ -101,6 +103,25 @@ static bool concerns(const struct watch *watch, const struct registry_change *ch
            (watch->subtree && registry_is_within(nt_personality.registry, change->key, watch->key));
 }
 
+/* Another process may have closed the handle by duplicating it. */
+static bool is_open(const struct watch *watch)
+{
+    struct key_handle content;
+
+    return key_handle_get(watch->handle, &content) && content.serial == watch->serial;
+}
+
+/* Removes the watch at `link`, and what waits for it fires as on a closed handle. */
+static void drop(struct watch **link, struct waiter **fired)
+{
+    struct watch *watch = *link;
+
+    collect(watch, STATUS_NOTIFY_CLEANUP, fired);
+    *link = watch->next;
+    free(watch);
+    atomic_fetch_sub(&watch_count, 1);
+}
+
 static void scan(void)
 {
     struct registry_change changes[64];
@@ -110,12 +131,17 @@ static void scan(void)
 
     nt_lock(&mutex, &before);
     count = registry_read_changes(nt_personality.registry, &scanned, changes, 64);
-    for (struct watch *watch = watches; watch; watch = watch->next) {
+    for (struct watch **link = &watches; *link;) {
+        struct watch *watch = *link;
         bool hit = count < 0;
         for (int i = 0; !hit && i < count; i++)
             hit = concerns(watch, &changes[i]);
         if (hit)
             collect(watch, STATUS_NOTIFY_ENUM_DIR, &fired);
+        if (is_open(watch))
+            link = &watch->next;
+        else
+            drop(link, &fired);
     }
     atomic_fetch_add(&firing, 1);
     nt_unlock(&mutex, &before);
@@ -151,15 +177,11 @@ void nt_notify_closed(nt_handle handle)
     if (!atomic_load_explicit(&watch_count, memory_order_relaxed))
         return;
     nt_lock(&mutex, &before);
-    for (struct watch **link = &watches; *link; link = &(*link)->next) {
-        struct watch *watch = *link;
-        if (watch->handle != handle)
-            continue;
-        collect(watch, STATUS_NOTIFY_CLEANUP, &fired);
-        *link = watch->next;
-        free(watch);
-        atomic_fetch_sub(&watch_count, 1);
-        break;
+    for (struct watch **link = &watches; *link;) {
+        if ((*link)->handle == handle)
+            drop(link, &fired);
+        else
+            link = &(*link)->next;
     }
     nt_unlock(&mutex, &before);
     fire(fired);
@@ -201,6 +223,7 @@ static void start_thread(void)
 
 struct registration {
     nt_handle handle;
+    uint32_t serial;
     uint64_t key;
     uint32_t filter;
     bool subtree;
@@ -211,7 +234,8 @@ static struct watch *find_or_add(const struct registration *registration)
 {
     struct watch *watch = watches;
 
-    while (watch && watch->handle != registration->handle)
+    while (watch &&
+           (watch->handle != registration->handle || watch->serial != registration->serial))
         watch = watch->next;
     if (watch)
         return watch;
@@ -221,6 +245,7 @@ static struct watch *find_or_add(const struct registration *registration)
     if (!watches)
         scanned = registry_generation(nt_personality.registry);
     watch->handle = registration->handle;
+    watch->serial = registration->serial;
     watch->key = registration->key;
     watch->filter = registration->filter;
     watch->subtree = registration->subtree;
@@ -281,11 +306,15 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
     struct registration registration = {
         .handle = call->arguments[0], .filter = arguments->filter, .subtree = arguments->subtree};
     nt_handle event = arguments->async ? arguments->event : 0;
+    struct key_handle content;
     struct waiter *waiter;
     ntstatus status;
 
     if (!key_of_handle(call, KEY_NOTIFY, &registration.key, &status))
         return status;
+    if (!key_handle_get(registration.handle, &content))
+        return STATUS_INVALID_HANDLE;
+    registration.serial = content.serial;
     if (!arguments->async &&
         (status = nt_host_call("NtCreateEvent", 5, (uint64_t)&event, EVENT_ACCESS, 0, 1, 0)))
         return status;

@@ -200,6 +200,27 @@ enum duplicate_option {
     DUPLICATE_SAME_ATTRIBUTES = 4,
 };
 
+/* PS_ATTRIBUTE_LIST, as phnt's ntpsapi.h documents it; "UpdateProcThreadAttribute function" */
+enum ps_attribute_number {
+    PS_ATTRIBUTE_HANDLE_LIST = 0x2000b,
+    PS_ATTRIBUTE_PARENT_PROCESS = 0x60000,
+};
+
+struct ps_attribute {
+    uint64_t number;
+    uint64_t size;  /* bytes at `value` */
+    uint64_t value; /* or a pointer to it */
+    uint64_t return_length;
+};
+_Static_assert(sizeof(struct ps_attribute) == 32, "PS_ATTRIBUTE");
+
+struct ps_attribute_list {
+    uint64_t total_length; /* bytes, this field among them */
+    struct ps_attribute attributes[];
+};
+
+#define PROCESS_CREATE_FLAGS_INHERIT_HANDLES 0x4u
+
 /* "KEY_VALUE_ENTRY structure (winreg.h)", the entries of NtQueryMultipleValueKey */
 struct key_value_entry {
     struct unicode_string *name;

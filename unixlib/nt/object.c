@@ -28,66 +28,6 @@ ntstatus nt_close(const struct nt_call *call)
     return key_handle_close(call->arguments[0]) ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
 
-/* "PROCESS_BASIC_INFORMATION structure (winternl.h)" */
-struct process_basic_information {
-    uint64_t exit_status, peb, affinity, priority, process_id, parent_id;
-};
-
-static bool is_own_process(nt_handle process)
-{
-    struct process_basic_information own, other;
-
-    if (process == NT_CURRENT_PROCESS)
-        return true;
-    return !nt_host_call("NtQueryInformationProcess", 5, process, 0, (uint64_t)&other, sizeof other,
-                         0) &&
-           !nt_host_call("NtQueryInformationProcess", 5, NT_CURRENT_PROCESS, 0, (uint64_t)&own,
-                         sizeof own, 0) &&
-           own.process_id == other.process_id;
-}
-
-static nt_handle open_copy(const struct nt_call *call, const struct key_handle *source)
-{
-    uint32_t attributes = (uint32_t)call->arguments[5], options = (uint32_t)call->arguments[6];
-    struct key_handle content = *source;
-
-    content.protect_from_close = 0;
-    if (!(options & DUPLICATE_SAME_ATTRIBUTES))
-        content.inherit = (attributes & OBJ_INHERIT) != 0;
-    if (!(options & DUPLICATE_SAME_ACCESS))
-        content.access = key_access_granted((uint32_t)call->arguments[4]);
-    return key_handle_open(&content);
-}
-
-/* Within the process only: a key handle of this kernel means nothing to another process yet.
- * "ZwDuplicateObject function (ntifs.h)" */
-ntstatus nt_duplicate_object(const struct nt_call *call)
-{
-    nt_handle source = call->arguments[1];
-    uint32_t options = (uint32_t)call->arguments[6];
-    struct key_handle content;
-    nt_handle copy = 0;
-
-    if (!is_key_handle(source))
-        return nt_forward(call);
-    if (!is_own_process(call->arguments[0]) ||
-        (call->arguments[3] && !is_own_process(call->arguments[2])))
-        return nt_deny(call, STATUS_NOT_SUPPORTED, "key handle between processes");
-    if (!key_handle_get(source, &content))
-        return STATUS_INVALID_HANDLE;
-    if (options & DUPLICATE_CLOSE_SOURCE && content.protect_from_close)
-        return STATUS_HANDLE_NOT_CLOSABLE;
-    if (call->arguments[3] && !(copy = open_copy(call, &content)))
-        return STATUS_INSUFFICIENT_RESOURCES;
-    if (options & DUPLICATE_CLOSE_SOURCE) {
-        nt_notify_closed(source);
-        key_handle_close(source);
-    }
-    if (copy)
-        *(nt_handle *)call->arguments[3] = copy;
-    return STATUS_SUCCESS;
-}
-
 static ntstatus put(const struct nt_call *call, const void *information, uint32_t size)
 {
     uint32_t *needed = (uint32_t *)call->arguments[4];

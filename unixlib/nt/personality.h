@@ -27,6 +27,11 @@ struct nt_host {
     int (*first_call)(void);
     /* While shown, processes that Wine starts get this kernel. Calls nest. */
     void (*show_kernel)(bool show);
+    /* From here until end_birth the processes that this thread starts are told the number `birth`
+     * and get the table of handles behind `handles` (-1: none), which is the callee's. A begin
+     * without end, where the thread left the call by a fault, is made up for by the next. */
+    void (*begin_birth)(uint64_t birth, int handles);
+    void (*end_birth)(void);
     /* The process is about to end itself. */
     void (*end_process)(void);
     /* The version that Wine has settled on, as PEB->OSMajorVersion; 0 before. */
@@ -37,6 +42,7 @@ struct nt_personality {
     struct nt_host host;
     registry_t *registry; /* NULL: registry off */
     struct pwk_process_slot *slot;
+    pwk_process_table_t *processes; /* NULL: none of this kernel's processes can be found */
     pwk_audit_t *audit;
     enum pwk_windows windows;
     bool inherit;

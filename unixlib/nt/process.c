@@ -2,6 +2,7 @@
 /*
  * process.c - the process family: a program's children run under its kernel.
  */
+#include "nt/bequest.h"
 #include "nt/personality.h"
 
 /* What a program starts gets the kernel; what Wine starts on its own account does not come
@@ -9,13 +10,18 @@
  * kernel shown: later processes of Wine's own would then run under it too, which harms nobody. */
 ntstatus nt_create_user_process(const struct nt_call *call)
 {
+    struct nt_bequest bequest;
     ntstatus status;
 
     if (!nt_personality.inherit)
         return nt_forward(call);
+    status = nt_bequest_begin(call, &bequest);
+    if (status)
+        return status;
     nt_personality.host.show_kernel(true);
     status = nt_forward(call);
     nt_personality.host.show_kernel(false);
+    nt_bequest_end(call, &bequest, status);
     return status;
 }
 

@@ -16,8 +16,10 @@
 #include "kernel/boot_record.h"
 #include "kernel/prefix_registry.h"
 #include "kernel/process_kernel_internal.h"
+#include "nt/handle_table.h"
 #include "nt/personality.h"
 #include "nt/version.h"
+#include "wine/birth.h"
 #include "wine/location.h"
 #include "wine/prefix_watch.h"
 #include "wine/service_table.h"
@@ -31,6 +33,8 @@ static struct {
     pwk_audit_t *audit;
     char *variable; /* the boot record in the Unix environment, its name changed while hidden */
     atomic_int shown;
+    uint64_t birth; /* what the parent knows this process by */
+    int bequest;    /* the table of key handles that it left, or -1 */
     bool first_process;
     atomic_flag ended;
 } boot = {.ended = ATOMIC_FLAG_INIT};
@@ -89,6 +93,15 @@ static int hide_boot_variable(char ***environment)
 
 #define PEB_OS_MAJOR_VERSION 0x118
 
+/* ClientId.UniqueProcess of the TEB. */
+static uint32_t windows_id(void)
+{
+    uint64_t id;
+
+    __asm__("movq %%gs:0x40, %0" : "=r"(id));
+    return (uint32_t)id;
+}
+
 static volatile uint32_t *peb_major_version(void)
 {
     unsigned char *peb;
@@ -117,6 +130,7 @@ static int first_call(void)
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
     }
+    pwk_process_slot_set_windows_id(nt_personality.slot, windows_id());
     if (nt_personality.windows != PWK_WINDOWS_PREFIX) {
         *peb_major_version() = 0; /* until ntdll has read its version */
         nt_version_start();
@@ -170,6 +184,20 @@ static int open_registry(struct pwk_error *error)
     return result < 0 ? pwk_error_set(error, result, "%s", reason.text) : 0;
 }
 
+/* The table of key handles: the one that the parent has left, or a new one. */
+static int open_handles(struct pwk_error *error)
+{
+    int handles = key_table_start(boot.bequest);
+
+    if (handles < 0)
+        return pwk_error_set(error, handles,
+                             "the table of key handles cannot be made (%s); free some memory, or "
+                             "raise the limits of this session (ulimit -a)",
+                             strerror(-handles));
+    pwk_process_slot_set_handles(nt_personality.slot, boot.birth, handles);
+    return 0;
+}
+
 static int open_audit(struct pwk_error *error)
 {
     char path[PATH_MAX];
@@ -197,6 +225,8 @@ static void set_personality(void)
     nt_personality.host.service_stub = pwk_service_table_stub;
     nt_personality.host.first_call = first_call;
     nt_personality.host.show_kernel = show_kernel;
+    nt_personality.host.begin_birth = pwk_birth_begin;
+    nt_personality.host.end_birth = pwk_birth_end;
     nt_personality.host.settled_major_version = settled_major_version;
     nt_personality.host.end_process = end_process;
     nt_personality.audit = boot.audit;
@@ -215,8 +245,11 @@ static int open_parts(const char *ntdll_dll, const char *program, struct pwk_err
         result = open_audit(error);
     if (result == 0)
         result = open_registry(error);
-    if (result == 0)
+    if (result == 0) {
         nt_personality.slot = pwk_process_table_enter(boot.processes, boot.record.windows, program);
+        nt_personality.processes = boot.processes;
+        result = open_handles(error);
+    }
     return result;
 }
 
@@ -255,7 +288,9 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
         return 0;
     boot.ntdll = ntdll;
     result = pwk_boot_record_parse(&boot.record, text, &error);
-    if (result == 0 && (result = hide_boot_variable(environment)) < 0)
+    boot.bequest = pwk_birth_take(&boot.birth);
+    if (result == 0 &&
+        ((result = hide_boot_variable(environment)) < 0 || (result = pwk_birth_prepare()) < 0))
         pwk_error_set(&error, result, "out of memory");
     if (result == 0)
         result = start_kernel(ntdll_dll, program, &error);
@@ -314,6 +349,8 @@ static int attach(process_kernel_t *kernel)
     /* From here on there is no way back: the kernel must not be destroyed under the rows. */
     if (result == 0)
         result = pk_pin(kernel);
+    if (result == 0 && !key_table_own() && (result = key_table_start(-1)) > 0)
+        result = 0;
     if (result < 0)
         return result;
     boot.record.windows = wpk_profile_windows(&config);

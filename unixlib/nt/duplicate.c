@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * duplicate.c - NtDuplicateObject for handles of our keys, within a process and between the
+ * processes of a kernel; every other handle is wineserver's.
+ * Sources: "ZwDuplicateObject function (ntifs.h)", "DuplicateHandle function (handleapi.h)", Wine's
+ * test_DuplicateHandle in dlls/kernel32/tests/process.c and test_duplicate_object in
+ * dlls/ntdll/tests/om.c.
+ */
+#include "nt/guard.h"
+#include "nt/key_path.h"
+#include "nt/notify.h"
+#include "nt/peer.h"
+#include "nt/personality.h"
+
+struct duplication {
+    struct nt_peer source, target;
+    nt_handle handle;
+    uint32_t access, attributes, options;
+    ntstatus target_status; /* an error: there is nothing to copy to */
+};
+
+static struct key_handle copy_of(const struct duplication *wanted, const struct key_handle *source)
+{
+    struct key_handle copy = *source;
+
+    if (!(wanted->options & DUPLICATE_SAME_ATTRIBUTES)) {
+        copy.inherit = (wanted->attributes & OBJ_INHERIT) != 0;
+        copy.protect_from_close = 0;
+    }
+    if (!(wanted->options & DUPLICATE_SAME_ACCESS))
+        copy.access = key_access_granted(wanted->access);
+    return copy;
+}
+
+/* What waits on a handle of another process is fired by that process's own thread, which looks
+ * when it is woken. */
+static void close_source(const struct duplication *wanted, struct key_table *table)
+{
+    if (key_table_remove(table, wanted->handle) && table != key_table_own())
+        registry_wake(nt_personality.registry);
+}
+
+/* What waits on a handle of this process fires before it is closed: Wine must not be called while
+ * signals are blocked. */
+static void announce_close(const struct duplication *wanted)
+{
+    struct key_handle content;
+    struct nt_peer self;
+
+    if (wanted->options & DUPLICATE_CLOSE_SOURCE && !nt_peer_find(NT_CURRENT_PROCESS, &self) &&
+        self.id == wanted->source.id && key_handle_get(wanted->handle, &content) &&
+        !content.protect_from_close)
+        nt_notify_closed(wanted->handle);
+}
+
+/* The source is closed whatever becomes of the copy, and before that is made: within a process the
+ * copy then gets the source's value, as on Windows. A source that is protected stays open. */
+static ntstatus duplicate(const struct duplication *wanted, struct key_table *from,
+                          struct key_table *to, nt_handle *copy)
+{
+    struct key_handle content;
+
+    if (!key_table_get(from, wanted->handle, &content))
+        return STATUS_INVALID_HANDLE;
+    if (wanted->options & DUPLICATE_CLOSE_SOURCE && !content.protect_from_close)
+        close_source(wanted, from);
+    if (!to)
+        return wanted->target_status;
+    content = copy_of(wanted, &content);
+    *copy = key_table_insert(to, &content);
+    return *copy ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+/* What the target is; STATUS_SUCCESS with id 0 where none is given: the source is only closed. */
+static ntstatus find_target(const struct nt_call *call, nt_handle process, struct nt_peer *target)
+{
+    *target = (struct nt_peer){0};
+    return process ? nt_peer_find_for(call, process, PROCESS_DUP_HANDLE, target) : STATUS_SUCCESS;
+}
+
+/* Opens the tables with all signals blocked. *foreign: the source lives in no process of this
+ * kernel. */
+static ntstatus duplicate_between(struct duplication *wanted, bool *foreign, nt_handle *copy)
+{
+    struct key_table *from, *to = NULL;
+    ntstatus status = STATUS_INVALID_HANDLE;
+    sigset_t before;
+
+    nt_block_signals(&before);
+    from = nt_peer_table(wanted->source.id);
+    if (from && !wanted->target_status && wanted->target.id) {
+        to = wanted->target.id == wanted->source.id ? from : nt_peer_table(wanted->target.id);
+        if (!to)
+            wanted->target_status = STATUS_NOT_SUPPORTED;
+    }
+    *foreign = !from;
+    if (from)
+        status = duplicate(wanted, from, to, copy);
+    if (to != from)
+        key_table_close(to);
+    key_table_close(from);
+    nt_unblock_signals(&before);
+    return status;
+}
+
+ntstatus nt_duplicate_object(const struct nt_call *call)
+{
+    nt_handle *out = (nt_handle *)call->arguments[3];
+    struct duplication wanted = {.handle = call->arguments[1],
+                                 .access = (uint32_t)call->arguments[4],
+                                 .attributes = (uint32_t)call->arguments[5],
+                                 .options = (uint32_t)call->arguments[6]};
+    nt_handle copy = 0;
+    ntstatus status;
+    bool foreign;
+
+    if (!is_key_handle(wanted.handle))
+        return nt_forward(call);
+    if (out)
+        *out = 0;
+    status = nt_peer_find_for(call, call->arguments[0], PROCESS_DUP_HANDLE, &wanted.source);
+    if (status)
+        return status;
+    if (!call->arguments[2] && !(wanted.options & DUPLICATE_CLOSE_SOURCE))
+        return STATUS_INVALID_PARAMETER;
+    wanted.target_status = find_target(call, call->arguments[2], &wanted.target);
+    announce_close(&wanted);
+    status = duplicate_between(&wanted, &foreign, &copy);
+    if (foreign)
+        return nt_forward(call);
+    if (status == STATUS_NOT_SUPPORTED)
+        return nt_deny(call, status, "key handle for a process outside the kernel");
+    if (out)
+        *out = copy;
+    return status;
+}
