@@ -2,8 +2,8 @@
 /*
  * share_handles.c - a Windows program whose processes duplicate and inherit handles of keys.
  *
- *   share_handles all          all that happens between processes of one kernel; ends with the
- *                              number of failures, each on a line of its own
+ *   share_handles all          all that happens between processes of one kernel; prints what fails
+ *                              and ends with 1 where anything does
  *   share_handles foreign EXE  duplicates a key handle into the process that runs EXE and prints
  *                              the status
  *   share_handles servant NAME does what its mailbox, the key NAME, asks for (internal)
@@ -25,13 +25,15 @@
 #define HOME "Software\\pwk-share-handles"
 #define PATIENCE 60000 /* milliseconds: a hang is a failure */
 #define SAME_ATTRIBUTES 4
+#define THREADS 4
+#define ROUNDS 5
 #define NOTHING ((uint64_t)-1)
 
 NTSYSAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE, HANDLE, HANDLE, HANDLE *, ACCESS_MASK, ULONG,
                                           ULONG);
 NTSYSAPI NTSTATUS NTAPI NtCompareObjects(HANDLE, HANDLE);
 
-static int failures;
+static LONG failures;
 static HKEY secret; /* what all handles here lead to */
 
 #define check(what, expected, got) check_at(__LINE__, what, (uint64_t)(expected), (uint64_t)(got))
@@ -40,7 +42,7 @@ static void check_at(int line, const char *what, uint64_t expected, uint64_t got
 {
     if (expected == got)
         return;
-    failures++;
+    InterlockedIncrement(&failures);
     printf("line %d: %s: expected %llx, got %llx\n", line, what, (unsigned long long)expected,
            (unsigned long long)got);
 }
@@ -122,9 +124,18 @@ static uint64_t ask_handle(struct servant *servant, const char *wish, HANDLE han
     return ask(servant, wish, (uint64_t)(uintptr_t)handle);
 }
 
-/* `list`: the handles that alone may be inherited, or NULL. */
-static BOOL start(struct servant *servant, const char *name, BOOL inherit, HANDLE *list,
-                  size_t count, DWORD flags)
+/* What a child inherits. */
+struct bequest {
+    HANDLE *list; /* these alone; NULL: all that can be */
+    size_t count;
+    HANDLE parent; /* from this process; NULL: from the caller */
+};
+
+static const struct bequest everything;
+
+/* `bequest` NULL: nothing is inherited. */
+static BOOL start(struct servant *servant, const char *name, const struct bequest *bequest,
+                  DWORD flags)
 {
     char program[MAX_PATH], command[MAX_PATH + 64], room[256];
     STARTUPINFOEXA startup = {.StartupInfo.cb = sizeof(startup)};
@@ -135,15 +146,18 @@ static BOOL start(struct servant *servant, const char *name, BOOL inherit, HANDL
     if (!open_mailbox(servant, name))
         return FALSE;
     startup.lpAttributeList = (LPPROC_THREAD_ATTRIBUTE_LIST)room;
-    InitializeProcThreadAttributeList(startup.lpAttributeList, 1, 0, &size);
-    if (list)
+    InitializeProcThreadAttributeList(startup.lpAttributeList, 2, 0, &size);
+    if (bequest && bequest->list)
         UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                                  list, count * sizeof(*list), NULL, NULL);
+                                  bequest->list, bequest->count * sizeof(HANDLE), NULL, NULL);
+    if (bequest && bequest->parent)
+        UpdateProcThreadAttribute(startup.lpAttributeList, 0, PROC_THREAD_ATTRIBUTE_PARENT_PROCESS,
+                                  (void *)&bequest->parent, sizeof(HANDLE), NULL, NULL);
     GetModuleFileNameA(NULL, program, MAX_PATH);
     snprintf(command, sizeof(command), "\"%s\" servant %s", program, name);
-    started =
-        CreateProcessA(program, command, NULL, NULL, inherit, flags | EXTENDED_STARTUPINFO_PRESENT,
-                       NULL, NULL, &startup.StartupInfo, &process);
+    started = CreateProcessA(program, command, NULL, NULL, bequest != NULL,
+                             flags | EXTENDED_STARTUPINFO_PRESENT, NULL, NULL, &startup.StartupInfo,
+                             &process);
     servant->process = started ? process.hProcess : NULL;
     servant->thread = started ? process.hThread : NULL;
     return started;
@@ -159,7 +173,7 @@ static uint64_t spawn(const char *name)
 {
     struct servant child;
 
-    return start(&child, name, TRUE, NULL, 0, 0) ? 0 : GetLastError();
+    return start(&child, name, &everything, 0) ? 0 : GetLastError();
 }
 
 static uint64_t obey(const char *wish, uint64_t argument)
@@ -169,6 +183,8 @@ static uint64_t obey(const char *wish, uint64_t argument)
 
     if (strcmp(wish, "open") == 0)
         return (uintptr_t)open_secret((REGSAM)argument);
+    if (strcmp(wish, "bequeath") == 0)
+        return !SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
     if (strcmp(wish, "read") == 0)
         return read_secret(handle);
     if (strcmp(wish, "write") == 0)
@@ -225,7 +241,7 @@ static void push(void)
     struct servant child;
     HANDLE early, late, weak, none;
 
-    if (!start(&child, "pushed", FALSE, NULL, 0, CREATE_SUSPENDED)) {
+    if (!start(&child, "pushed", NULL, CREATE_SUSPENDED)) {
         check("a suspended child starts", 0, GetLastError());
         return;
     }
@@ -269,8 +285,7 @@ static void pull_and_pass(void)
     HANDLE copy, again;
     uint64_t theirs;
 
-    if (!start(&first, "first", FALSE, NULL, 0, 0) ||
-        !start(&second, "second", FALSE, NULL, 0, 0)) {
+    if (!start(&first, "first", NULL, 0) || !start(&second, "second", NULL, 0)) {
         check("children start", 0, GetLastError());
         return;
     }
@@ -319,7 +334,7 @@ static void rights(void)
     HANDLE weak, strong, event = CreateEventA(NULL, FALSE, FALSE, NULL), copy;
     DWORD id;
 
-    if (!start(&child, "rights", FALSE, NULL, 0, 0)) {
+    if (!start(&child, "rights", NULL, 0)) {
         check("a child starts", 0, GetLastError());
         return;
     }
@@ -350,7 +365,7 @@ static void notification(void)
     HANDLE copy;
     uint64_t theirs;
 
-    if (!start(&child, "watcher", FALSE, NULL, 0, 0)) {
+    if (!start(&child, "watcher", NULL, 0)) {
         check("a child starts", 0, GetLastError());
         return;
     }
@@ -373,7 +388,7 @@ static void inherit(void)
     HANDLE copy;
 
     SetHandleInformation(heirloom, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
-    if (!start(&child, "heir", TRUE, NULL, 0, CREATE_SUSPENDED)) {
+    if (!start(&child, "heir", &everything, CREATE_SUSPENDED)) {
         check("a child starts", 0, GetLastError());
         return;
     }
@@ -405,12 +420,14 @@ static void inherit_listed(void)
 {
     HKEY listed = open_secret(KEY_READ), other = open_secret(KEY_READ),
          plain = open_secret(KEY_READ);
-    HANDLE one[] = {listed}, bad[] = {listed, plain};
+    HANDLE handles[] = {listed, plain};
+    const struct bequest good = {.list = handles, .count = 1};
+    const struct bequest wrong = {.list = handles, .count = 2};
     struct servant child;
 
     SetHandleInformation(listed, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
     SetHandleInformation(other, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
-    if (!start(&child, "listed", TRUE, one, 1, 0)) {
+    if (!start(&child, "listed", &good, 0)) {
         check("a child with a list starts", 0, GetLastError());
         return;
     }
@@ -420,9 +437,9 @@ static void inherit_listed(void)
           ask_handle(&child, "flags", other) != HANDLE_FLAG_INHERIT);
     dismiss(&child);
 
-    check("a list with a handle that is not inheritable", 0, start(&child, "bad", TRUE, bad, 2, 0));
+    check("a list with a handle that is not inheritable", 0, start(&child, "bad", &wrong, 0));
     check("its error", ERROR_INVALID_PARAMETER, GetLastError());
-    if (!start(&child, "alone", FALSE, NULL, 0, 0)) {
+    if (!start(&child, "alone", NULL, 0)) {
         check("a child without inheritance starts", 0, GetLastError());
         return;
     }
@@ -433,6 +450,71 @@ static void inherit_listed(void)
     CloseHandle(plain);
 }
 
+static void inherit_from_another(void)
+{
+    struct servant parent, child;
+    struct bequest bequest = {0};
+    uint64_t theirs;
+
+    if (!start(&parent, "parent", NULL, 0)) {
+        check("a child starts", 0, GetLastError());
+        return;
+    }
+    theirs = ask(&parent, "open", KEY_READ);
+    ask(&parent, "bequeath", theirs);
+    bequest.parent = parent.process;
+    if (!start(&child, "adopted", &bequest, 0)) {
+        check("a child of another process starts", 0, GetLastError());
+        return;
+    }
+    check("it has that process's handle", HANDLE_FLAG_INHERIT, ask(&child, "flags", theirs));
+    check("it reads", 0, ask(&child, "read", theirs));
+    dismiss(&child);
+    dismiss(&parent);
+}
+
+/* Children that are started at the same time get what each of them was to have. */
+static HKEY lots[THREADS];
+
+static DWORD WINAPI start_some(void *context)
+{
+    size_t number = (size_t)context;
+    HANDLE list[] = {lots[number]};
+    const struct bequest bequest = {.list = list, .count = 1};
+    struct servant child;
+    char name[32];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        snprintf(name, sizeof(name), "lot-%d-%d", (int)number, round);
+        if (!start(&child, name, &bequest, 0)) {
+            check("a child starts beside others", 0, GetLastError());
+            return 1;
+        }
+        for (size_t i = 0; i < THREADS; i++)
+            check("one handle of all", i == number,
+                  ask_handle(&child, "flags", lots[i]) == HANDLE_FLAG_INHERIT);
+        check("a child beside others reads", 0, ask_handle(&child, "read", lots[number]));
+        dismiss(&child);
+    }
+    return 0;
+}
+
+static void inherit_at_once(void)
+{
+    HANDLE threads[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++) {
+        lots[i] = open_secret(KEY_READ);
+        SetHandleInformation(lots[i], HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        threads[i] = CreateThread(NULL, 0, start_some, (void *)i, 0, NULL);
+    check("all threads end", WAIT_OBJECT_0,
+          WaitForMultipleObjects(THREADS, threads, TRUE, PATIENCE));
+    for (size_t i = 0; i < THREADS; i++)
+        CloseHandle(lots[i]);
+}
+
 static int all(void)
 {
     push();
@@ -441,8 +523,10 @@ static int all(void)
     notification();
     inherit();
     inherit_listed();
-    printf("%d failures\n", failures);
-    return failures;
+    inherit_from_another();
+    inherit_at_once();
+    printf("%ld failures\n", failures);
+    return failures != 0;
 }
 
 static int foreign(const char *program)

@@ -305,13 +305,34 @@ static void a_key_with_subkeys_is_not_deleted(void **state)
     registry_close(registry);
 }
 
-/* Whether anything that is asked of the key was cached or not. */
-static void a_deleted_key_says_so(void **state)
+/* Whatever is asked of the key. */
+static void check_gone(registry_t *registry, uint64_t gone)
 {
     struct registry_key_info info;
     struct registry_value_info value;
     struct registry_path path, name = wide("v");
+    uint64_t key;
 
+    assert_int_equal(registry_delete(registry, gone), -EIDRM);
+    assert_int_equal(registry_query_key(registry, gone, false, &info, NULL, NULL), -EIDRM);
+    assert_int_equal(registry_query_key(registry, gone, true, &info, NULL, NULL), -EIDRM);
+    assert_int_equal(registry_enumerate_key(registry, gone, 0, &key), -EIDRM);
+    assert_int_equal(registry_key_path(registry, gone, &path), -EIDRM);
+    assert_int_equal(try_lookup(registry, gone, "", 0, &key), -EIDRM);
+    assert_int_equal(try_lookup(registry, gone, "child", 0, &key), -EIDRM);
+    assert_int_equal(try_lookup(registry, gone, "child\\x", 0, &key), -EIDRM);
+    assert_int_equal(try_create(registry, gone, "", 0, &key), -EIDRM);
+    assert_int_equal(try_create(registry, gone, "child", 0, &key), -EIDRM);
+    assert_int_equal(try_create(registry, gone, "child\\x", 0, &key), -EIDRM);
+    assert_int_equal(try_query(registry, gone, "v", &value, NULL, 0), -EIDRM);
+    assert_int_equal(registry_enumerate_value(registry, gone, 0, &value, NULL, NULL), -EIDRM);
+    assert_int_equal(try_set(registry, gone, "v", REG_BINARY, "x", 1), -EIDRM);
+    assert_int_equal(registry_delete_value(registry, gone, name.text, name.units), -EIDRM);
+}
+
+/* Whether anything that is asked of the key was cached or not. */
+static void a_deleted_key_says_so(void **state)
+{
     (void)state;
     for (int warm = 0; warm < 2; warm++) {
         registry_t *registry = open_store();
@@ -325,30 +346,28 @@ static void a_deleted_key_says_so(void **state)
         }
         assert_int_equal(registry_delete(registry, gone), 0);
         assert_int_equal(try_lookup(registry, REGISTRY_ROOT_KEY, "gone", 0, &key), -ENOENT);
-        for (int again = 0; again < 2; again++) {
-            assert_int_equal(registry_delete(registry, gone), -EIDRM);
-            assert_int_equal(registry_query_key(registry, gone, false, &info, NULL, NULL), -EIDRM);
-            assert_int_equal(registry_query_key(registry, gone, true, &info, NULL, NULL), -EIDRM);
-            assert_int_equal(registry_enumerate_key(registry, gone, 0, &key), -EIDRM);
-            assert_int_equal(registry_key_path(registry, gone, &path), -EIDRM);
-            assert_int_equal(try_lookup(registry, gone, "", 0, &key), -EIDRM);
-            assert_int_equal(try_lookup(registry, gone, "child", 0, &key), -EIDRM);
-            assert_int_equal(try_lookup(registry, gone, "child\\x", 0, &key), -EIDRM);
-            assert_int_equal(try_create(registry, gone, "", 0, &key), -EIDRM);
-            assert_int_equal(try_create(registry, gone, "child", 0, &key), -EIDRM);
-            assert_int_equal(try_create(registry, gone, "child\\x", 0, &key), -EIDRM);
-            assert_int_equal(try_query(registry, gone, "v", &value, NULL, 0), -EIDRM);
-            assert_int_equal(registry_enumerate_value(registry, gone, 0, &value, NULL, NULL),
-                             -EIDRM);
-            assert_int_equal(try_set(registry, gone, "v", REG_BINARY, "x", 1), -EIDRM);
-            assert_int_equal(registry_delete_value(registry, gone, name.text, name.units), -EIDRM);
-        }
+        for (int again = 0; again < 2; again++)
+            check_gone(registry, gone);
         key = create(registry, REGISTRY_ROOT_KEY, "gone");
         assert_true(key != gone);
         assert_int_equal(key_info(registry, key).values, 0);
         assert_int_equal(registry_delete(registry, key), 0);
         registry_close(registry);
     }
+}
+
+/* A hostile process can write any number to the handle table of another one. */
+static void an_id_that_never_was_is_gone(void **state)
+{
+    const uint64_t ids[] = {
+        0, 1000000, INT32_MAX, UINT64_C(1) << 40, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+    registry_t *registry = open_store();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+        check_gone(registry, ids[i]);
+    create(registry, REGISTRY_ROOT_KEY, "well");
+    registry_close(registry);
 }
 
 /* Ids must not come back after a close either: a handle would mean another key. */
@@ -382,6 +401,7 @@ int main(void)
         TEST(volatile_keys_go_with_the_last_close),
         TEST(a_key_with_subkeys_is_not_deleted),
         TEST(a_deleted_key_says_so),
+        TEST(an_id_that_never_was_is_gone),
         TEST(ids_are_not_used_again),
     };
 
