@@ -16,6 +16,8 @@
 #include "kernel/profile.h"
 
 #define PWK_BOOT_VARIABLE "PWK_KERNEL"
+/* What a process of the kernel tells a child besides (wine/birth.h); no other process's affair. */
+#define PWK_BIRTH_VARIABLE "PWK_BIRTH"
 #define PWK_KERNEL_NAME_MAX 63
 
 struct pwk_boot_record {

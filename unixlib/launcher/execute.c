@@ -147,7 +147,7 @@ static int run(const struct pwk_plan *plan, struct pwk_error *error)
         rc = pwk_error_set(error, -EINVAL,
                            "the kernel's record cannot be written: no memory left, or a path "
                            "holds a line break");
-    else if (putenv(record) != 0)
+    else if (unsetenv(PWK_BIRTH_VARIABLE) != 0 || putenv(record) != 0)
         rc = pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
     if (rc == 0) {
         rc = plan->stats ? run_and_count(plan, words, error) : become_loader(plan, words, error);

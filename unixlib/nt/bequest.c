@@ -66,22 +66,24 @@ static bool is_inheritable_list(struct key_table *parent, const struct will *wil
     return true;
 }
 
-/* The child's table behind *fd, or -1. A parent outside the kernel has no key handles to leave. */
+/* The child's table behind *fd, or a negative errno where it gets none. A parent outside the kernel
+ * has no key handles to leave. */
 static ntstatus make_table(uint32_t parent_id, const struct will *will, int *fd)
 {
     struct key_table *parent;
-    ntstatus status = STATUS_SUCCESS;
+    ntstatus status;
     sigset_t before;
 
     nt_block_signals(&before);
-    parent = nt_peer_table(parent_id);
-    if (parent && !is_inheritable_list(parent, will))
+    status = nt_peer_table(parent_id, &parent);
+    if (parent && !is_inheritable_list(parent, will)) {
         status = STATUS_INVALID_PARAMETER;
-    else if (parent)
+    } else if (parent) {
         *fd = key_table_bequeath(parent, will->list, will->count);
+        if (*fd < 0 && *fd != -ENOENT)
+            status = STATUS_INSUFFICIENT_RESOURCES;
+    }
     key_table_close(parent);
-    if (*fd < 0 && *fd != -ENOENT && parent && !status)
-        status = STATUS_INSUFFICIENT_RESOURCES;
     nt_unblock_signals(&before);
     return status;
 }

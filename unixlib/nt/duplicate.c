@@ -78,27 +78,39 @@ static ntstatus find_target(const struct nt_call *call, nt_handle process, struc
     return process ? nt_peer_find_for(call, process, PROCESS_DUP_HANDLE, target) : STATUS_SUCCESS;
 }
 
+/* The table to copy to, *table, where there is one; else wanted->target_status says why. */
+static void open_target(struct duplication *wanted, struct key_table *from,
+                        struct key_table **table)
+{
+    *table = NULL;
+    if (wanted->target_status || !wanted->target.id)
+        return;
+    if (wanted->target.id == wanted->source.id)
+        *table = from;
+    else
+        wanted->target_status = nt_peer_table(wanted->target.id, table);
+    if (!*table && !wanted->target_status)
+        wanted->target_status = STATUS_NOT_SUPPORTED;
+}
+
 /* Opens the tables with all signals blocked. *foreign: the source lives in no process of this
  * kernel. */
 static ntstatus duplicate_between(struct duplication *wanted, bool *foreign, nt_handle *copy)
 {
-    struct key_table *from, *to = NULL;
-    ntstatus status = STATUS_INVALID_HANDLE;
+    struct key_table *from, *to;
+    ntstatus status;
     sigset_t before;
 
     nt_block_signals(&before);
-    from = nt_peer_table(wanted->source.id);
-    if (from && !wanted->target_status && wanted->target.id) {
-        to = wanted->target.id == wanted->source.id ? from : nt_peer_table(wanted->target.id);
-        if (!to)
-            wanted->target_status = STATUS_NOT_SUPPORTED;
-    }
-    *foreign = !from;
-    if (from)
+    status = nt_peer_table(wanted->source.id, &from);
+    *foreign = !from && !status;
+    if (from) {
+        open_target(wanted, from, &to);
         status = duplicate(wanted, from, to, copy);
-    if (to != from)
-        key_table_close(to);
-    key_table_close(from);
+        if (to != from)
+            key_table_close(to);
+        key_table_close(from);
+    }
     nt_unblock_signals(&before);
     return status;
 }

@@ -4,6 +4,7 @@
  */
 #include "nt/peer.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "nt/personality.h"
@@ -84,14 +85,16 @@ ntstatus nt_peer_find_for(const struct nt_call *call, nt_handle process, uint32_
     return peer->ended ? STATUS_PROCESS_IS_TERMINATING : STATUS_SUCCESS;
 }
 
-struct key_table *nt_peer_table(uint32_t id)
+ntstatus nt_peer_table(uint32_t id, struct key_table **table)
 {
-    int fd;
+    int fd = -ESRCH;
 
-    if (id == own_id())
-        return key_table_own();
-    if (!nt_personality.processes)
-        return NULL;
-    fd = pwk_process_table_open_handles(nt_personality.processes, id);
-    return fd < 0 ? NULL : key_table_open(fd);
+    *table = id == own_id() ? key_table_own() : NULL;
+    if (!*table && nt_personality.processes)
+        fd = pwk_process_table_open_handles(nt_personality.processes, id);
+    if (fd == -EACCES || fd == -EPERM)
+        return STATUS_ACCESS_DENIED;
+    if (fd != -ESRCH && (fd < 0 || !(*table = key_table_open(fd))))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    return STATUS_SUCCESS;
 }

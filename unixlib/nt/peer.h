@@ -23,9 +23,10 @@ ntstatus nt_peer_find(nt_handle process, struct nt_peer *peer);
 ntstatus nt_peer_find_for(const struct nt_call *call, nt_handle process, uint32_t access,
                           struct nt_peer *peer);
 
-/* The table of key handles of the process with that id, or NULL where it is none of this kernel.
- * To be given back with key_table_close. Signals are to be blocked from here to there: a thread
- * that ended in between would leave the table open. */
-struct key_table *nt_peer_table(uint32_t id);
+/* The table of key handles of the process with that id, to be given back with key_table_close; NULL
+ * with STATUS_SUCCESS where it is no process of this kernel. An error where it is one whose table
+ * cannot be had. Signals are to be blocked from here to the close: a thread that ended in between
+ * would leave the table open. */
+ntstatus nt_peer_table(uint32_t id, struct key_table **table);
 
 #endif

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VARIABLE "PWK_BIRTH"
+#include "kernel/boot_record.h"
+
 #define NAME_MARK 3 /* PWK_BIRTH is in force, PWK-BIRTH is not */
 #define NOTHING "0000000000000000 -0000000001"
 
@@ -23,11 +24,11 @@ struct birth {
 };
 
 static __thread struct birth birth __attribute__((tls_model("initial-exec")));
-static char variable[] = "PWK-BIRTH=" NOTHING;
+static char variable[] = PWK_BIRTH_VARIABLE "=" NOTHING;
 
 int pwk_birth_take(uint64_t *number)
 {
-    const char *text = getenv(VARIABLE);
+    const char *text = getenv(PWK_BIRTH_VARIABLE);
     unsigned long long found = 0;
     int handles = -1;
 
@@ -37,8 +38,7 @@ int pwk_birth_take(uint64_t *number)
         *number = found;
     else
         handles = -1;
-    unsetenv(VARIABLE);
-    unsetenv("PWK-BIRTH");
+    unsetenv(PWK_BIRTH_VARIABLE);
     return handles > STDERR_FILENO ? handles : -1;
 }
 
@@ -46,7 +46,7 @@ static void tell(void)
 {
     if (!birth.begun)
         return;
-    memcpy(variable + sizeof VARIABLE, birth.told, sizeof birth.told);
+    memcpy(variable + sizeof PWK_BIRTH_VARIABLE, birth.told, sizeof birth.told);
     variable[NAME_MARK] = '_';
     if (birth.handles >= 0)
         fcntl(birth.handles, F_SETFD, 0);
@@ -56,6 +56,7 @@ int pwk_birth_prepare(void)
 {
     int result = -pthread_atfork(NULL, NULL, tell);
 
+    variable[NAME_MARK] = '-';
     return result == 0 && putenv(variable) != 0 ? -errno : result;
 }
 
