@@ -485,7 +485,8 @@ static bool fill_info(const struct pwk_process_slot *slot, struct pwk_process_in
     uint64_t owner = slot->owner;
     char program[sizeof(slot->program) + 1] = "";
 
-    if (owner == 0 || (owner & FOLDING) != 0 || slot->ready != 1 || !pwk_process_owner_is_alive(owner)) {
+    if (owner == 0 || (owner & FOLDING) != 0 || slot->ready != 1 ||
+        !pwk_process_owner_is_alive(owner)) {
         return false;
     }
     info->pid = (pid_t)(uint32_t)owner;
