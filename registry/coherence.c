@@ -153,8 +153,7 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->sleepers, 0);
     shared->next_key = 0;
     memset(&shared->signature, 0, sizeof shared->signature);
-    if (shared->used != MAGIC)
-        memset(&shared->lower, 0, sizeof shared->lower);
+    memset(&shared->lower, 0, sizeof shared->lower); /* the store knows */
     atomic_thread_fence(memory_order_seq_cst);
     shared->magic = shared->used = MAGIC;
     coherence->first = false;

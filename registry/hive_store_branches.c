@@ -113,9 +113,15 @@ int hive_store_remove_volatile(hive_store_t *store)
                               " SELECT id FROM keys WHERE (flags & 1) <> 0"
                               " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent = tree.id)"
                               " SELECT id FROM tree;"
+                              /* One that was made over a tombstone gives it back; through one
+                               * that was there first the lower layer's shows again: the mark that
+                               * says what that is goes. */
                               "INSERT OR REPLACE INTO key_tombstones SELECT parent, sort, name"
-                              " FROM keys WHERE id IN (SELECT id FROM gone) AND (layer & 1) <> 0"
+                              " FROM keys WHERE id IN (SELECT id FROM gone) AND (layer & 9) = 9"
                               " AND parent NOT IN (SELECT id FROM gone);"
+                              "DELETE FROM marks WHERE name IN ('lower_instance', 'lower_hash')"
+                              " AND EXISTS(SELECT 1 FROM keys WHERE (layer & 9) = 1"
+                              " AND id IN (SELECT id FROM gone));"
                               "DELETE FROM key_tombstones WHERE parent IN (SELECT id FROM gone);"
                               "DELETE FROM value_tombstones WHERE key IN (SELECT id FROM gone);"
                               "DELETE FROM key_values WHERE key IN (SELECT id FROM gone);"

@@ -181,18 +181,31 @@ static int import_file(struct import *import, struct lower_source *source, size_
     return result;
 }
 
-/* The keys that a registry has even without a prefix, and those whose place in an enumeration
- * must be kept though they live elsewhere. */
-static int make_fixed_keys(struct import *import)
+/* Where the kernel has hidden such a key itself, -ENOENT. */
+static int make_fixed_key(struct import *import, uint64_t parent, const uint16_t *name,
+                          size_t units)
+{
+    uint64_t key;
+    int result = hive_store_key_is_hidden(import->registry->store, parent, name, units);
+
+    if (result != 0)
+        return result < 0 ? result : -ENOENT;
+    return find_or_insert(import, parent, name, units, &key);
+}
+
+int registry_make_fixed_keys(registry_t *registry)
 {
     static const uint16_t always[][8] = {u"Machine", u"User"};
-    uint64_t key;
+    struct import fixed = {.registry = registry, .now = registry_now(), .layer = HIVE_LOWER};
+    struct import *import = &fixed;
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < 2; i++)
-        result = find_or_insert(import, REGISTRY_ROOT_KEY, always[i], i ? 4 : 7, &key);
-    for (size_t i = 0; result == 0 && i < import->registry->passthrough_count; i++) {
-        const struct registry_path *path = &import->registry->passthrough[i];
+    for (size_t i = 0; result == 0 && i < 2; i++) {
+        result = make_fixed_key(import, REGISTRY_ROOT_KEY, always[i], i ? 4 : 7);
+        result = result == -ENOENT ? 0 : result;
+    }
+    for (size_t i = 0; result == 0 && i < registry->passthrough_count; i++) {
+        const struct registry_path *path = &registry->passthrough[i];
         const size_t top = sizeof "\\Registry\\" - 1;
         uint64_t parent = REGISTRY_ROOT_KEY;
         for (size_t at = top, start = top; result == 0 && at <= path->units; at++) {
@@ -200,8 +213,8 @@ static int make_fixed_keys(struct import *import)
             if (at < path->units && path->text[at] != '\\')
                 continue;
             result = at == path->units
-                         ? find_or_insert(import, parent, path->text + start, at - start, &key)
-                         : hive_store_find_key(import->registry->store, parent, path->text + start,
+                         ? make_fixed_key(import, parent, path->text + start, at - start)
+                         : hive_store_find_key(registry->store, parent, path->text + start,
                                                at - start, &parent, &flags);
             start = at + 1;
             if (flags & REGISTRY_CREATE_LINK)
@@ -258,7 +271,7 @@ static int import_all(struct import *import, const int *fds, size_t count,
     for (size_t i = 0; result == 0 && i < count; i++)
         result = import_file(import, &sources[i], i, error);
     if (result == 0)
-        result = make_fixed_keys(import);
+        result = registry_make_fixed_keys(import->registry);
     if (result == 0)
         result = lower_keep(import->registry, sources, count);
     lower_sources_close(sources, count);

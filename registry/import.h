@@ -11,4 +11,8 @@
 int registry_import_text_below(registry_t *registry, uint64_t base, const char *text, size_t size,
                                struct registry_error *error);
 
+/* Makes the keys that a registry has even without a prefix, and those whose place in an
+ * enumeration must be kept though they live elsewhere, where they are missing. Inside a write. */
+int registry_make_fixed_keys(registry_t *registry);
+
 #endif

@@ -18,6 +18,7 @@
 struct known_value {
     uint16_t *name;
     size_t units;
+    uint64_t hash;
     uint32_t layer;
     bool seen;
 };
@@ -27,9 +28,13 @@ struct applying {
     struct lower_changes *changes;
     uint64_t key; /* 0: hidden */
     uint64_t last_write;
-    bool values_hidden, changed;
+    bool values_hidden;
+    bool touched;   /* the key's record is no longer what caches have */
+    uint32_t kinds; /* and of interest to those who watch it */
     struct known_value *known;
     size_t known_count, known_capacity;
+    uint32_t *slots; /* by hash of the name: the number of a known value + 1 */
+    size_t slot_count;
 };
 
 static void note(struct applying *applying, uint64_t key, uint64_t name_hash, uint32_t kinds)
@@ -51,6 +56,13 @@ static void forget_known(struct applying *applying)
     applying->known_count = 0;
 }
 
+static void finish_applying(struct applying *applying)
+{
+    forget_known(applying);
+    free(applying->known);
+    free(applying->slots);
+}
+
 static int remember_value(void *context, const struct hive_layered *entry)
 {
     struct applying *applying = context;
@@ -68,7 +80,8 @@ static int remember_value(void *context, const struct hive_layered *entry)
     }
     known = &applying->known[applying->known_count];
     *known = (struct known_value){malloc(entry->name_units * 2 + 1), entry->name_units,
-                                  entry->layer, false};
+                                  registry_name_hash(entry->name, entry->name_units), entry->layer,
+                                  false};
     if (!known->name)
         return -ENOMEM;
     if (entry->name_units)
@@ -77,20 +90,56 @@ static int remember_value(void *context, const struct hive_layered *entry)
     return 0;
 }
 
+static uint32_t *known_slot(const struct applying *applying, const uint16_t *name, size_t units,
+                            uint64_t hash)
+{
+    size_t mask = applying->slot_count - 1, at = hash & mask;
+
+    for (; applying->slots[at]; at = (at + 1) & mask) {
+        const struct known_value *known = &applying->known[applying->slots[at] - 1];
+        if (known->hash == hash &&
+            registry_name_compare(known->name, known->units, name, units) == 0)
+            break;
+    }
+    return &applying->slots[at];
+}
+
+/* Reads what the store has of the lower layer's values in the key at work. */
+static int remember_values(struct applying *applying)
+{
+    size_t slots = 64;
+    int result =
+        hive_store_visit_value_layers(applying->store, applying->key, remember_value, applying);
+
+    while (slots < applying->known_count * 2)
+        slots *= 2;
+    if (result == 0 && slots > applying->slot_count) {
+        uint32_t *grown = realloc(applying->slots, slots * sizeof *grown);
+        if (!grown)
+            return -ENOMEM;
+        applying->slots = grown;
+        applying->slot_count = slots;
+    }
+    if (result < 0)
+        return result;
+    memset(applying->slots, 0, applying->slot_count * sizeof *applying->slots);
+    for (size_t i = 0; i < applying->known_count; i++) {
+        const struct known_value *known = &applying->known[i];
+        *known_slot(applying, known->name, known->units, known->hash) = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
 static struct known_value *find_known(struct applying *applying, const uint16_t *name, size_t units)
 {
-    for (size_t i = 0; i < applying->known_count; i++) {
-        struct known_value *known = &applying->known[i];
-        if (!known->seen && known->units == units &&
-            registry_name_compare(known->name, units, name, units) == 0)
-            return known;
-    }
-    return NULL;
+    uint32_t number = *known_slot(applying, name, units, registry_name_hash(name, units));
+    return number ? &applying->known[number - 1] : NULL;
 }
 
 static int put(struct applying *applying, const struct hive_value *value)
 {
-    applying->changed = true;
+    applying->touched = true;
+    applying->kinds |= REGISTRY_CHANGED_VALUES;
     return hive_store_put_lower_value(applying->store, applying->key, value, applying->last_write);
 }
 
@@ -131,6 +180,9 @@ static int apply_value(void *context, const uint16_t *name, size_t units, uint32
     if (result != 0)
         return result < 0 ? result : 0;
     result = hive_store_value_layer(applying->store, applying->key, value.name, units, &layer);
+    /* A second value of that name in the text is the one that counts. */
+    if (result == 0 && layer == HIVE_LOWER)
+        result = -ENOENT;
     if (result == 0)
         return hive_store_set_value_layer(applying->store, applying->key, value.name, units,
                                           layer | HIVE_LOWER);
@@ -152,7 +204,8 @@ static int drop_unseen(struct applying *applying)
             continue;
         }
         result = hive_store_drop_value(applying->store, applying->key, known->name, known->units);
-        applying->changed = true;
+        applying->touched = true;
+        applying->kinds |= REGISTRY_CHANGED_VALUES;
     }
     return result;
 }
@@ -163,13 +216,22 @@ static int finish_key(struct applying *applying)
 {
     int result = applying->key ? drop_unseen(applying) : 0;
 
-    if (applying->key && applying->changed)
-        note(applying, applying->key, 0, REGISTRY_CHANGED_VALUES);
+    if (applying->key && applying->touched)
+        note(applying, applying->key, 0, applying->kinds);
     forget_known(applying);
     applying->key = 0;
-    applying->changed = false;
+    applying->touched = false;
+    applying->kinds = 0;
     return result;
 }
+
+/* What the text says of a key. */
+struct key_text {
+    uint64_t last_write;
+    const uint16_t *class_name;
+    size_t class_units;
+    bool link;
+};
 
 /* The next component of a path; false at its end. */
 static bool next_component(const uint16_t *path, size_t units, size_t *at, size_t *start)
@@ -214,10 +276,36 @@ static int enter_subkey(struct applying *applying, const uint16_t *name, size_t 
     return result ? result : row->layer & HIVE_SUPERSEDE_TREE ? 1 : 0;
 }
 
+/* The key's own record: all of it follows the lower layer as long as it is that layer's alone;
+ * the time of the last write is always the newest. `row` is what the store has. */
+static int update_record(struct applying *applying, const struct hive_key *row,
+                         const struct key_text *text)
+{
+    bool same_class =
+        row->class_units == text->class_units &&
+        (!text->class_units || !memcmp(row->class_name, text->class_name, text->class_units * 2));
+    bool newer = text->last_write > row->last_write;
+    uint32_t flags = (row->flags & ~REGISTRY_CREATE_LINK) | (text->link ? REGISTRY_CREATE_LINK : 0);
+
+    applying->last_write = newer ? text->last_write : row->last_write;
+    if (row->layer & HIVE_UPPER || (same_class && flags == row->flags)) {
+        applying->touched = newer;
+        return newer ? hive_store_touch_key(applying->store, row->id, text->last_write) : 0;
+    }
+    applying->touched = true;
+    applying->kinds = REGISTRY_CHANGED_ATTRIBUTES;
+    /* That a key is a link stands in its parent's list of names too. */
+    if (flags != row->flags)
+        note(applying, row->parent, registry_name_hash(row->name, row->name_units), 0);
+    return hive_store_update_key(applying->store, row->id, applying->last_write, flags,
+                                 text->class_name, text->class_units);
+}
+
 static int apply_key(void *context, const uint16_t *path, size_t units, uint64_t last_write,
                      const uint16_t *class_name, size_t class_units, bool link)
 {
     struct applying *applying = context;
+    struct key_text text = {last_write, class_name, class_units, link};
     struct hive_key row = {.layer = HIVE_UPPER};
     uint64_t id = REGISTRY_ROOT_KEY;
     size_t at = 0, start;
@@ -226,20 +314,14 @@ static int apply_key(void *context, const uint16_t *path, size_t units, uint64_t
     applying->last_write = last_write;
     while (result == 0 && next_component(path, units, &at, &start))
         result = enter_subkey(applying, path + start, at - start, &id, &row);
+    if (result == 0)
+        result = hive_store_read_key(applying->store, id, &row);
     if (result != 0)
         return result < 0 ? result : 0;
     applying->key = id;
     applying->values_hidden = (row.layer & HIVE_SUPERSEDE_LOCAL) != 0;
-    applying->last_write = last_write > row.last_write ? last_write : row.last_write;
-    if (!(row.layer & HIVE_UPPER)) {
-        applying->changed = true;
-        result = hive_store_update_key(applying->store, id, applying->last_write,
-                                       (row.flags & ~REGISTRY_CREATE_LINK) |
-                                           (link ? REGISTRY_CREATE_LINK : 0),
-                                       class_name, class_units);
-    }
-    return result ? result
-                  : hive_store_visit_value_layers(applying->store, id, remember_value, applying);
+    result = update_record(applying, &row, &text);
+    return result ? result : remember_values(applying);
 }
 
 static int any_base(void *context, const uint16_t *path, size_t units)
@@ -259,8 +341,7 @@ int lower_apply_changed(hive_store_t *store, const struct lower_text *text,
 
     if (result == 0)
         result = finish_key(&applying);
-    forget_known(&applying);
-    free(applying.known);
+    finish_applying(&applying);
     return result;
 }
 
@@ -321,15 +402,16 @@ static int longest_first(const void *a, const void *b)
     return first > second ? -1 : first < second;
 }
 
-/* The key is the kernel's alone from now on, without what it showed of the lower layer. */
-static int leave_to_kernel(struct applying *applying, const struct hive_key *row)
+/* The key stays, the kernel's alone if it is the kernel's at all, without what it showed of the
+ * lower layer. */
+static int empty_key(struct applying *applying, const struct hive_key *row)
 {
-    int result =
-        hive_store_set_key_layer(applying->store, row->id, row->layer & ~(uint32_t)HIVE_LOWER);
+    uint32_t left = row->layer & HIVE_UPPER ? row->layer & ~(uint32_t)HIVE_LOWER : row->layer;
+    int result = hive_store_set_key_layer(applying->store, row->id, left);
 
     applying->key = row->id;
     if (result == 0)
-        result = hive_store_visit_value_layers(applying->store, row->id, remember_value, applying);
+        result = remember_values(applying);
     return result ? result : finish_key(applying);
 }
 
@@ -353,11 +435,9 @@ static int remove_key(struct applying *applying, const struct gone_path *path)
     }
     if (result < 0 || !parent)
         return result == -ENOENT ? 0 : result;
-    if (row.layer & HIVE_UPPER)
-        return leave_to_kernel(applying, &row);
-    result = hive_store_has_subkeys(applying->store, id);
+    result = row.layer & HIVE_UPPER ? 1 : hive_store_has_subkeys(applying->store, id);
     if (result != 0)
-        return result < 0 ? result : 0;
+        return result < 0 ? result : empty_key(applying, &row);
     note(applying, id, name_hash, REGISTRY_CHANGED_GONE);
     note(applying, parent, name_hash, REGISTRY_CHANGED_NAME);
     return hive_store_drop_key(applying->store, id);
@@ -379,7 +459,6 @@ int lower_apply_gone(hive_store_t *store, const struct lower_text *text,
         free(gone.paths[i].text);
     }
     free(gone.paths);
-    forget_known(&applying);
-    free(applying.known);
+    finish_applying(&applying);
     return result;
 }

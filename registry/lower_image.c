@@ -12,7 +12,8 @@
 #include <strings.h>
 
 static const char head[] = "WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\n";
-static const char relative[] = ";; All keys relative to ";
+static const char version[] = "WINE REGISTRY Version 2";
+static const char relative[] = "\n;; All keys relative to ";
 static const char separator[] = "\\\\";
 
 #define SEPARATOR_SIZE (sizeof separator - 1)
@@ -42,20 +43,59 @@ static bool skip(const char **at, const char *end, const char *word, size_t size
     return true;
 }
 
-/* What the text's keys are relative to, without the top key. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
+
+/* The next line that starts with a bracket, maybe behind blanks; `end` where there is none. */
+static const char *next_section(const char *at, const char *end)
+{
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        at++;
+        while (at < end && is_blank(*at))
+            at++;
+        if (at < end && *at == '[')
+            return at;
+    }
+    return end;
+}
+
+/* A text that was cut off within a line would show half a value. */
+static bool ends_with_a_line(const char *text, const char *end)
+{
+    while (end > text && is_blank(end[-1]))
+        end--;
+    return end > text && end[-1] == '\n';
+}
+
+/* True where a text may stand within the brackets of a section. */
+static bool is_part_of_path(const char *at, const char *end)
+{
+    for (; at < end && *at != ']'; at++)
+        if (*at == '\\' && ++at == end)
+            return false;
+    return at == end;
+}
+
+/* What the text's keys are relative to, without the top key; -EINVAL: no text of Wine's. */
 static int find_base(const char *text, const char *end, const char **base, size_t *size)
 {
-    const char *at = memmem(text, (size_t)(end - text), relative, sizeof relative - 1);
-    const char *stop;
+    const char *at = text, *stop;
 
+    if (!text || !skip(&at, end, version, sizeof version - 1) || !ends_with_a_line(at, end))
+        return -EINVAL;
+    at = memmem(at, (size_t)(next_section(at, end) - at), relative, sizeof relative - 1);
     if (!at)
         return -EINVAL;
     at += sizeof relative - 1;
     stop = memchr(at, '\n', (size_t)(end - at));
-    if (!stop)
-        return -EINVAL;
+    while (stop > at && stop[-1] == '\r')
+        stop--;
     skip(&at, stop, separator, SEPARATOR_SIZE);
     if (skip(&at, stop, "Registry", 8) && at != stop && !skip(&at, stop, separator, SEPARATOR_SIZE))
+        return -EINVAL;
+    if (!is_part_of_path(at, stop))
         return -EINVAL;
     *base = at;
     *size = (size_t)(stop - at);
@@ -64,7 +104,8 @@ static int find_base(const char *text, const char *end, const char **base, size_
 
 static int add_path(struct lower_image *image, const char *text, size_t size)
 {
-    if (size > image->paths_capacity - image->paths_size) {
+    /* Even an empty path has a place: a set knows a free slot by its NULL. */
+    if (!image->paths || size > image->paths_capacity - image->paths_size) {
         size_t capacity = (image->paths_size + size) * 2 + 4096;
         char *grown = realloc(image->paths, capacity);
         if (!grown)
@@ -95,21 +136,12 @@ static struct lower_section *add_section(struct lower_image *image)
 static const char *close_path(const char *at, const char *end)
 {
     for (; at < end && *at != '\n'; at++) {
-        if (*at == '\\')
-            at++;
-        else if (*at == ']')
+        if (*at == ']')
             return at;
+        if (*at == '\\' && (++at == end || *at == '\n'))
+            return NULL;
     }
     return NULL;
-}
-
-static const char *next_section(const char *at, const char *end)
-{
-    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
-        if (++at < end && *at == '[')
-            return at;
-    }
-    return end;
 }
 
 int lower_image_add(struct lower_image *image, const char *text, size_t size)
@@ -206,13 +238,15 @@ static int set_grow(struct path_set *set)
     return 0;
 }
 
-/* 1: it was not in the set. */
+/* 1: it was not in the set. A later section of the same path takes the place of the earlier. */
 static int set_add(struct path_set *set, const char *path, size_t size, uint32_t number)
 {
     struct slot *slot = find_slot(set, path, size);
 
-    if (slot->path)
+    if (slot->path) {
+        slot->number = number ? number : slot->number;
         return 0;
+    }
     *slot = (struct slot){path, (uint32_t)size, number};
     return ++set->used * 2 > set->mask && set_grow(set) < 0 ? -ENOMEM : 1;
 }
@@ -293,6 +327,8 @@ static int find_changed(struct comparison *comparison)
         const struct slot *slot = find_slot(&comparison->then, path, section->path_size);
         const struct lower_section *old = slot->path ? &before->sections[slot->number - 1] : NULL;
 
+        if (find_slot(&comparison->present, path, section->path_size)->number != i + 1)
+            continue;
         if (!old || old->body_size != section->body_size ||
             memcmp(old->body, section->body, section->body_size))
             result = write_section(comparison->changed, path, section->path_size, section->body,
@@ -307,6 +343,8 @@ static int report_missing(struct comparison *comparison, const char *path, size_
     bool own = true;
     int result = 0;
 
+    if (!size) /* the top key never goes */
+        return write_section(comparison->changed, path, 0, "", 0);
     for (; result == 0 && size; size = parent_size(path, size), own = false) {
         if (find_slot(&comparison->present, path, size)->path)
             return own ? write_section(comparison->changed, path, size, "", 0) : 0;

@@ -9,33 +9,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "registry/import.h"
 #include "registry/lower_apply.h"
 #include "registry/lower_image.h"
 
-/* Marks of the store: which text is kept, and what it must hash to. */
+/* Marks of the store: which text is kept, what it must hash to, and which state it is of. */
 #define MARK_NUMBER "lower_number"
 #define MARK_HASH "lower_hash"
+#define MARK_INSTANCE "lower_instance"
+#define MARK_GENERATION "lower_generation"
 
 /* ---- texts ---- */
 
-static int map_text(struct lower_source *source, int fd)
+/* The file may be another process's to cut short: it is copied, since what is mapped would fault.
+ */
+static int read_text(struct lower_source *source, int fd)
 {
     struct stat status;
-    void *text;
+    size_t size = 0;
+    char *text;
 
     if (fstat(fd, &status) < 0)
         return -errno;
     if (!S_ISREG(status.st_mode) || status.st_size == 0)
         return S_ISREG(status.st_mode) ? 0 : -EINVAL;
-    text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (text == MAP_FAILED)
-        return -errno;
+    text = malloc((size_t)status.st_size);
+    if (!text)
+        return -ENOMEM;
+    while (size < (size_t)status.st_size) {
+        ssize_t count = pread(fd, text + size, (size_t)status.st_size - size, (off_t)size);
+        if (count <= 0) {
+            free(text);
+            return count < 0 ? -errno : -EIO;
+        }
+        size += (size_t)count;
+    }
     source->text = text;
-    source->size = (size_t)status.st_size;
+    source->size = size;
     return 0;
 }
 
@@ -45,15 +58,14 @@ int lower_sources_open(struct lower_source *sources, const int *fds, size_t coun
 
     memset(sources, 0, REGISTRY_LOWER_TEXTS * sizeof *sources);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = map_text(&sources[i], fds[i]);
+        result = read_text(&sources[i], fds[i]);
     return result;
 }
 
 void lower_sources_close(struct lower_source *sources, size_t count)
 {
     for (size_t i = 0; i < count && i < REGISTRY_LOWER_TEXTS; i++)
-        if (sources[i].size)
-            munmap((void *)sources[i].text, sources[i].size);
+        free(sources[i].text);
 }
 
 static int image_of(struct lower_image *image, const struct lower_source *sources, size_t count)
@@ -158,14 +170,16 @@ void lower_forget_older(registry_t *registry)
 
     if (registry_enter_as_is(registry, &guard) < 0)
         return;
-    if (hive_store_get_mark(registry->store, MARK_NUMBER, &number) == 0 && number > 1) {
-        kept_path(registry, number - 1, path);
-        unlink(path);
+    if (hive_store_get_mark(registry->store, MARK_NUMBER, &number) == 0) {
+        /* More than one where a process was killed before it came here. */
+        do
+            kept_path(registry, --number, path);
+        while (number > 0 && unlink(path) == 0);
     }
     registry_leave(registry, &guard);
 }
 
-/* Maps the kept text; false where there is none or it is not what was kept. */
+/* Reads the kept text; false where there is none or it is not what was kept. */
 static bool open_kept(registry_t *registry, struct lower_source *kept)
 {
     char path[PATH_MAX + 32];
@@ -178,10 +192,10 @@ static bool open_kept(registry_t *registry, struct lower_source *kept)
         hive_store_get_mark(registry->store, MARK_HASH, &hash) < 0)
         return false;
     kept_path(registry, number, path);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return false;
-    good = map_text(kept, fd) == 0 && kept->size && hash_text(kept->text, kept->size) == hash;
+    good = read_text(kept, fd) == 0 && kept->size && hash_text(kept->text, kept->size) == hash;
     close(fd);
     return good;
 }
@@ -194,14 +208,34 @@ static int apply(registry_t *registry, const struct lower_image *before,
     struct lower_text changed = {0}, gone = {0};
     int result = lower_image_compare(before, now, &changed, &gone);
 
+    /* First what is gone: a key that is there again in another spelling is a new key. */
+    if (result == 0)
+        result = lower_apply_gone(registry->store, &gone, changes);
     if (result == 0)
         result = lower_apply_changed(registry->store, &changed, changes);
     if (result == 0)
-        result = lower_apply_gone(registry->store, &gone, changes);
+        result = registry_make_fixed_keys(registry);
     if (result == 0 && (changed.size || gone.size))
         result = keep_image(registry, now);
     free(changed.data);
     free(gone.data);
+    return result;
+}
+
+/* The image of the newest state. Each text has one key at least: without any it is that of a
+ * wineserver that lost its registry, for which nothing is thrown away. */
+static int image_of_newest(struct lower_image *image, const struct lower_source *sources,
+                           size_t count)
+{
+    int result = count ? 0 : -ENODATA;
+
+    memset(image, 0, sizeof *image);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        size_t sections = image->count;
+        result = lower_image_add(image, sources[i].text, sources[i].size);
+        if (result == 0 && image->count == sections)
+            result = -ENODATA;
+    }
     return result;
 }
 
@@ -212,10 +246,8 @@ static int bring_in_step(registry_t *registry, const struct lower_source *source
 {
     struct lower_image before = {0}, now;
     struct lower_source kept;
-    int result = image_of(&now, sources, count);
+    int result = image_of_newest(&now, sources, count);
 
-    if (result == 0 && !now.count)
-        result = -ENODATA; /* a wineserver that lost its registry: nothing is thrown away for it */
     if (result == 0) {
         if (!open_kept(registry, &kept) || lower_image_add(&before, kept.text, kept.size) < 0) {
             lower_image_finish(&before);
@@ -231,10 +263,52 @@ static int bring_in_step(registry_t *registry, const struct lower_source *source
     return result;
 }
 
-static bool in_step(registry_t *registry, struct coherence_lower wanted)
+/* Generations of one instance only grow. */
+static bool covers(struct coherence_lower have, struct coherence_lower wanted)
 {
-    struct coherence_lower now = coherence_lower(registry->coherence);
-    return now.instance == wanted.instance && now.generation == wanted.generation;
+    return have.instance == wanted.instance && (int64_t)(have.generation - wanted.generation) >= 0;
+}
+
+/* The state that the store is in step with; instance 0: none. Inside enter and leave. */
+static int read_state(registry_t *registry, struct coherence_lower *state)
+{
+    int64_t instance, generation;
+    int result = hive_store_get_mark(registry->store, MARK_INSTANCE, &instance);
+
+    if (result == 0)
+        result = hive_store_get_mark(registry->store, MARK_GENERATION, &generation);
+    if (result == 0)
+        *state = (struct coherence_lower){(uint64_t)instance, (uint64_t)generation};
+    return result;
+}
+
+static int write_state(registry_t *registry, struct coherence_lower state)
+{
+    int result = hive_store_set_mark(registry->store, MARK_INSTANCE, (int64_t)state.instance);
+
+    return result
+               ? result
+               : hive_store_set_mark(registry->store, MARK_GENERATION, (int64_t)state.generation);
+}
+
+/* Tells all processes which state the store is in step with, as the store itself says. */
+static int tell_state(registry_t *registry)
+{
+    struct coherence_lower state;
+    struct registry_guard guard;
+    int result = registry_enter_as_is(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = coherence_lock(registry->coherence);
+    if (result == 0) {
+        result = read_state(registry, &state);
+        if (result == 0)
+            coherence_set_lower(registry->coherence, state);
+        coherence_unlock(registry->coherence);
+    }
+    registry_leave(registry, &guard);
+    return result;
 }
 
 static int synchronise(registry_t *registry, const int *fds, size_t count,
@@ -242,16 +316,19 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
 {
     struct lower_source sources[REGISTRY_LOWER_TEXTS];
     struct lower_changes changes = {.count = 0};
+    struct coherence_lower stored;
     struct registry_guard guard;
-    bool late = false;
     int result = lower_sources_open(sources, fds, count);
 
     if (result == 0)
         result = registry_begin_write_as_is(registry, &guard);
     if (result == 0) {
-        late = in_step(registry, state);
-        if (!late)
+        result = read_state(registry, &stored);
+        /* Another process may have been faster, with this state or a newer one. */
+        if (result == 0 && !covers(stored, state)) {
             result = bring_in_step(registry, sources, count, &changes);
+            result = result ? result : write_state(registry, state);
+        }
         if (changes.count > sizeof changes.list / sizeof changes.list[0])
             result = registry_end_write(registry, &guard, result, registry_everything,
                                         REGISTRY_EVERYTHING);
@@ -259,10 +336,10 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
             result = registry_end_write(registry, &guard, result, changes.list, changes.count);
     }
     lower_sources_close(sources, count);
-    if (result == 0 && !late) {
-        coherence_set_lower(registry->coherence, state);
+    if (result == 0)
+        result = tell_state(registry);
+    if (result == 0)
         lower_forget_older(registry);
-    }
     return result;
 }
 
@@ -275,7 +352,9 @@ static int follow(registry_t *registry)
     int fds[REGISTRY_LOWER_TEXTS], result = 0;
     size_t count = 0;
 
-    if (!in_step(registry, state)) {
+    if (coherence_lower(registry->coherence).instance == 0)
+        result = tell_state(registry);
+    if (result == 0 && !covers(coherence_lower(registry->coherence), state)) {
         result = lower->open(lower->context, &state.generation, fds, &count);
         if (result == 0) {
             seen = state.generation;
@@ -311,7 +390,10 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
     registry->lower = *lower;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* `open` may read the registry. */
+    atomic_store(&registry->lower_following, true);
     result = registry->read_only ? 0 : follow(registry);
+    atomic_store(&registry->lower_following, false);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (result < 0) {
         registry->lower.generation = NULL;

@@ -10,13 +10,13 @@
 
 #include "registry/registry_internal.h"
 
-/* One text of the lower layer, mapped. */
+/* One text of the lower layer. */
 struct lower_source {
-    const char *text;
+    char *text;
     size_t size;
 };
 
-/* Maps up to REGISTRY_LOWER_TEXTS files; empty ones have size 0. Close also after an error. */
+/* Reads up to REGISTRY_LOWER_TEXTS files; empty ones have size 0. Close also after an error. */
 int lower_sources_open(struct lower_source *sources, const int *fds, size_t count);
 void lower_sources_close(struct lower_source *sources, size_t count);
 
