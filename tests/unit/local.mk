@@ -4,7 +4,9 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry tests/unit/test_registry_damage tests/unit/test_registry_ends \
 	tests/unit/test_registry_fixed_values tests/unit/test_registry_import \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
-	tests/unit/test_registry_threads tests/unit/test_registry_values
+	tests/unit/test_registry_threads tests/unit/test_registry_values \
+	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
+	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
@@ -39,12 +41,21 @@ tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
+LOWER_FIXTURE = tests/unit/lower_fixture.h tests/unit/lower_fixture.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_layers_SOURCES = tests/unit/test_registry_layers.c $(LOWER_FIXTURE)
+tests_unit_test_registry_layers_hidden_SOURCES = tests/unit/test_registry_layers_hidden.c \
+	$(LOWER_FIXTURE)
+tests_unit_test_registry_layers_ends_SOURCES = tests/unit/test_registry_layers_ends.c \
+	$(LOWER_FIXTURE)
+tests_unit_test_registry_layers_model_SOURCES = tests/unit/test_registry_layers_model.c \
+	tests/unit/layers_model.h tests/unit/layers_model.c $(LOWER_FIXTURE)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_FIXTURE) $(REGF_FIXTURE)
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) \
+	tests/unit/layers_model.h tests/unit/layers_model.c
 endif
 
 # The unit tests alone: what a build with sanitizers runs.
