@@ -6,7 +6,7 @@ FUZZ_CFLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 FUZZ_COMPILE = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(WARNINGS) $(FUZZ_CFLAGS)
 FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot_record \
 	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
-	tests/fuzz/fuzz_reg_text
+	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -51,6 +51,12 @@ tests/fuzz/fuzz_reg_text: $(FUZZ_REG_TEXT_FILES) registry/reg_text.h registry/re
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_REG_TEXT_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_LOWER_IMAGE_FILES = tests/fuzz/fuzz_lower_image.c registry/lower_image.c
+tests/fuzz/fuzz_lower_image: $(FUZZ_LOWER_IMAGE_FILES) registry/lower_image.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_LOWER_IMAGE_FILES); do echo $(srcdir)/$$file; done`
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh

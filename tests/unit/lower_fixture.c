@@ -16,6 +16,7 @@
     "WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\Machine\n\n#arch=win64\n\n"
 
 static uint64_t *generation;
+void (*lower_opened)(void);
 
 int make_layers(void **state)
 {
@@ -69,6 +70,11 @@ static int open_lower(void *context, uint64_t *now, int fds[REGISTRY_LOWER_TEXTS
     if (fds[0] < 0)
         return -errno;
     *count = 1;
+    if (lower_opened) {
+        void (*opened)(void) = lower_opened;
+        lower_opened = NULL;
+        opened();
+    }
     return 0;
 }
 

@@ -21,6 +21,10 @@ int remove_layers(void **state);
 void lower_becomes(const char *sections);
 void lower_becomes_raw(const char *text, size_t size);
 
+/* Called, once, when the next process or registry object has opened the newest text and not taken
+ * it in yet. */
+extern void (*lower_opened)(void);
+
 /* Opens the store, imports the first state where that has not been done, and follows. */
 registry_t *open_layers(void);
 int try_open_layers(registry_t **registry, struct registry_error *error);

@@ -99,6 +99,65 @@ static void many_processes_follow_one_layer(void **state)
     assert_int_equal(count_files("registry.lower-"), 1);
 }
 
+static registry_t *faster;
+
+static void be_overtaken(void)
+{
+    lower_becomes("[A]\n\"v\"=dword:3\n[New]\n[Z]\n");
+    assert_int_equal(number(faster, "A", "v"), 3);
+}
+
+/* Who has opened a state and comes late with it does not bring the store back to it. */
+static void a_newer_state_is_not_overwritten(void **state)
+{
+    registry_t *slower;
+    uint64_t generation;
+
+    (void)state;
+    lower_becomes("[A]\n\"v\"=dword:1\n[Z]\n");
+    slower = open_layers();
+    faster = open_layers();
+    lower_becomes("[A]\n\"v\"=dword:2\n[Z]\n");
+    lower_opened = be_overtaken;
+    number(slower, "A", "v");
+    assert_null(lower_opened);
+    generation = registry_generation(faster);
+    assert_int_equal(number(faster, "A", "v"), 3);
+    assert_true(has_key(faster, "New"));
+    assert_int_equal(number(slower, "A", "v"), 3);
+    assert_true(has_key(slower, "New"));
+    assert_true(registry_generation(faster) == generation);
+    registry_close(slower);
+    registry_close(faster);
+}
+
+/* The file of the coherence knows nothing of a database that was put back from a copy. */
+static void an_older_copy_of_the_store_comes_in_step(void **state)
+{
+    registry_t *registry;
+    void *copy;
+    size_t size;
+
+    (void)state;
+    lower_becomes("[A]\n\"v\"=dword:1\n[Gone]\n");
+    registry = open_layers();
+    put(registry, "A", "mine", 100);
+    assert_int_equal(registry_flush(registry), 0);
+    registry_close(registry);
+    copy = read_file(in_folder("registry.db"), &size);
+    lower_becomes("[A]\n\"v\"=dword:2\n");
+    registry_close(open_layers());
+    unlink(in_folder("registry.db-wal"));
+    unlink(in_folder("registry.db-shm"));
+    write_file(in_folder("registry.db"), copy, size);
+    free(copy);
+    registry = open_layers();
+    assert_int_equal(number(registry, "A", "v"), 2);
+    assert_int_equal(number(registry, "A", "mine"), 100);
+    assert_false(has_key(registry, "Gone"));
+    registry_close(registry);
+}
+
 /* ---- killed in the middle ---- */
 
 enum { KILLS = 40, KEYS = 400 };
@@ -412,8 +471,12 @@ static void a_full_disk_loses_nothing(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(many_processes_follow_one_layer),    TEST(killed_while_it_follows),
-        TEST(a_kept_text_that_is_no_longer_good), TEST(a_damaged_lower_text_is_refused),
+        TEST(many_processes_follow_one_layer),
+        TEST(a_newer_state_is_not_overwritten),
+        TEST(an_older_copy_of_the_store_comes_in_step),
+        TEST(killed_while_it_follows),
+        TEST(a_kept_text_that_is_no_longer_good),
+        TEST(a_damaged_lower_text_is_refused),
         TEST(a_full_disk_loses_nothing),
     };
 
