@@ -221,29 +221,6 @@ static int import_key(void *context, const uint16_t *key, size_t units)
     return rc == 0 ? 0 : refuse_key(import, key, units, control_registry_reason(rc));
 }
 
-/* The subkeys of `key`, to be freed: taken before any of them goes, for each deletion gives all the
- * others new indexes. */
-static int list_subkeys(registry_t *registry, uint64_t key, uint64_t **list, size_t *count)
-{
-    size_t capacity = 0;
-
-    *list = NULL;
-    for (*count = 0;; ++*count) {
-        int rc;
-
-        if (*count == capacity) {
-            uint64_t *larger = realloc(*list, (capacity = 2 * capacity + 16) * sizeof(**list));
-
-            if (larger == NULL)
-                return -ENOMEM;
-            *list = larger;
-        }
-        rc = registry_enumerate_key(registry, key, (uint32_t)*count, &(*list)[*count]);
-        if (rc != 0)
-            return rc == -ENODATA ? 0 : rc;
-    }
-}
-
 static int delete_tree(registry_t *registry, uint64_t key);
 
 /* -EXDEV where the subkey is passed through: what stands there is not the kernel's. */
@@ -265,13 +242,12 @@ static int delete_subkey(registry_t *registry, uint64_t parent, uint64_t subkey)
 /* Deletes the key with all below it. */
 static int delete_tree(registry_t *registry, uint64_t key)
 {
-    uint64_t *subkeys;
-    size_t count;
-    int rc = list_subkeys(registry, key, &subkeys, &count);
+    struct control_subkeys subkeys = {0};
+    int rc = control_list_subkeys(registry, key, &subkeys);
 
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = delete_subkey(registry, key, subkeys[i]);
-    free(subkeys);
+    for (size_t i = 0; rc == 0 && i < subkeys.count; i++)
+        rc = delete_subkey(registry, key, subkeys.ids[i]);
+    free(subkeys.ids);
     if (rc == 0)
         rc = registry_delete(registry, key);
     return rc == -EIDRM ? 0 : rc;

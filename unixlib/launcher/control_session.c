@@ -235,6 +235,8 @@ int control_create_key(registry_t *registry, const struct control_path *path, ui
 
 /* ---- the walk ---- */
 
+#define LIST_TRIES 1000 /* then a writer never rests, and what was listed last must do */
+
 struct walk {
     struct control_session *session;
     const struct control_visitor *visitor;
@@ -317,26 +319,68 @@ static int visit_subkey(struct walk *walk, uint64_t id, unsigned depth)
         key.elsewhere = control_passed_through(&walk->session->profile, path->text, path->units);
         rc = visit_key(walk, &key);
     } else {
-        /* Deleted while we look: others are at other indexes now, and may be missed. */
+        /* Deleted while we look. */
         rc = rc == -EIDRM ? 0 : control_session_fail(walk->session, rc, "");
     }
     path->units = parent_units;
     return rc;
 }
 
+/* True where subkeys of `id` may have come or gone since `generation`. */
+static bool subkeys_changed(registry_t *registry, uint64_t id, uint64_t generation)
+{
+    struct registry_change changes[64];
+    int count = registry_read_changes(registry, &generation, changes, COUNT_OF(changes));
+
+    for (int i = 0; i < count; i++)
+        if (changes[i].key == id && (changes[i].kinds & REGISTRY_CHANGED_NAME) != 0)
+            return true;
+    return count < 0;
+}
+
+static int list_once(registry_t *registry, uint64_t key, struct control_subkeys *list)
+{
+    int rc;
+
+    for (list->count = 0;; list->count++) {
+        if (list->count == list->capacity) {
+            size_t capacity = list->capacity * 2 + 64;
+            uint64_t *ids = realloc(list->ids, capacity * sizeof(*ids));
+
+            if (ids == NULL)
+                return -ENOMEM;
+            list->ids = ids;
+            list->capacity = capacity;
+        }
+        rc = registry_enumerate_key(registry, key, (uint32_t)list->count, &list->ids[list->count]);
+        if (rc != 0)
+            return rc == -ENODATA ? 0 : rc;
+    }
+}
+
+int control_list_subkeys(registry_t *registry, uint64_t key, struct control_subkeys *list)
+{
+    uint64_t generation;
+    int rc, tries = 0;
+
+    do {
+        generation = registry_generation(registry);
+        rc = list_once(registry, key, list);
+    } while (rc == 0 && ++tries < LIST_TRIES && subkeys_changed(registry, key, generation));
+    return rc;
+}
+
 static int visit_subkeys(struct walk *walk, uint64_t id, unsigned depth)
 {
-    for (uint32_t index = 0;; index++) {
-        uint64_t subkey;
-        int rc = registry_enumerate_key(walk->session->registry, id, index, &subkey);
+    struct control_subkeys list = {0};
+    int rc = control_list_subkeys(walk->session->registry, id, &list);
 
-        if (rc == -ENODATA || rc == -EIDRM)
-            return 0;
-        rc = rc == 0 ? visit_subkey(walk, subkey, depth + 1)
-                     : control_session_fail(walk->session, rc, "");
-        if (rc != 0)
-            return rc;
-    }
+    if (rc != 0)
+        rc = rc == -EIDRM ? 0 : control_session_fail(walk->session, rc, "");
+    for (size_t i = 0; rc == 0 && i < list.count; i++)
+        rc = visit_subkey(walk, list.ids[i], depth + 1);
+    free(list.ids);
+    return rc;
 }
 
 int control_session_walk(struct control_session *session, const struct control_visitor *visitor)

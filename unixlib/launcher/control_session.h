@@ -61,6 +61,15 @@ int control_create_key(registry_t *registry, const struct control_path *path, ui
 /* True for what `profile` passes through to the session's registry, and for all below that. */
 bool control_passed_through(const struct pwk_profile *profile, const uint16_t *path, size_t units);
 
+struct control_subkeys {
+    uint64_t *ids;
+    size_t count, capacity;
+};
+/* The subkeys of `key` as they are at one moment: one that comes or goes moves the others to other
+ * indexes, so the list is made anew then. Starts all zero; the caller frees `ids` in any case.
+ * -EIDRM, -ENOMEM. */
+int control_list_subkeys(registry_t *registry, uint64_t key, struct control_subkeys *list);
+
 struct control_key {
     uint64_t id;
     unsigned depth;       /* 0: the first one */
