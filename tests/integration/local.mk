@@ -17,6 +17,7 @@ INTEGRATION_TESTS = \
 	tests/integration/real_programs.sh tests/integration/api.sh \
 	tests/integration/install.sh tests/integration/kill_safety.sh \
 	tests/integration/interchange.sh tests/integration/key_handles.sh \
+	tests/integration/installer.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
@@ -31,7 +32,8 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/share_handles.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
-EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest
+EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest \
+	tests/programs/installer.nsi tests/programs/installer.wxs
 CLEANFILES += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
 
 COMPILE_WINDOWS = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(MINGW_CC) $(MINGW_CFLAGS) -o $@
