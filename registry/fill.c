@@ -219,12 +219,15 @@ struct subkey_list {
     struct cached_subkeys head;
     uint64_t *ids;
     size_t capacity;
+    size_t limit; /* more ids than that are not kept */
 };
 
 static int collect_subkey(void *context, const struct hive_key *key)
 {
     struct subkey_list *list = context;
 
+    if (list->head.count == list->limit)
+        return -E2BIG;
     if (list->head.count == list->capacity) {
         size_t capacity = list->capacity * 2 + 32;
         uint64_t *grown = realloc(list->ids, capacity * sizeof *grown);
@@ -260,7 +263,8 @@ bool registry_store_subkeys(registry_t *registry, uint64_t key, const struct cac
 
 int registry_fill_subkeys(registry_t *registry, uint64_t key)
 {
-    struct subkey_list list = {0};
+    const size_t limit = key_cache_payload_limit(&registry->cache);
+    struct subkey_list list = {.limit = (limit - sizeof list.head) / sizeof *list.ids};
     struct hive_key self;
     int result = hive_store_read_key(registry->store, key, &self);
 

@@ -16,6 +16,7 @@
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
 #define SCHEMA_VERSION 4
 #define BUSY_TIMEOUT_MS 10000
+#define PAGE_CACHE_KIB "-1024"    /* SQLite's own, beside the registry's: negative for KiB */
 #define KEPT_LOG_BYTES (64 << 10) /* a log up to this size stays when the store is closed */
 
 /* `migrations[n]` leads from schema version n to n + 1. */
@@ -205,6 +206,8 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
         result = query_number(store, "PRAGMA journal_mode=WAL", &mode);
     if (result == 0 && version < SCHEMA_VERSION)
         result = migrate(store, version);
+    if (result == 0)
+        result = execute(store, "PRAGMA cache_size=" PAGE_CACHE_KIB);
     if (result < 0)
         return fail(error, result, "%s: %s", path, mend(result));
     return 0;
@@ -289,7 +292,7 @@ int hive_store_begin(hive_store_t *store)
 {
     hive_store_release(store);
     if (!store->set_for_writing) {
-        int result = execute(store, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024");
+        int result = execute(store, "PRAGMA synchronous=NORMAL");
         if (result < 0)
             return result;
         store->set_for_writing = true;
@@ -311,9 +314,16 @@ void hive_store_rollback(hive_store_t *store)
 int hive_store_checkpoint(hive_store_t *store)
 {
     hive_store_release(store);
-    /* A passive checkpoint waits for nobody and fsyncs the log before it copies anything. */
-    return hive_store_errno(
-        sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
+    /* A passive checkpoint fsyncs the log before it copies anything, and does not wait for readers
+     * and writers; where another process is at its own, which may have begun too soon, it is
+     * waited for. */
+    for (int waited = 0;; waited++) {
+        int code =
+            sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        if ((code & 0xff) != SQLITE_BUSY || waited == BUSY_TIMEOUT_MS)
+            return hive_store_errno(code);
+        sqlite3_sleep(1);
+    }
 }
 
 bool hive_store_is_read_only(hive_store_t *store)
