@@ -6,7 +6,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
-	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model
+	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
+	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
@@ -30,6 +31,8 @@ tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)
 tests_unit_test_regf_foreign_SOURCES = tests/unit/test_regf_foreign.c $(REGF_FIXTURE)
 tests_unit_test_regf_tools_SOURCES = tests/unit/test_regf_tools.c $(REGF_FIXTURE)
 REGISTRY_FIXTURE = tests/unit/registry_fixture.h tests/unit/registry_fixture.c
+REGISTRY_MODEL = tests/unit/registry_model.h tests/unit/registry_model.c \
+	tests/unit/registry_model_compare.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_damage_SOURCES = tests/unit/test_registry_damage.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_ends_SOURCES = tests/unit/test_registry_ends.c $(REGISTRY_FIXTURE)
@@ -37,6 +40,9 @@ tests_unit_test_registry_fixed_values_SOURCES = tests/unit/test_registry_fixed_v
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_import_SOURCES = tests/unit/test_registry_import.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_links_SOURCES = tests/unit/test_registry_links.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_memory_SOURCES = tests/unit/test_registry_memory.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_kills_SOURCES = tests/unit/test_registry_kills.c $(REGISTRY_MODEL)
+tests_unit_test_registry_model_SOURCES = tests/unit/test_registry_model.c $(REGISTRY_MODEL)
 tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.c \
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
@@ -56,9 +62,15 @@ TESTS += $(UNIT_TESTS)
 else
 EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) \
 	tests/unit/layers_model.h tests/unit/layers_model.c
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(REGF_FIXTURE)
 endif
 
 # The unit tests alone: what a build with sanitizers runs.
 check-unit:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(UNIT_TESTS)'
 .PHONY: check-unit
+
+# Thousands of rounds of kill -9 in place of the few hundred of `make check`.
+check-crash: tests/unit/test_registry_kills
+	PWK_CRASH_ROUNDS=$${PWK_CRASH_ROUNDS:-5000} tests/unit/test_registry_kills
+.PHONY: check-crash
