@@ -30,7 +30,7 @@ static unsigned long setting(const char *name, unsigned long usual)
 
 static int complain(int number, const char *what)
 {
-    fprintf(stderr, "writer %d: %s\n", number, what);
+    fprintf(stderr, "round %lu, writer %d: %s\n", rounds_done, number, what);
     return 1;
 }
 
