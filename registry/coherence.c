@@ -229,7 +229,7 @@ int coherence_lock(coherence_t *coherence)
         pthread_mutex_consistent(&shared->lock);
         atomic_fetch_add(&shared->generation, COHERENCE_RING + 1);
         atomic_store(&shared->busy, 0);
-        code = 0;
+        return COHERENCE_HOLDER_DIED;
     }
     return -code;
 }
@@ -338,16 +338,4 @@ void coherence_unlock(coherence_t *coherence)
 struct journal *coherence_journal(coherence_t *coherence)
 {
     return &coherence->shared->journal;
-}
-
-int coherence_settle(coherence_t *coherence)
-{
-    int result;
-
-    if (!coherence_busy(coherence))
-        return 0;
-    result = coherence_lock(coherence);
-    if (result == 0)
-        coherence_unlock(coherence);
-    return result;
 }

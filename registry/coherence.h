@@ -68,7 +68,9 @@ bool coherence_busy(coherence_t *coherence);
 int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
                       struct coherence_change *changes, size_t capacity);
 
-/* The writers' lock, over all processes. -ETIMEDOUT after ten seconds. */
+/* The writers' lock, over all processes. -ETIMEDOUT after ten seconds. COHERENCE_HOLDER_DIED: it is
+ * locked, and whoever had it last died with it. */
+#define COHERENCE_HOLDER_DIED 1
 int coherence_lock(coherence_t *coherence);
 /* Between commit and unlock: makes readers wait, tells them what changed. */
 void coherence_announce(coherence_t *coherence);
@@ -100,9 +102,6 @@ void coherence_wake(coherence_t *coherence);
 
 /* The journal that lies beside the ring. */
 struct journal *coherence_journal(coherence_t *coherence);
-
-/* Waits until no writer is between commit and publication. */
-int coherence_settle(coherence_t *coherence);
 
 #define COHERENCE_RING 4096
 

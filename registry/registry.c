@@ -88,6 +88,26 @@ static int write_journal_down(registry_t *registry)
     return result;
 }
 
+/* The writers' lock. A writer that was killed may have left a whole transaction in SQLite's log
+ * that its index does not tell of: nobody sees it, but at the next start it would be found there,
+ * and come after what was done meanwhile. A transaction of ours is written over it. Where that
+ * fails, the next one will do. */
+static int lock_writers(registry_t *registry)
+{
+    int64_t deaths;
+    int result = coherence_lock(registry->coherence);
+
+    if (result != COHERENCE_HOLDER_DIED)
+        return result;
+    if (registry->writable && hive_store_begin(registry->store) == 0) {
+        if (hive_store_get_mark(registry->store, "killed_writers", &deaths) < 0 ||
+            hive_store_set_mark(registry->store, "killed_writers", deaths + 1) < 0 ||
+            hive_store_commit(registry->store) < 0)
+            hive_store_rollback(registry->store);
+    }
+    return 0;
+}
+
 /* The first process of a kernel looks after the store: checks it where the last end was not in
  * order, and drops what was volatile. */
 static int take_over_store(registry_t *registry, const struct coherence_finding *finding,
@@ -212,7 +232,7 @@ void registry_close(registry_t *registry)
         return;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (registry->sound && registry->writable && coherence_lock(registry->coherence) == 0) {
+    if (registry->sound && registry->writable && lock_writers(registry) == 0) {
         write_journal_down(registry);
         coherence_unlock(registry->coherence);
     }
@@ -236,7 +256,7 @@ void registry_abandon(registry_t *registry)
     /* A thread that Wine ended cannot hold it; one that writes will soon be done. */
     if (pthread_mutex_timedlock(&registry->mutex, &deadline) != 0)
         return;
-    if (registry->sound && registry->writable && coherence_lock(registry->coherence) == 0) {
+    if (registry->sound && registry->writable && lock_writers(registry) == 0) {
         write_journal_down(registry);
         coherence_unlock(registry->coherence);
     }
@@ -294,17 +314,18 @@ int registry_enter(registry_t *registry, struct registry_guard *guard)
 int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
 {
     sigset_t all;
-    int result;
+    int result = 0;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &guard->signals);
     pthread_mutex_lock(&registry->mutex);
-    result = coherence_settle(registry->coherence);
-    if (result == 0 && registry->writable &&
-        journal_pending(coherence_journal(registry->coherence))) {
-        result = coherence_lock(registry->coherence);
+    /* A writer between commit and publication is waited for. */
+    if (coherence_busy(registry->coherence) ||
+        (registry->writable && journal_pending(coherence_journal(registry->coherence)))) {
+        result = lock_writers(registry);
         if (result == 0) {
-            result = write_journal_down(registry);
+            if (registry->writable)
+                result = write_journal_down(registry);
             coherence_unlock(registry->coherence);
         }
     }
@@ -328,7 +349,7 @@ int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry,
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &guard.signals);
     pthread_mutex_lock(&registry->mutex);
-    if (coherence_lock(registry->coherence) == 0) {
+    if (lock_writers(registry) == 0) {
         take_in_changes(registry);
         result = write(registry, context);
         coherence_unlock(registry->coherence);
@@ -360,7 +381,7 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
     if (registry->read_only)
         result = -EROFS;
     if (result == 0)
-        result = coherence_lock(registry->coherence);
+        result = lock_writers(registry);
     if (result < 0) {
         registry_leave(registry, guard);
         return result;
