@@ -93,7 +93,7 @@ untouched 'NSIS, installed'
 # temporary files, which asks for its own removal at the next start. ---
 nsis_is_removed()
 {
-    [ ! -e "$folder" ] && no_loader_process
+    [ ! -e "$folder" ] && no_kernel_process
 }
 ok 'the uninstaller' kernel nsis "$folder/uninstall.exe" /S
 until_true 60 nsis_is_removed || fail "the uninstaller left $(find "$folder")"
