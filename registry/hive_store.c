@@ -54,6 +54,9 @@ static const char *const migrations[SCHEMA_VERSION] = {
     " PRIMARY KEY(key, sort)) STRICT, WITHOUT ROWID;",
 };
 
+const int64_t hive_store_application_id = APPLICATION_ID;
+const int64_t hive_store_schema_version = SCHEMA_VERSION;
+
 int hive_store_errno(int sqlite_code)
 {
     switch (sqlite_code & 0xff) {
@@ -101,8 +104,8 @@ static const char *mend(int code)
 {
     switch (code) {
     case -EUCLEAN:
-        return "the file is damaged; put back a copy, or move it away to start from the prefix "
-               "again (it has not been changed)";
+        return "the file is damaged (it has not been changed); see what can be saved with "
+               "pwkctl registry KERNEL check --repair";
     case -EROFS:
         return "it cannot be written; mend the permissions or use another folder";
     case -ENOSPC:

@@ -66,6 +66,10 @@ struct hive_store {
     bool set_for_writing;
 };
 
+/* What the file of a store of this version says that it is. */
+extern const int64_t hive_store_application_id;
+extern const int64_t hive_store_schema_version;
+
 int hive_store_errno(int sqlite_code);
 
 /* The parts that the two files of statements share: see hive_store_statements.c. */

@@ -158,6 +158,19 @@ static const struct record *next_record(const struct reading *reading, size_t *a
     return record;
 }
 
+bool journal_is_sane(const struct journal *journal)
+{
+    struct reading reading = {.records = (unsigned char *)journal->records,
+                              .size = atomic_load(&journal->used)};
+    size_t at = 0;
+
+    if (reading.size > JOURNAL_BYTES)
+        return false;
+    while (next_record(&reading, &at))
+        continue;
+    return at == reading.size;
+}
+
 static int compare_ids(const void *a, const void *b)
 {
     uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;

@@ -51,6 +51,9 @@ bool journal_append_deletion(struct journal *journal, uint64_t key, uint64_t par
  * keys that came and went leave nothing but their id used. To do so twice changes nothing. */
 int journal_apply(const struct journal *journal, hive_store_t *store);
 
+/* False where what it holds is not a sequence of records. */
+bool journal_is_sane(const struct journal *journal);
+
 /* When the transaction has been committed. */
 void journal_clear(struct journal *journal);
 

@@ -8,6 +8,12 @@ libregistry_a_SOURCES = \
 	registry/hive_store_branches.c registry/hive_store_layers.c \
 	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
 	registry/lower_layer.h registry/lower_layer.c \
+	registry/hive_store_check.h registry/hive_store_check.c \
+	registry/hive_store_salvage.h registry/hive_store_salvage.c \
+	registry/hive_store_reattach.h registry/hive_store_reattach.c \
+	registry/hive_store_tree.h registry/hive_store_tree.c \
+	registry/store_image.h registry/store_image.c registry/store_log.c \
+	registry/repair.h registry/repair.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
 	registry/value_list.h registry/value_list.c registry/patch.c registry/journalled_keys.c \

@@ -4,6 +4,7 @@
  * with other processes.
  */
 #include "registry/lower_layer.h"
+#include "registry/repair.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -147,12 +148,14 @@ static int open_parts(registry_t *registry, const char *directory,
     }
     snprintf(path, sizeof path, "%s/registry.coherence", directory);
     result = coherence_open(path, &registry->coherence, &finding, error);
+    if (result == 0 && finding.first)
+        result = registry_finish_repair(directory, error);
     /* SQLite would take an empty file for a new database and drop the log that belongs to it. */
     if (result == 0 && finding.used && stat(registry->database, &status) == 0 &&
         status.st_size == 0) {
         snprintf(error->text, sizeof error->text,
-                 "%s: the file is damaged (it is empty); put back a copy, or remove it to start "
-                 "from the prefix again",
+                 "%s: the file is damaged (it is empty); see what can be saved with pwkctl "
+                 "registry KERNEL check --repair, or remove it to start from the prefix again",
                  registry->database);
         return -EUCLEAN;
     }

@@ -58,6 +58,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
 	unixlib/launcher/control_interchange.c unixlib/launcher/control_diff.c \
+	unixlib/launcher/control_check.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
 	unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c

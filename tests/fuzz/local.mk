@@ -6,7 +6,8 @@ FUZZ_CFLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 FUZZ_COMPILE = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(WARNINGS) $(FUZZ_CFLAGS)
 FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot_record \
 	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
-	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image
+	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
+	tests/fuzz/fuzz_store_image
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -57,6 +58,9 @@ tests/fuzz/fuzz_lower_image: $(FUZZ_LOWER_IMAGE_FILES) registry/lower_image.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_LOWER_IMAGE_FILES); do echo $(srcdir)/$$file; done`
+FUZZ_STORE_IMAGE_FILES = tests/fuzz/fuzz_store_image.c registry/store_image.c registry/store_log.c
+tests/fuzz/fuzz_store_image: $(FUZZ_STORE_IMAGE_FILES) registry/store_image.h
+		`for file in $(FUZZ_STORE_IMAGE_FILES); do echo $(srcdir)/$$file; done`
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh

@@ -5,6 +5,8 @@
 #include "tests/unit/registry_fixture.h"
 
 #include <dirent.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,4 +245,27 @@ void finish_process(pid_t child)
     assert_int_equal(waitpid(child, &status, 0), child);
     if (!WIFEXITED(status) || WEXITSTATUS(status))
         fail_msg("a process failed with wait status %#x", status);
+}
+
+/* Only this process sees it. */
+static bool mount_small_disk(const char *options)
+{
+    return (unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("pwk", store_folder, "tmpfs", 0, options) == 0;
+}
+
+void on_a_small_disk(const char *options, int (*steps)(void))
+{
+    pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(mount_small_disk(options) ? steps() : NO_SMALL_DISK);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NO_SMALL_DISK)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
 }

@@ -72,6 +72,11 @@ pid_t start_process(int (*steps)(int number), int number);
 /* The child must end with status 0. */
 void finish_process(pid_t child);
 
+/* Does the steps in a child that has a disk of its own over the store's folder (`options` as for
+ * mount of a tmpfs); they answer 0, or NO_SMALL_DISK, which skips the test. */
+#define NO_SMALL_DISK 77
+void on_a_small_disk(const char *options, int (*steps)(void));
+
 /* A whole file, to be freed; the test fails where there is none. */
 void *read_file(const char *path, size_t *size);
 void write_file(const char *path, const void *data, size_t size);

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
@@ -283,16 +282,6 @@ static void files_without_leave_to_write(void **state)
 
 /* ---- disks ---- */
 
-#define NO_SMALL_DISK 77
-
-/* A disk of 2 MiB over the store's folder, that only this process sees. */
-static bool mount_small_disk(void)
-{
-    return (unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
-           mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("pwk", store_folder, "tmpfs", 0, "size=2m") == 0;
-}
-
 /* Answers which step went wrong, or 0. */
 static int fill_the_disk(void)
 {
@@ -363,31 +352,16 @@ static int open_on_a_read_only_disk(void)
     return try_lookup(registry, ROOT, "key", 0, &key) ? 4 : 0;
 }
 
-static void on_a_small_disk(int (*steps)(void))
-{
-    pid_t child = fork();
-    int status;
-
-    assert_true(child >= 0);
-    if (child == 0)
-        _exit(mount_small_disk() ? steps() : NO_SMALL_DISK);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == NO_SMALL_DISK)
-        skip();
-    assert_int_equal(WEXITSTATUS(status), 0);
-}
-
 static void a_full_disk(void **state)
 {
     (void)state;
-    on_a_small_disk(fill_the_disk);
+    on_a_small_disk("size=2m", fill_the_disk);
 }
 
 static void a_read_only_disk(void **state)
 {
     (void)state;
-    on_a_small_disk(open_on_a_read_only_disk);
+    on_a_small_disk("size=2m", open_on_a_read_only_disk);
 }
 
 int main(void)

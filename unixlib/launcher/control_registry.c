@@ -19,7 +19,7 @@ static const char usage[] =
     "       pwkctl registry NAME set KEY VALUE "
     "[--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "       pwkctl registry NAME export [--format reg5|reg4] [KEY] [FILE] | import FILE\n"
-    "       pwkctl registry NAME diff [OTHER] [--json|--reg]";
+    "       pwkctl registry NAME diff [OTHER] [--json|--reg] | check [--repair]";
 
 static int find_key(struct control_session *session, uint64_t *key)
 {
@@ -238,9 +238,8 @@ static const struct {
     {"export", control_export},
     {"import", control_import},
     {"diff", control_diff},
+    {"check", control_check},
 };
-
-static const char *const later_subcommands[] = {"check"};
 
 static int run_with_key(const struct subcommand *subcommand, const char *kernel, const char *key,
                         int count, char *const words[])
@@ -267,16 +266,7 @@ static bool options_fit(const struct subcommand *subcommand, int count, char *co
 int control_registry(int argc, char *const argv[])
 {
     const int count = argc - 4;
-    struct pwk_error error;
 
-    for (size_t i = 0; argc > 2 && i < COUNT_OF(later_subcommands); i++)
-        if (strcmp(argv[2], later_subcommands[i]) == 0) {
-            pwk_error_set(&error, 0,
-                          "registry %s: not in this version of pwk (it comes with the whole of "
-                          "NT's registry)",
-                          argv[2]);
-            return control_fail(CONTROL_USAGE, &error);
-        }
     for (size_t i = 0; argc > 2 && i < COUNT_OF(file_commands); i++)
         if (strcmp(argv[2], file_commands[i].name) == 0) {
             int status = file_commands[i].run(argv[1], argc - 3, argv + 3);

@@ -32,6 +32,7 @@ static const char help[] =
     "  registry NAME import FILE                do what a .reg file says\n"
     "  registry NAME diff [OTHER] [--json|--reg]\n"
     "                                           what differs from the prefix or another kernel\n"
+    "  registry NAME check [--repair]           what is wrong with the store; save what can be read\n"
     "\n"
     "The prefix is $WINEPREFIX, else ~/.wine. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
     "See pwkctl(1).\n";
