@@ -279,8 +279,8 @@ int registry_fill_subkeys(registry_t *registry, uint64_t key)
     return result;
 }
 
-static bool is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
-                           size_t units)
+bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
+                             size_t units)
 {
     struct registry_path path;
 
@@ -325,7 +325,7 @@ int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *na
         return result;
     if (result == 0 && flags & REGISTRY_CREATE_LINK)
         head.flags |= CACHED_NAME_LINK;
-    if (is_passthrough(registry, parent, name, units))
+    if (registry_is_passthrough(registry, parent, name, units))
         head.flags |= CACHED_NAME_PASSTHROUGH;
     registry_store_name(registry, parent, name, &head);
     return 0;

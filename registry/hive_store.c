@@ -279,8 +279,12 @@ int hive_store_check(hive_store_t *store, const char *path, struct registry_erro
 
     if (code == SQLITE_OK) {
         code = sqlite3_step(statement);
-        if (code == SQLITE_ROW)
-            snprintf(found, sizeof found, "%s", (const char *)sqlite3_column_text(statement, 0));
+        if (code == SQLITE_ROW) {
+            const char *text = (const char *)sqlite3_column_text(statement, 0);
+            /* A line of its own in front names the database. */
+            const char *line = text && text[0] == '*' ? strchr(text, '\n') : NULL;
+            snprintf(found, sizeof found, "%s", line ? line + 1 : text ? text : "");
+        }
         sqlite3_finalize(statement);
     }
     if (code == SQLITE_ROW && !strcmp(found, "ok"))

@@ -13,6 +13,7 @@ libregistry_a_SOURCES = \
 	registry/hive_store_reattach.h registry/hive_store_reattach.c \
 	registry/hive_store_tree.h registry/hive_store_tree.c \
 	registry/store_image.h registry/store_image.c registry/store_log.c \
+	registry/batch.h registry/batch.c \
 	registry/repair.h registry/repair.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \

@@ -10,10 +10,8 @@
 #include "registry/registry_internal.h"
 #include "registry/upcase.h"
 
-#define LINK_LIMIT 32
-
-static const uint16_t link_value[] = {'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L',
-                                      'i', 'n', 'k', 'V', 'a', 'l', 'u', 'e'};
+const uint16_t registry_link_value[REGISTRY_LINK_VALUE_UNITS] = {
+    'S', 'y', 'm', 'b', 'o', 'l', 'i', 'c', 'L', 'i', 'n', 'k', 'V', 'a', 'l', 'u', 'e'};
 static const uint16_t registry_top[] = {'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
 
 static bool same_name(const struct cached_name *cached, size_t size, const uint16_t *name,
@@ -75,22 +73,18 @@ static bool append(struct registry_path *path, const uint16_t *text, size_t unit
     return true;
 }
 
-/* The target of a link, with the unread rest of the path behind it, below \Registry. */
-static int link_target(registry_t *registry, uint64_t link, const uint16_t *rest, size_t units,
-                       struct registry_path *target)
+int registry_link_target(const void *data, size_t size, const uint16_t *rest, size_t units,
+                         struct registry_path *target)
 {
     static const uint16_t separator = '\\';
-    struct registry_path whole;
-    struct registry_buffer buffer = {whole.text, sizeof whole.text};
-    struct registry_value_info info;
-    size_t start = 1 + sizeof registry_top / 2;
-    int result =
-        registry_query_value(registry, link, link_value, sizeof link_value / 2, &info, &buffer);
+    const size_t start = 1 + sizeof registry_top / 2;
+    struct registry_path whole = {.units = size / 2};
 
-    if (result < 0)
-        return result;
-    whole.units = info.data_bytes / 2;
-    if (info.data_bytes > sizeof whole.text || whole.units < start || whole.text[0] != '\\' ||
+    if (size > sizeof whole.text)
+        return -ENOENT;
+    if (size)
+        memcpy(whole.text, data, size);
+    if (whole.units < start || whole.text[0] != '\\' ||
         registry_name_compare(whole.text + 1, start - 1, registry_top, start - 1) ||
         (whole.units > start && whole.text[start] != '\\'))
         return -ENOENT;
@@ -99,6 +93,23 @@ static int link_target(registry_t *registry, uint64_t link, const uint16_t *rest
         !append(target, &separator, 1) || !append(target, rest, units))
         return -EINVAL;
     return 0;
+}
+
+/* The same for a link that is a key. */
+static int link_target(registry_t *registry, uint64_t link, const uint16_t *rest, size_t units,
+                       struct registry_path *target)
+{
+    uint16_t text[sizeof target->text / sizeof target->text[0]];
+    struct registry_buffer buffer = {text, sizeof text};
+    struct registry_value_info info;
+    int result = registry_query_value(registry, link, registry_link_value,
+                                      REGISTRY_LINK_VALUE_UNITS, &info, &buffer);
+
+    if (result < 0)
+        return result;
+    return info.data_bytes > sizeof text
+               ? -ENOENT
+               : registry_link_target(text, info.data_bytes, rest, units, target);
 }
 
 /* The full path of what was asked for, where it lives elsewhere. */
@@ -163,7 +174,7 @@ int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, siz
         }
         if (name_flags & CACHED_NAME_LINK && !(next == units && flags & REGISTRY_OPEN_LINK)) {
             struct registry_path *target = &targets[links & 1];
-            if (++links > LINK_LIMIT)
+            if (++links > REGISTRY_LINK_LIMIT)
                 return -ELOOP;
             result = link_target(registry, id, path + next, units - next, target);
             if (result < 0)

@@ -19,4 +19,14 @@ struct walk {
 int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                   unsigned flags, struct walk *walk);
 
+/* What links are made of. */
+#define REGISTRY_LINK_LIMIT 32 /* that a path may lead through */
+#define REGISTRY_LINK_VALUE_UNITS 17
+extern const uint16_t registry_link_value[REGISTRY_LINK_VALUE_UNITS]; /* SymbolicLinkValue */
+
+/* The target that the link's value holds, with the unread `rest` of the path behind it, below
+ * \Registry. -ENOENT for a value that names no key, -EINVAL for a path that is too long. */
+int registry_link_target(const void *data, size_t size, const uint16_t *rest, size_t units,
+                         struct registry_path *target);
+
 #endif

@@ -125,6 +125,9 @@ uint64_t registry_now(void); /* FILETIME */
 int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
 int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units);
+/* True for a subkey, there or not, that lives elsewhere. */
+bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
+                             size_t units);
 /* Lays a key control block out and puts it into the cache, without its values where they do not
  * fit. -E2BIG: not even then. */
 struct value_list;

@@ -57,7 +57,9 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
-	unixlib/launcher/control_interchange.c unixlib/launcher/control_diff.c \
+	unixlib/launcher/control_export.c unixlib/launcher/control_import.c \
+	unixlib/launcher/control_diff.c \
+	unixlib/launcher/control_json.h unixlib/launcher/control_json.c \
 	unixlib/launcher/control_check.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \

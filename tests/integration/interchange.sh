@@ -60,7 +60,7 @@ equal 'diff shows the key, what is in it, and nothing else' \
 +   expand	expand_sz	%PATH%;x
 +   text	sz	Ü \"quoted\" c:\\path
 + [$full\\Sub]
-+   lines	multi_sz	one two
++   lines	multi_sz	one\\0two
 +   none	none	78000000
 +   number	dword	0x12345678
 + [$full\\Sub\\Deep]er]
@@ -207,7 +207,7 @@ done
 equal 'ls' "Odd
 Sub" "$(registry b ls "$key")"
 ok 'a key for ls' "$pwkctl" registry b set "$key\\Sub\\Leaf" v x
-equal 'ls -r -v' "lines	multi_sz	one two
+equal 'ls -r -v' "lines	multi_sz	one\\0two
 number	dword	0x12345678
 none	none	78000000
 Leaf

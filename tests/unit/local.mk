@@ -8,7 +8,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
-	tests/unit/test_registry_repair
+	tests/unit/test_registry_repair \
+	tests/unit/test_registry_batch
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
@@ -46,6 +47,7 @@ tests_unit_test_registry_kills_SOURCES = tests/unit/test_registry_kills.c $(REGI
 tests_unit_test_registry_model_SOURCES = tests/unit/test_registry_model.c $(REGISTRY_MODEL)
 tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.c \
 	$(REGISTRY_FIXTURE)
+tests_unit_test_registry_batch_SOURCES = tests/unit/test_registry_batch.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_repair_SOURCES = tests/unit/test_registry_repair.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)

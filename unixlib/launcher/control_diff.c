@@ -90,24 +90,11 @@ static int read_kernel(struct side *side, struct control_session *session)
     return rc;
 }
 
-/* "REGISTRY\Machine", "\Machine", ...: see wine_text.h. */
 static int text_base(void *context, const uint16_t *path, size_t units)
 {
-    static const uint16_t slash = '\\';
-    struct control_path whole = {.units = 1, .text = {slash}};
     struct side *side = context;
 
-    while (units > 0 && *path == slash) {
-        path++;
-        units--;
-    }
-    if (units > COUNT_OF(whole.text) - 1)
-        return -EINVAL;
-    memcpy(whole.text + 1, path, units * sizeof(*path));
-    whole.units += units;
-    if (control_key_path(whole.text, whole.units, &side->base, NULL) != 0)
-        side->base = whole;
-    return 0;
+    return control_text_base(path, units, &side->base);
 }
 
 static int text_key(void *context, const uint16_t *path, size_t units, uint64_t last_write,
@@ -259,60 +246,31 @@ static int show_text(struct report *report, const struct registry_tree_differenc
     return 0;
 }
 
-static json_t *text_json(const uint16_t *units, size_t count)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    json_t *json;
-
-    if (stream == NULL)
-        return NULL;
-    registry_data_print_units(stream, units, count);
-    json = fclose(stream) == 0 ? json_stringn(text, size) : NULL;
-    free(text);
-    return json;
-}
-
-static json_t *data_json(const struct registry_tree_value *value)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    json_t *json;
-
-    if (stream == NULL)
-        return NULL;
-    registry_data_print(stream, value->type, value->data, value->size, '\n');
-    json = fclose(stream) == 0
-               ? json_pack("{s:s, s:I, s:s#}", "type", registry_data_type_word(value->type),
-                           "type_number", (json_int_t)value->type, "data", text, size)
-               : NULL;
-    free(text);
-    return json;
-}
-
 static int add_json(struct report *report, const struct registry_tree_difference *difference)
 {
     const struct registry_tree_value *before = difference->old_value;
     const struct registry_tree_value *after = difference->new_value;
     bool added = difference->key ? difference->after : before == NULL;
     bool removed = difference->key ? difference->before : after == NULL;
-    json_t *object = json_pack("{s:s, s:o}", "change",
-                               added     ? "added"
-                               : removed ? "removed"
-                                         : "changed",
-                               "key", text_json(report->name.text, report->name.units));
+    json_t *object =
+        json_pack("{s:s, s:o}", "change",
+                  added     ? "added"
+                  : removed ? "removed"
+                            : "changed",
+                  "key", registry_data_units_json(report->name.text, report->name.units));
     int rc = object == NULL;
 
     if (!difference->key) {
         const struct registry_tree_value *named = after ? after : before;
 
-        rc |= json_object_set_new(object, "value", text_json(named->name, named->units));
+        rc |= json_object_set_new(object, "value",
+                                  registry_data_units_json(named->name, named->units));
         if (before != NULL)
-            rc |= json_object_set_new(object, "before", data_json(before));
+            rc |= json_object_set_new(object, "before",
+                                      registry_data_json(before->type, before->data, before->size));
         if (after != NULL)
-            rc |= json_object_set_new(object, "after", data_json(after));
+            rc |= json_object_set_new(object, "after",
+                                      registry_data_json(after->type, after->data, after->size));
     }
     rc |= json_array_append_new(report->list, object);
     return rc == 0 ? 0 : pwk_error_set(report->error, -ENOMEM, "no memory left");

@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launcher/control_json.h"
 #include "launcher/registry_data.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char usage[] =
-    "registry NAME get KEY [VALUE] | ls KEY [-r] [-v] | delete KEY [VALUE]\n"
+    "registry NAME get KEY [VALUE] [--json] | ls KEY [-r] [-v] [--json] | delete KEY [VALUE]\n"
     "       pwkctl registry NAME set KEY VALUE "
     "[--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
-    "       pwkctl registry NAME export [--format reg5|reg4] [KEY] [FILE] | import FILE\n"
+    "       pwkctl registry NAME export [--format reg5|reg4|regf] [KEY] [FILE]\n"
+    "       pwkctl registry NAME import FILE|PREFIX [--at KEY]\n"
     "       pwkctl registry NAME diff [OTHER] [--json|--reg] | check [--repair]";
 
 static int find_key(struct control_session *session, uint64_t *key)
@@ -62,7 +64,19 @@ static int grow(struct control_session *session, struct registry_buffer *buffer,
 
 /* ---- get ---- */
 
-static int get_value(struct control_session *session, uint64_t key, const char *value)
+/* Takes `json` over. */
+static int show_json(struct control_session *session, json_t *json)
+{
+    int rc = json == NULL ? -ENOMEM : json_dumpf(json, stdout, JSON_INDENT(2)) ? -EIO : 0;
+
+    json_decref(json);
+    if (rc != 0)
+        return control_session_fail(session, rc, "");
+    putchar('\n');
+    return 0;
+}
+
+static int get_value(struct control_session *session, uint64_t key, const char *value, bool json)
 {
     static struct value_name name;
     struct registry_value_info info = {0};
@@ -79,8 +93,11 @@ static int get_value(struct control_session *session, uint64_t key, const char *
         else
             rc = grow(session, &data, info.data_bytes);
     }
-    if (rc == 0) {
-        registry_data_print(stdout, info.type, data.data, info.data_bytes, '\n');
+    if (rc == 0 && json) {
+        rc = show_json(session, control_value_json(name.units, name.count, info.type, data.data,
+                                                   info.data_bytes));
+    } else if (rc == 0) {
+        registry_data_print(stdout, info.type, data.data, info.data_bytes, "\n");
         putchar('\n');
     }
     free(data.data);
@@ -101,16 +118,29 @@ static int print_value(void *context, const struct control_key *key, const uint1
     return 0;
 }
 
+static int show_keys_json(struct control_session *session, unsigned depth, bool values)
+{
+    json_t *list;
+    int rc = control_keys_json(session, depth, values, &list);
+
+    return rc == 0 ? show_json(session, list) : rc;
+}
+
+/* [VALUE] [--json] */
 static int run_get(struct control_session *session, int count, char *const words[])
 {
     const struct control_visitor visitor = {.key = pass_key, .value = print_value};
+    bool json = count > 0 && strcmp(words[count - 1], "--json") == 0;
     uint64_t key;
     int rc;
 
+    count -= json;
+    if (count > 1)
+        return CONTROL_USAGE;
     if (count == 0)
-        return control_session_walk(session, &visitor);
+        return json ? show_keys_json(session, 0, true) : control_session_walk(session, &visitor);
     rc = find_key(session, &key);
-    return rc == 0 ? get_value(session, key, words[0]) : rc;
+    return rc == 0 ? get_value(session, key, words[0], json) : rc;
 }
 
 /* ---- ls ---- */
@@ -121,6 +151,7 @@ static void indent(unsigned depth)
         fputs("  ", stdout);
 }
 
+/* Behind the name, parted by a tab, what is special about the key. */
 static int list_key(void *context, const struct control_key *key)
 {
     (void)context;
@@ -128,7 +159,10 @@ static int list_key(void *context, const struct control_key *key)
         return 0;
     indent(key->depth);
     registry_data_print_units(stdout, key->path + key->units - key->name_units, key->name_units);
-    putchar('\n');
+    puts(key->elsewhere     ? "\t(in the session's registry)"
+         : key->link        ? "\t(link)"
+         : key->is_volatile ? "\t(volatile)"
+                            : "");
     return 0;
 }
 
@@ -141,23 +175,30 @@ static int list_value(void *context, const struct control_key *key, const uint16
     return 0;
 }
 
-/* -r, -v, or both in one word. */
+/* --json, -r, -v, or the last two in one word. */
 static bool is_ls_option(const char *word)
 {
-    return word[0] == '-' && word[1] != '\0' && strspn(word + 1, "rv") == strlen(word + 1);
+    return strcmp(word, "--json") == 0 ||
+           (word[0] == '-' && word[1] != '\0' && strspn(word + 1, "rv") == strlen(word + 1));
 }
 
 static int run_ls(struct control_session *session, int count, char *const words[])
 {
     struct control_visitor visitor = {.key = list_key, .depth = 1};
+    bool json = false;
 
     for (int i = 0; i < count; i++) {
+        if (words[i][1] == '-') {
+            json = true;
+            continue;
+        }
         if (strchr(words[i], 'r') != NULL)
             visitor.depth = UINT_MAX;
         if (strchr(words[i], 'v') != NULL)
             visitor.value = list_value;
     }
-    return control_session_walk(session, &visitor);
+    return json ? show_keys_json(session, visitor.depth, visitor.value != NULL)
+                : control_session_walk(session, &visitor);
 }
 
 /* ---- set, delete ---- */
@@ -215,7 +256,7 @@ static int run_delete(struct control_session *session, int count, char *const wo
 
 struct subcommand {
     const char *name;
-    /* `words` stand behind KEY. */
+    /* `words` stand behind KEY. 0, a negative errno, or CONTROL_USAGE. */
     int (*run)(struct control_session *session, int count, char *const words[]);
     bool writes;
     int least; /* words behind KEY */
@@ -224,8 +265,8 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
-    {"get", run_get, false, 0, 1},
-    {"ls", run_ls, false, 0, 2, is_ls_option},
+    {"get", run_get, false, 0, 2},
+    {"ls", run_ls, false, 0, 3, is_ls_option},
     {"set", run_set, true, 2, INT_MAX},
     {"delete", run_delete, true, 0, 1},
 };
@@ -252,6 +293,8 @@ static int run_with_key(const struct subcommand *subcommand, const char *kernel,
     if (rc == 0)
         rc = subcommand->run(&session, count, words);
     control_session_close(&session);
+    if (rc == CONTROL_USAGE)
+        return control_usage(usage);
     return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session.error);
 }
 

@@ -58,7 +58,17 @@ const char *control_registry_reason(int rc)
     case -ELOOP:
         return "its links lead in a circle";
     case -EUCLEAN:
-        return "the store is damaged";
+        return "the store is damaged: see pwkctl registry KERNEL check --repair";
+    case -EIDRM:
+        return "it has been deleted";
+    case -ECHILD:
+        return "it would stand below a volatile key, and go with that";
+    case -EROFS:
+        return "the kernel's registry cannot be written: mend its permissions";
+    case -ENOSPC:
+        return "the disk is full: make room and try again";
+    case -ETIMEDOUT:
+        return "another process holds the registry: try again when it is done";
     }
     return strerror(-rc);
 }
@@ -118,6 +128,24 @@ int control_key_path(const uint16_t *key, size_t units, struct control_path *pat
         return join(path, roots[i].path, key + length, units - length);
     }
     return -EINVAL;
+}
+
+int control_text_base(const uint16_t *path, size_t units, struct control_path *base)
+{
+    struct control_path whole = {.units = 1, .text = {'\\'}};
+
+    while (units > 0 && *path == '\\') {
+        path++;
+        units--;
+    }
+    if (units > COUNT_OF(whole.text) - 1)
+        return -EINVAL;
+    if (units > 0)
+        memcpy(whole.text + 1, path, units * sizeof(*path));
+    whole.units += units;
+    if (control_key_path(whole.text, whole.units, base, NULL) != 0)
+        *base = whole;
+    return 0;
 }
 
 int control_key_name(const uint16_t *path, size_t units, struct control_path *name)

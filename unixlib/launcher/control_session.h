@@ -51,6 +51,9 @@ int control_session_set_path(struct control_session *session, const char *key);
 /* The path of `key`, which begins with a root. -EINVAL where it does not, -ENAMETOOLONG.
  * `is_root` (may be NULL) tells that it is nothing but one. */
 int control_key_path(const uint16_t *key, size_t units, struct control_path *path, bool *is_root);
+/* The path that a text of Wine's is relative to: "REGISTRY\\Machine", "\\Machine", ... (wine_text.h).
+ * -EINVAL where it is too long. */
+int control_text_base(const uint16_t *path, size_t units, struct control_path *base);
 /* The name of the key at `path`, with the long name of its root: HKEY_CURRENT_USER,
  * HKEY_LOCAL_MACHINE or HKEY_USERS. -ENAMETOOLONG. */
 int control_key_name(const uint16_t *path, size_t units, struct control_path *name);

@@ -115,7 +115,7 @@ static void print_hex(FILE *stream, const unsigned char *data, size_t size)
         fprintf(stream, "%02x", data[i]);
 }
 
-static void print_strings(FILE *stream, const uint16_t *units, size_t count, char separator)
+static void print_strings(FILE *stream, const uint16_t *units, size_t count, const char *separator)
 {
     while (count > 0 && units[count - 1] == 0)
         count--;
@@ -125,13 +125,14 @@ static void print_strings(FILE *stream, const uint16_t *units, size_t count, cha
         while (end < count && units[end] != 0)
             end++;
         if (start > 0)
-            putc(separator, stream);
+            fputs(separator, stream);
         registry_data_print_units(stream, units + start, end - start);
         start = end + 1;
     }
 }
 
-void registry_data_print(FILE *stream, uint32_t type, const void *data, size_t size, char separator)
+void registry_data_print(FILE *stream, uint32_t type, const void *data, size_t size,
+                         const char *separator)
 {
     const uint16_t *units = data;
     const size_t count = size / sizeof(*units);
@@ -159,8 +160,70 @@ void registry_data_print_value(FILE *stream, const uint16_t *name, size_t units,
         putc('@', stream);
     registry_data_print_units(stream, name, units);
     fprintf(stream, "\t%s\t", registry_data_type_word(type));
-    registry_data_print(stream, type, data, size, ' ');
+    registry_data_print(stream, type, data, size, "\\0");
     putc('\n', stream);
+}
+
+/* ---- JSON ---- */
+
+json_t *registry_data_units_json(const uint16_t *units, size_t count)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *json;
+
+    if (stream == NULL)
+        return NULL;
+    registry_data_print_units(stream, units, count);
+    json = fclose(stream) == 0 ? json_stringn(text, size) : NULL;
+    free(text);
+    return json;
+}
+
+static json_t *strings_json(const uint16_t *units, size_t count)
+{
+    json_t *list = json_array();
+
+    while (count > 0 && units[count - 1] == 0)
+        count--;
+    for (size_t start = 0; list != NULL && start < count;) {
+        size_t end = start;
+
+        while (end < count && units[end] != 0)
+            end++;
+        if (json_array_append_new(list, registry_data_units_json(units + start, end - start)) !=
+            0) {
+            json_decref(list);
+            return NULL;
+        }
+        start = end + 1;
+    }
+    return list;
+}
+
+static json_t *data_json(uint32_t type, const void *data, size_t size)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream;
+    json_t *json;
+
+    if (type == TYPE_MULTI_SZ && size % sizeof(uint16_t) == 0)
+        return strings_json(data, size / sizeof(uint16_t));
+    stream = open_memstream(&text, &length);
+    if (stream == NULL)
+        return NULL;
+    registry_data_print(stream, type, data, size, "");
+    json = fclose(stream) == 0 ? json_stringn(text, length) : NULL;
+    free(text);
+    return json;
+}
+
+json_t *registry_data_json(uint32_t type, const void *data, size_t size)
+{
+    return json_pack("{s:s, s:I, s:o}", "type", registry_data_type_word(type), "type_number",
+                     (json_int_t)type, "data", data_json(type, data, size));
 }
 
 /* ---- reading ---- */
