@@ -18,6 +18,7 @@ INTEGRATION_TESTS = \
 	tests/integration/install.sh tests/integration/kill_safety.sh \
 	tests/integration/interchange.sh tests/integration/key_handles.sh \
 	tests/integration/installer.sh \
+	tests/integration/registry_tools.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
