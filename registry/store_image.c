@@ -329,28 +329,36 @@ static void mark_free_pages(struct store_image *image)
 
 /* ---- the whole ---- */
 
-/* How many pages of this size look like a tree's. */
+/* How many pages of this size look like a tree's, with all their cells: too large a size misses
+ * pages, too small a one their cells. */
 static size_t count_pages(const struct store_image *image, size_t size)
 {
     struct store_image trial = {.database = image->database, .page_size = size, .usable = size};
     struct page page;
     size_t found = 0;
 
-    if (store_log_open(&trial) == 0)
-        for (uint32_t i = 2; i <= trial.page_count; i++)
-            found += open_page(&trial, i, &page) && page.cell_count > 0;
+    if (store_log_open(&trial) == 0) {
+        for (uint32_t i = 2; i <= trial.page_count; i++) {
+            uint32_t cells = 0;
+            if (!open_page(&trial, i, &page))
+                continue;
+            while (cells < page.cell_count && cell_at(&trial, &page, cells))
+                cells++;
+            found += cells > 0 && cells == page.cell_count;
+        }
+    }
     store_image_finish(&trial);
-    return found * size;
+    return found;
 }
 
 static size_t guess_page_size(const struct store_image *image)
 {
-    size_t best = 4096, most = 0;
+    size_t best = 4096, most = count_pages(image, best);
 
     for (size_t size = 512; size <= 65536; size *= 2) {
-        size_t covered = count_pages(image, size);
-        if (covered > most) {
-            most = covered;
+        size_t found = count_pages(image, size);
+        if (found > most) {
+            most = found;
             best = size;
         }
     }
@@ -361,9 +369,11 @@ static size_t guess_page_size(const struct store_image *image)
 static void find_page_size(struct store_image *image)
 {
     static const char magic[16] = "SQLite format 3";
+    static const unsigned char fractions[] = {64, 32, 32}; /* the same in every file */
     const struct store_bytes *file = &image->database;
 
-    if (file->size >= FILE_HEADER && !memcmp(file->at, magic, sizeof magic)) {
+    if (file->size >= FILE_HEADER && !memcmp(file->at, magic, sizeof magic) &&
+        !memcmp(file->at + 21, fractions, sizeof fractions)) {
         image->page_size = store_get16(file->at + 16) == 1 ? 65536 : store_get16(file->at + 16);
         image->usable = image->page_size - file->at[20];
         if (store_is_page_size(image->page_size) && image->usable >= 480)
