@@ -58,8 +58,11 @@ tests/fuzz/fuzz_lower_image: $(FUZZ_LOWER_IMAGE_FILES) registry/lower_image.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_LOWER_IMAGE_FILES); do echo $(srcdir)/$$file; done`
+
 FUZZ_STORE_IMAGE_FILES = tests/fuzz/fuzz_store_image.c registry/store_image.c registry/store_log.c
 tests/fuzz/fuzz_store_image: $(FUZZ_STORE_IMAGE_FILES) registry/store_image.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_STORE_IMAGE_FILES); do echo $(srcdir)/$$file; done`
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
