@@ -193,11 +193,17 @@ struct path_set {
 
 static uint64_t hash_path(const char *path, size_t size)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = size * UINT64_C(0x9e3779b97f4a7c15), word;
 
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)path[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 29;
+    for (; size >= sizeof word; size -= sizeof word, path += sizeof word) {
+        memcpy(&word, path, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0xd6e8feb86659fd93);
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, path, size);
+    hash = (hash ^ word) * UINT64_C(0xd6e8feb86659fd93);
+    return hash ^ hash >> 32;
 }
 
 static struct slot *find_slot(const struct path_set *set, const char *path, size_t size)
