@@ -174,6 +174,9 @@ static int check_identity(hive_store_t *store, const char *path, bool create, in
         result = query_number(store, "PRAGMA user_version", version);
     if (result == 0 && application == 0)
         result = query_number(store, "SELECT count(*) FROM sqlite_schema", &tables);
+    /* What cannot be wrong with these statements is wrong with the file's header. */
+    if (result < 0 && sqlite3_errcode(store->db) == SQLITE_ERROR)
+        result = -EUCLEAN;
     if (result < 0)
         return fail(error, result, "%s: %s", path, mend(result));
     if (application == 0 && *version == 0 && tables == 0 && create)

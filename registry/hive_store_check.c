@@ -17,6 +17,13 @@
 #define TOLD_OF_A_KIND 20
 #define KEY_FLAGS (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK)
 
+/* Of statements that are always right, an error of no other kind tells of a damaged schema or
+ * header. */
+static int errno_of(int code)
+{
+    return code == SQLITE_ERROR ? -EUCLEAN : hive_store_errno(code);
+}
+
 /* ---- opening ---- */
 
 static int query_number(hive_store_t *store, const char *sql, int64_t *value)
@@ -26,12 +33,12 @@ static int query_number(hive_store_t *store, const char *sql, int64_t *value)
 
     *value = 0;
     if (code != SQLITE_OK)
-        return hive_store_errno(code);
+        return errno_of(code);
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         *value = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
-    return hive_store_errno(code);
+    return errno_of(code);
 }
 
 static int identify(hive_store_t *store, const char *path, struct registry_error *error)
@@ -52,6 +59,11 @@ static int identify(hive_store_t *store, const char *path, struct registry_error
                  "%s: made by a newer version of pwk (schema %lld); use that version", path,
                  (long long)version);
         return -EPROTO;
+    }
+    if (sqlite3_db_readonly(store->db, "main") == 1 && access(path, W_OK) == 0) {
+        snprintf(error->text, sizeof error->text,
+                 "%s: the file's header says that it cannot be written", path);
+        return -EUCLEAN;
     }
     if (hive_store_has_column(store, "keys", "next_position"))
         return 0;
@@ -79,7 +91,7 @@ int hive_store_open_for_check(const char *path, hive_store_t **out, struct regis
         return -ENOMEM;
     code = sqlite3_open_v2(
         path, &store->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE, NULL);
-    result = hive_store_errno(code);
+    result = errno_of(code);
     if (result == 0) {
         sqlite3_busy_timeout(store->db, 10000);
         sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
@@ -189,9 +201,9 @@ static int each_row(struct work *work, const char *sql,
             look(work, statement);
         sqlite3_finalize(statement);
     }
-    if (hive_store_errno(code) == -EUCLEAN)
+    if (errno_of(code) == -EUCLEAN)
         find(work, FILE_DAMAGE, "the file: %s", sqlite3_errmsg(work->store->db));
-    return hive_store_errno(code);
+    return errno_of(code);
 }
 
 /* ---- rows ---- */
@@ -354,7 +366,7 @@ int hive_store_check_all(hive_store_t *store, struct hive_check *check)
 {
     struct work work = {.store = store, .check = check};
     int64_t keys;
-    int result = hive_store_errno(sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL));
+    int result = errno_of(sqlite3_exec(store->db, "BEGIN", NULL, NULL, NULL));
 
     work.layered = hive_store_has_column(store, "keys", "layer");
     if (result == 0)

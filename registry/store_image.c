@@ -18,8 +18,9 @@ enum page_kind { INDEX_INTERIOR = 2, TABLE_INTERIOR = 5, INDEX_LEAF = 10, TABLE_
 /* Marks of pages; below MARK_TREE the number of a table. */
 #define MARK_TREE 0x20     /* reached from a root: the low bits are the table's number */
 #define MARK_FREE 0x40     /* in the list of free pages */
-#define MARK_OVERFLOW 0x80 /* holds the rest of a cell that was told */
+#define MARK_OVERFLOW 0x80 /* holds the rest of a cell: the low bits say of how many */
 #define MARK_TABLE 0x1f
+#define MOST_USES 8
 
 struct page {
     const unsigned char *bytes;
@@ -158,14 +159,16 @@ static size_t local_size(const struct store_image *image, enum page_kind kind, u
     return payload <= most ? (size_t)payload : local <= most ? (size_t)local : least;
 }
 
-/* Takes the next page of a chain; NULL where it cannot be one. */
+/* Takes the next page of a chain; NULL where it cannot be one. A damaged chain may lead into a
+ * sound one, which must not lose its pages by that; but there is an end to it. */
 static const unsigned char *take_overflow(struct store_image *image, uint32_t number)
 {
     const unsigned char *page = store_image_page(image, number);
+    unsigned char mark = page ? image->marks[number] : 0;
 
-    if (!page || image->marks[number])
+    if (!page || (mark && !(mark & MARK_OVERFLOW)) || (mark & ~MARK_OVERFLOW) == MOST_USES)
         return NULL;
-    image->marks[number] = MARK_OVERFLOW;
+    image->marks[number] = (unsigned char)((mark | MARK_OVERFLOW) + 1);
     return page;
 }
 

@@ -5,8 +5,8 @@
  *
  * Works on images of the database and of its write-ahead log; knows no registry and no SQLite
  * library. Follows SQLite's documentation, "Database File Format" (its "WAL-File Format" included).
- * The images may hold anything: every number is checked, a page of an overflow chain is used once,
- * so that the work is bounded by the size.
+ * The images may hold anything: every number is checked, and a page of an overflow chain is used
+ * a few times at most, so that the work is bounded by the size.
  */
 #ifndef PWK_REGISTRY_STORE_IMAGE_H
 #define PWK_REGISTRY_STORE_IMAGE_H
