@@ -146,7 +146,8 @@ registry a ls 'HKLM\System' --json >"$work/links.json"
 ok 'JSON' python3 - "$work" "$full" <<'PYTHON'
 import json, sys
 def load(name): return json.load(open(f"{sys.argv[1]}/{name}.json"))
-value = {"value": "list", "type": "multi_sz", "type_number": 7, "data": ["one", "two", "three four"]}
+value = {"value": "list", "type": "multi_sz", "type_number": 7,
+         "data": ["one", "two", "three four"]}
 assert load("value") == value
 key = {"key": sys.argv[2] + "\\Small", "link": False, "volatile": False, "session": False,
        "values": [value]}
@@ -155,5 +156,6 @@ listed = load("ls")
 assert key in listed and len(listed) == 203, len(listed)
 assert any(k["session"] for k in load("links"))
 PYTHON
-equal 'a multi_sz on one line' 'list	multi_sz	one\0two\0three four' "$(registry a get "$key\\Small")"
+equal 'a multi_sz on one line' 'list	multi_sz	one\0two\0three four' \
+    "$(registry a get "$key\\Small")"
 finish

@@ -24,8 +24,8 @@ int control_env(int argc, char *const argv[]);
 /* control_registry.c */
 int control_registry(int argc, char *const argv[]);
 
-/* control_export.c, control_import.c, control_diff.c, control_check.c: subcommands of registry; `words` stand behind their name.
- * They answer CONTROL_USAGE without a line of their own. */
+/* control_export.c, control_import.c, control_diff.c, control_check.c: subcommands of registry;
+ * `words` stand behind their name. They answer CONTROL_USAGE without a line of their own. */
 int control_export(const char *kernel, int count, char *const words[]);
 int control_import(const char *kernel, int count, char *const words[]);
 int control_diff(const char *kernel, int count, char *const words[]);
