@@ -102,7 +102,8 @@ done
 ok 'a store in order' "$pwkctl" registry a check
 ok 'all of it' "$pwkctl" registry a import "$work/big.reg"
 equal '20,000 values' 20000 "$(registry a ls "$key\\Big" -r -v | grep -c '	sz	')"
-printf 'REGEDIT4\n[%s\\First]\n"a"="1"\n[HKEY_LOCAL_MACHINE\\Hardware\\x]\n' "$full" >"$work/bad.reg"
+printf 'REGEDIT4\n[%s\\First]\n"a"="1"\n[HKEY_LOCAL_MACHINE\\Hardware\\x]\n' "$full" \
+    >"$work/bad.reg"
 registry a import "$work/bad.reg" 2>"$work/error"
 contains 'a mistake at the end is named' 'bad.reg:4:' "$(cat "$work/error")"
 registry a get "$key\\First" >/dev/null 2>&1
