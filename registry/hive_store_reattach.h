@@ -9,8 +9,8 @@
 #include "registry/hive_store_tree.h"
 
 /* The layers that rows may be of, and that of a row that says nothing. */
-#define HIVE_OWN_LAYER 2
-#define HIVE_LAST_LAYER 3
+#define HIVE_OWN_LAYER HIVE_UPPER
+#define HIVE_LAST_LAYER (HIVE_LOWER | HIVE_UPPER | HIVE_SUPERSEDE_LOCAL | HIVE_SUPERSEDE_TREE)
 
 enum salvage_statement {
     SALVAGE_KEY,
