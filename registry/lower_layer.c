@@ -200,6 +200,23 @@ static bool open_kept(registry_t *registry, struct lower_source *kept)
     return good;
 }
 
+int registry_lower_file(registry_t *registry, char path[PATH_MAX])
+{
+    struct registry_guard guard;
+    char kept[PATH_MAX + 32];
+    int64_t number;
+    int result = registry_enter(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = hive_store_get_mark(registry->store, MARK_NUMBER, &number);
+    registry_leave(registry, &guard);
+    if (result < 0 || number == 0)
+        return result < 0 ? result : -ENOENT;
+    kept_path(registry, number, kept);
+    return snprintf(path, PATH_MAX, "%s", kept) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 /* ---- coming in step ---- */
 
 static int apply(registry_t *registry, const struct lower_image *before,

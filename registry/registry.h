@@ -26,6 +26,7 @@
 #ifndef PWK_REGISTRY_H
 #define PWK_REGISTRY_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -234,6 +235,10 @@ struct registry_lower {
  * to must live until the registry is closed. */
 int registry_follow_lower(registry_t *registry, const struct registry_lower *lower,
                           struct registry_error *error);
+
+/* The file with the text of the state below that the registry is in step with; -ENOENT where there
+ * is none. A process that follows a newer one removes it. */
+int registry_lower_file(registry_t *registry, char path[PATH_MAX]);
 
 /* ---- import of a prefix (wine_text.h has the parser) ---- */
 

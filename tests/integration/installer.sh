@@ -84,7 +84,7 @@ equal 'diff shows what the NSIS installer did, and nothing else' \
 +   Blob	binary	00ff10
 +   Data	expand_sz	%ProgramFiles%\\pwk-test-app\\data
 +   Level	dword	0x00000007
-+   Parts	multi_sz	one two
++   Parts	multi_sz	one\\0two
 + [HKEY_CURRENT_USER\\Software\\pwk-test-app]
 +   Greeting	sz	grüß dich" "$installed"
 untouched 'NSIS, installed'
@@ -97,10 +97,10 @@ nsis_is_removed()
 }
 ok 'the uninstaller' kernel nsis "$folder/uninstall.exe" /S
 until_true 60 nsis_is_removed || fail "the uninstaller left $(find "$folder")"
-pending=$(difference nsis | sed 's/C:\\users\\[^ ]*\\~nsu[0-9]*\.tmp/TEMP/g')
+pending=$(difference nsis | sed 's/C:\\users\\[^ ~]*\\~nsu[0-9]*\.tmp/TEMP/g')
 equal 'what is left is what the uninstaller asks of the next start' \
     '  [HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Session Manager]
-+   PendingFileRenameOperations	multi_sz	\??\TEMP  \??\TEMP\Un.exe' "$pending"
++   PendingFileRenameOperations	multi_sz	\??\TEMP\0\0\??\TEMP\Un.exe' "$pending"
 
 # Run in place (NSIS takes no folder with a blank there) it asks for nothing.
 folder=$drive/pwk-quiet
@@ -155,6 +155,7 @@ ok 'stock Wine runs the NSIS installer' stock "$setup" /S
 ok 'stock Wine installs the package' stock msiexec.exe /i "$package" /qn
 stop_prefix "$WINEPREFIX"
 ok "stock Wine's registry has it" grep -q pwk-test-package "$WINEPREFIX/system.reg"
+ok 'the kernel comes in step with the prefix' kernel quiet cmd.exe /c exit 0
 equal "the kernel's registry is what stock Wine's has become" '' \
     "$(difference quiet | grep -vE '\\Products\\[0-9A-F]+\\InstallProperties\]$|LocalPackage')"
 finish

@@ -282,7 +282,7 @@ held_says()
 
 held_said()
 {
-    [ "$(tr -d '\r' <"$work/$1.out" | grep -cxF "$3")" -ge "$2" ]
+    [ -f "$work/$1.out" ] && [ "$(tr -d '\r' <"$work/$1.out" | grep -cxF "$3")" -ge "$2" ]
 }
 
 # go_on NAME: gives a held program the line it waits for.

@@ -54,7 +54,7 @@ ok 'stock Wine sets a value' stock reg.exe add "$key" /v live /d 1 /f
 hold reader "$pwk_wine" --kernel a cmd.exe /v:on
 answered()
 {
-    tr -d '\r' 2>/dev/null <"$work/reader.out" | grep -qx "asked-$1"
+    [ -f "$work/reader.out" ] && tr -d '\r' <"$work/reader.out" | grep -qx "asked-$1"
 }
 ask()
 {

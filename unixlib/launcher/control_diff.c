@@ -21,6 +21,7 @@
 #include "registry/reg_text.h"
 #include "registry/wine_text.h"
 
+#define LOWER_TRIES 5 /* the file is replaced where a running kernel follows the prefix */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What a profile need not pass through, and yet says nothing about a program: every start of Wine
@@ -112,7 +113,8 @@ static int text_key(void *context, const uint16_t *path, size_t units, uint64_t 
     if (units > 0) {
         if (units > COUNT_OF(whole->text) - whole->units - 1)
             return -EINVAL;
-        whole->text[whole->units++] = '\\';
+        if (whole->units > 0)
+            whole->text[whole->units++] = '\\';
         memcpy(whole->text + whole->units, path, units * sizeof(*path));
         whole->units += units;
     }
@@ -171,6 +173,21 @@ static int read_prefix(struct side *side, struct pwk_error *error)
             rc = i > 0 ? 0 : pwk_error_set(error, rc, "%s: there is no such file", path);
     }
     return rc;
+}
+
+/* What the kernel's registry is a layer over, or was copied from: as it last was there, so that what
+ * the prefix changed since does not pass for the kernel's doing. */
+static int read_lower(struct side *side, struct control_session *session)
+{
+    char path[PATH_MAX];
+    int rc = -ENOENT;
+
+    for (int tries = 0; rc == -ENOENT && tries < LOWER_TRIES; tries++) {
+        rc = registry_lower_file(session->registry, path);
+        if (rc == 0)
+            rc = read_text(side, path, &session->error);
+    }
+    return rc == -ENOENT ? read_prefix(side, &session->error) : rc;
 }
 
 /* A kernel's registry holds the keys on the way to what is passed through, whether the prefix saves
@@ -401,7 +418,7 @@ int control_diff(const char *kernel, int count, char *const words[])
         if (rc != 0)
             session.error = other_session.error;
     } else if (rc == 0) {
-        rc = read_prefix(&before, &session.error);
+        rc = read_lower(&before, &session);
     }
     if (rc == 0)
         rc = read_kernel(&after, &session);
