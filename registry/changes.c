@@ -7,14 +7,18 @@
 #include <string.h>
 
 #include "registry/lower_layer.h"
+#include "registry/transaction_internal.h"
 
 int registry_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
                           size_t *size)
 {
     struct registry_guard guard;
     const void *stored;
-    int result = registry_enter(registry, &guard);
+    int result;
 
+    if (registry_transaction_of(key))
+        return transaction_get_security(registry, key, descriptor, capacity, size);
+    result = registry_enter(registry, &guard);
     if (result < 0)
         return result;
     result = hive_store_read_security(registry->store, key, &stored, size);
@@ -76,8 +80,11 @@ bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor)
 int registry_key_path(registry_t *registry, uint64_t key, struct registry_path *path)
 {
     struct registry_guard guard;
-    int result = registry_enter(registry, &guard);
+    int result;
 
+    if (registry_transaction_of(key))
+        return transaction_key_path(registry, key, path);
+    result = registry_enter(registry, &guard);
     if (result < 0)
         return result;
     result = registry_read_path(registry, key, path);

@@ -13,6 +13,7 @@
 #include "registry/import.h"
 #include "registry/regf.h"
 #include "registry/registry_internal.h"
+#include "registry/transaction.h"
 
 int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t *size,
                        struct registry_error *error)
@@ -139,6 +140,8 @@ int registry_load_hive(registry_t *registry, uint64_t parent, const uint16_t *na
     int result;
 
     error->text[0] = 0;
+    if (registry_transaction_of(parent))
+        return -EOPNOTSUPP;
     if (!units || units > REGISTRY_MAX_KEY_NAME)
         return -EINVAL;
     result = registry_begin_write(registry, &guard);
@@ -170,8 +173,11 @@ int registry_hive_file(registry_t *registry, uint64_t key, char *path)
 int registry_unload_hive(registry_t *registry, uint64_t key)
 {
     struct registry_guard guard;
-    int result = registry_begin_write(registry, &guard);
+    int result;
 
+    if (registry_transaction_of(key))
+        return -EOPNOTSUPP;
+    result = registry_begin_write(registry, &guard);
     if (result < 0)
         return result;
     result = hive_store_remove_branch(registry->store, key, true);

@@ -18,6 +18,9 @@ libregistry_a_SOURCES = \
 	registry/key_cache.h registry/key_cache.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
 	registry/value_list.h registry/value_list.c registry/patch.c registry/journalled_keys.c \
+	registry/transaction.h registry/transaction_internal.h registry/transaction.c \
+	registry/transaction_keys.c registry/transaction_read.c registry/transaction_write.c \
+	registry/transaction_commit.c \
 	registry/fixed_values.h registry/fixed_values.c \
 	registry/import.h registry/import.c \
 	registry/hive_files.h registry/hive_files.c \

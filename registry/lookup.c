@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "registry/registry_internal.h"
+#include "registry/transaction_internal.h"
 #include "registry/upcase.h"
 
 const uint16_t registry_link_value[REGISTRY_LINK_VALUE_UNITS] = {
@@ -40,14 +40,15 @@ bool registry_cached_subkey(registry_t *registry, uint64_t parent, const uint16_
     return true;
 }
 
-/* The subkey of that name: its id (0: none) and CACHED_NAME flags. Lock-free when warm. */
-static int find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
-                       uint64_t *id, uint32_t *flags)
+int registry_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                         uint64_t *id, uint32_t *flags)
 {
     uint32_t sequence = key_cache_read_begin(&registry->cache);
     struct registry_guard guard;
     int result;
 
+    if (registry_transaction_of(parent))
+        return transaction_find_subkey(registry, parent, name, units, id, flags);
     if (registry_fresh(registry) &&
         registry_cached_subkey(registry, parent, name, units, id, flags) &&
         key_cache_read_valid(&registry->cache, sequence))
@@ -159,7 +160,7 @@ int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, siz
         name = path + start;
         if (end - start > REGISTRY_MAX_KEY_NAME)
             return next < units ? -ENOTDIR : -EINVAL;
-        result = find_subkey(registry, walk->key, name, end - start, &id, &name_flags);
+        result = registry_find_subkey(registry, walk->key, name, end - start, &id, &name_flags);
         if (result < 0)
             return result;
         if (name_flags & CACHED_NAME_PASSTHROUGH)
@@ -182,7 +183,8 @@ int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, siz
             path = target->text;
             units = target->units;
             position = 0;
-            walk->key = REGISTRY_ROOT_KEY;
+            walk->key =
+                registry_key_in_transaction(REGISTRY_ROOT_KEY, registry_transaction_of(from));
             continue;
         }
         walk->parent = walk->key;

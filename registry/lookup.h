@@ -29,4 +29,8 @@ extern const uint16_t registry_link_value[REGISTRY_LINK_VALUE_UNITS]; /* Symboli
 int registry_link_target(const void *data, size_t size, const uint16_t *rest, size_t units,
                          struct registry_path *target);
 
+/* The subkey of that name: its id (0: none) and CACHED_NAME flags. Lock-free when warm. */
+int registry_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                         uint64_t *id, uint32_t *flags);
+
 #endif

@@ -5,7 +5,7 @@
  * What can never be cached (a key with too many values) is read under the lock and copied out
  * behind it.
  */
-#include "registry/registry_internal.h"
+#include "registry/transaction_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -208,8 +208,11 @@ int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
                        const struct registry_buffer *class_name)
 {
     struct key_query query = {key, count_subkeys, info, name, class_name};
-    int result = read_cached(registry, key, attempt_key, &query);
+    int result;
 
+    if (registry_transaction_of(key))
+        return transaction_query_key(registry, key, count_subkeys, info, name, class_name);
+    result = read_cached(registry, key, attempt_key, &query);
     return result > 0 ? query_stored_key(registry, &query) : result;
 }
 
@@ -250,8 +253,11 @@ static int find_nth(void *context, const struct hive_key *key)
 int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, uint64_t *subkey)
 {
     struct subkey_query query = {key, index, 0};
-    int result = read_cached(registry, key, attempt_subkey, &query);
+    int result;
 
+    if (registry_transaction_of(key))
+        return transaction_enumerate_key(registry, key, index, subkey);
+    result = read_cached(registry, key, attempt_subkey, &query);
     if (result > 0) {
         struct registry_guard guard;
         result = registry_enter(registry, &guard);
@@ -433,6 +439,8 @@ int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *nam
 
     if (name_units > REGISTRY_MAX_VALUE_NAME)
         return -ENOENT;
+    if (registry_transaction_of(key))
+        return transaction_query_value(registry, key, query.name, name_units, info, data);
     query.hash = (uint32_t)registry_name_hash(query.name, name_units);
     result = read_cached(registry, key, attempt_value, &query);
     return result > 0 ? query_stored_value(registry, &query) : result;
@@ -449,7 +457,10 @@ int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
         .name_out = name,
         .data_out = data,
     };
-    int result = read_cached(registry, key, attempt_value, &query);
+    int result;
 
+    if (registry_transaction_of(key))
+        return transaction_enumerate_value(registry, key, index, info, name, data);
+    result = read_cached(registry, key, attempt_value, &query);
     return result > 0 ? query_stored_value(registry, &query) : result;
 }

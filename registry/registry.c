@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "registry/transaction_internal.h"
+
 #define OPEN_TRIES 5
 #define DEFAULT_CACHE_BYTES (8u << 20)
 #define SECONDS_1601_TO_1970 UINT64_C(11644473600)
@@ -198,6 +200,7 @@ int registry_open(const char *directory, const struct registry_options *options,
         return -ENAMETOOLONG;
     }
     pthread_mutex_init(&registry->mutex, NULL);
+    pthread_mutex_init(&registry->transactions_mutex, NULL);
     registry->read_only = options->read_only;
     result = copy_passthrough(registry, options);
     if (result == -EINVAL)
@@ -233,6 +236,7 @@ void registry_close(registry_t *registry)
 
     if (!registry)
         return;
+    transaction_finish_all(registry);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     if (registry->sound && registry->writable && lock_writers(registry) == 0) {
@@ -243,6 +247,7 @@ void registry_close(registry_t *registry)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     key_cache_finish(&registry->cache);
     pthread_mutex_destroy(&registry->mutex);
+    pthread_mutex_destroy(&registry->transactions_mutex);
     free(registry->passthrough);
     free(registry);
 }
@@ -406,8 +411,11 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
 int registry_begin_write_key(registry_t *registry, struct registry_guard *guard, uint64_t key,
                              struct hive_key *row)
 {
-    int result = registry_begin_write(registry, guard);
+    int result;
 
+    if (registry_transaction_of(key))
+        return -EOPNOTSUPP;
+    result = registry_begin_write(registry, guard);
     if (result < 0)
         return result;
     result = hive_store_read_key(registry->store, key, row);

@@ -14,6 +14,9 @@
  *   -ENOTEMPTY the key still has subkeys
  *   -EEXIST   an entry of that name is there already
  *   -ELOOP    symbolic links lead in a circle
+ *   -ECANCELED the transaction that a key's id carries is over (transaction.h)
+ *   -EBUSY    another transaction has changed it and has not ended
+ *   -EOPNOTSUPP not inside a transaction
  *   -EINVAL   a name or length that no registry may hold
  *   -ECHILD   a lasting key may not stand below a volatile one
  *   -EROFS, -ENOSPC, -EIO, -EUCLEAN (damaged store), -ENOMEM, -ETIMEDOUT  as the store answers

@@ -32,6 +32,9 @@ struct registry {
     struct registry_lower lower; /* its generation NULL: nothing below is followed */
     uint64_t lower_seen;         /* the generation that was last followed, or failed to be */
     atomic_bool lower_following;
+    pthread_mutex_t transactions_mutex; /* taken before all others */
+    struct transaction *transactions;   /* of this process */
+    uint64_t transaction_number;
     bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };
 

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "registry/lookup.h"
+#include "registry/transaction_internal.h"
 #include "registry/upcase.h"
 
 /* Inserts the key unless another process was faster (then `created` is false). */
@@ -69,6 +69,9 @@ int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, s
 
     *created = false;
     if (result == -ENOENT && walk.name_units) {
+        if (registry_transaction_of(walk.parent))
+            return transaction_create(registry, &walk, key_flags, class_name, class_units, key,
+                                      created);
         row = (struct hive_key){
             .parent = walk.parent,
             .last_write = registry_now(),
@@ -95,8 +98,10 @@ int registry_delete(registry_t *registry, uint64_t key)
     struct hive_key row;
     int result;
 
-    if (key == REGISTRY_ROOT_KEY)
+    if (registry_key_outside(key) == REGISTRY_ROOT_KEY)
         return -ENOTEMPTY;
+    if (registry_transaction_of(key))
+        return transaction_delete(registry, key);
     result = registry_delete_journalled(registry, key);
     if (result != -E2BIG)
         return result;
@@ -129,8 +134,10 @@ int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, si
     struct hive_key row;
     int result;
 
-    if (!is_key_name(name, units) || key == REGISTRY_ROOT_KEY)
+    if (!is_key_name(name, units) || registry_key_outside(key) == REGISTRY_ROOT_KEY)
         return -EINVAL;
+    if (registry_transaction_of(key))
+        return transaction_rename(registry, key, name, units);
     result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
@@ -168,12 +175,18 @@ static int write_time(hive_store_t *store, uint64_t key, const void *data, size_
 int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write)
 {
     struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_ATTRIBUTES};
+
+    if (registry_transaction_of(key))
+        return transaction_set_last_write(registry, key, last_write);
     return write_key(registry, &change, write_time, &last_write, sizeof last_write);
 }
 
 int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size)
 {
     struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_SECURITY};
+
+    if (registry_transaction_of(key))
+        return transaction_set_security(registry, key, descriptor, size);
     return write_key(registry, &change, hive_store_put_security, descriptor, size);
 }
 
@@ -187,6 +200,8 @@ int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
 
     if (name_units > REGISTRY_MAX_VALUE_NAME || size > REGISTRY_MAX_VALUE_SIZE)
         return -EINVAL;
+    if (registry_transaction_of(key))
+        return transaction_set_value(registry, key, &value);
     result = registry_set_journalled(registry, key, &value, changes);
     if (result != -E2BIG)
         return result;
@@ -207,6 +222,8 @@ int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *na
 
     if (name_units > REGISTRY_MAX_VALUE_NAME)
         return -ENOENT;
+    if (registry_transaction_of(key))
+        return transaction_delete_value(registry, key, name, name_units);
     result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;

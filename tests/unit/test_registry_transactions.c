@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_registry_transactions.c - transactions on a real store: what is seen inside and outside,
+ * commit and rollback, who is in whose way, other processes, and kill -9 at commit.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/registry_fixture.h"
+#include "registry/hive_files.h"
+#include "registry/transaction.h"
+
+static registry_t *registry;
+
+static uint64_t begin(registry_t *in)
+{
+    uint64_t transaction = 0;
+
+    assert_int_equal(registry_transaction_begin(in, 0, &transaction), 0);
+    assert_int_not_equal(transaction, 0);
+    return transaction;
+}
+
+static uint64_t inside(uint64_t key, uint64_t transaction)
+{
+    return registry_key_in_transaction(key, transaction);
+}
+
+static int delete_named(registry_t *in, uint64_t key, const char *name)
+{
+    struct registry_path text = wide(name);
+    return registry_delete_value(in, key, text.text, text.units);
+}
+
+static int rename_to(registry_t *in, uint64_t key, const char *name)
+{
+    struct registry_path text = wide(name);
+    return registry_rename(in, key, text.text, text.units);
+}
+
+static int missing(registry_t *in, uint64_t key, const char *name)
+{
+    struct registry_value_info info;
+    return try_query(in, key, name, &info, NULL, 0);
+}
+
+/* The names of all subkeys in order, each with a comma behind it. */
+static const char *subkeys(registry_t *in, uint64_t key)
+{
+    static char text[1024];
+    size_t used = 0;
+    uint64_t subkey;
+
+    text[0] = 0;
+    for (uint32_t i = 0; registry_enumerate_key(in, key, i, &subkey) == 0; i++) {
+        uint16_t name[64];
+        struct registry_buffer buffer = {name, sizeof(name)};
+        struct registry_key_info info;
+
+        assert_int_equal(registry_query_key(in, subkey, false, &info, &buffer, NULL), 0);
+        for (uint32_t unit = 0; unit < info.name_bytes / 2; unit++)
+            text[used++] = (char)name[unit];
+        text[used++] = ',';
+        text[used] = 0;
+    }
+    return text;
+}
+
+static int start(void **state)
+{
+    int result = make_folder(state);
+
+    registry = result ? NULL : open_store();
+    return result;
+}
+
+static int stop(void **state)
+{
+    registry_close(registry);
+    return remove_folder(state);
+}
+
+/* ---- seeing ---- */
+
+static void changes_are_seen_inside_only_and_by_all_after_commit(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), transaction, ours;
+    registry_t *other = open_store();
+    enum registry_transaction_state now;
+
+    (void)state;
+    set(registry, key, "kept", "old");
+    set(registry, key, "gone", "old");
+    transaction = begin(registry);
+    ours = lookup(registry, inside(REGISTRY_ROOT_KEY, transaction), "App");
+    assert_int_equal(ours, inside(key, transaction));
+    set(registry, ours, "kept", "new");
+    set(registry, ours, "more", "new");
+    assert_int_equal(delete_named(registry, ours, "GONE"), 0);
+    check_text(registry, ours, "kept", "new");
+    check_text(registry, ours, "more", "new");
+    assert_int_equal(missing(registry, ours, "gone"), -ENOENT);
+    assert_int_equal(key_info(registry, ours).values, 2);
+    check_text(registry, key, "kept", "old");
+    check_text(other, key, "gone", "old");
+    assert_int_equal(missing(other, key, "more"), -ENOENT);
+    assert_int_equal(key_info(registry, key).values, 2);
+
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    check_text(registry, key, "kept", "new");
+    check_text(other, key, "more", "new");
+    assert_int_equal(missing(other, key, "gone"), -ENOENT);
+    assert_int_equal(missing(registry, ours, "kept"), -ECANCELED);
+    assert_int_equal(try_set(registry, ours, "late", REG_SZ, "", 0), -ECANCELED);
+    assert_int_equal(registry_transaction_state(registry, transaction, &now), 0);
+    assert_int_equal(now, REGISTRY_TRANSACTION_COMMITTED);
+    assert_int_equal(registry_transaction_commit(registry, transaction), -EALREADY);
+    assert_int_equal(registry_transaction_rollback(registry, transaction), -EALREADY);
+    registry_transaction_close(registry, transaction);
+    assert_int_equal(registry_transaction_state(registry, transaction, &now), -EINVAL);
+    assert_int_equal(missing(registry, ours, "kept"), -ECANCELED);
+    registry_close(other);
+}
+
+static void rollback_and_close_leave_nothing(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), made;
+    uint64_t generation = registry_generation(registry);
+
+    (void)state;
+    for (int closed = 0; closed < 2; closed++) {
+        uint64_t transaction = begin(registry), ours = inside(key, transaction);
+        made = create(registry, ours, "Sub");
+        set(registry, made, "v", "1");
+        set(registry, ours, "v", "1");
+        if (!closed)
+            assert_int_equal(registry_transaction_rollback(registry, transaction), 0);
+        if (!closed)
+            assert_int_equal(registry_transaction_commit(registry, transaction), -ECANCELED);
+        registry_transaction_close(registry, transaction);
+        assert_int_equal(missing(registry, made, "v"), -ECANCELED);
+    }
+    assert_int_equal(missing(registry, key, "v"), -ENOENT);
+    assert_string_equal(subkeys(registry, key), "");
+    assert_int_equal(registry_generation(registry), generation);
+}
+
+static void deep_branches_are_made_and_unmade(void **state)
+{
+    static const char *const path[] = {"A", "B", "C", "D", "E", "F"};
+    uint64_t transaction = begin(registry), at = inside(REGISTRY_ROOT_KEY, transaction), found;
+    uint64_t first = at, keys[6];
+    struct registry_path full;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        keys[i] = at = create(registry, at, path[i]);
+        set(registry, at, "depth", path[i]);
+    }
+    assert_int_equal(registry_key_path(registry, at, &full), 0);
+    assert_true(same_text(full.text, full.units, "\\REGISTRY\\A\\B\\C\\D\\E\\F"));
+    assert_int_equal(lookup(registry, first, "a\\b\\c"), keys[2]);
+    assert_int_equal(try_lookup(registry, REGISTRY_ROOT_KEY, "A", 0, &found), -ENOENT);
+    assert_int_equal(registry_delete(registry, keys[2]), -ENOTEMPTY);
+    assert_int_equal(registry_delete(registry, keys[5]), 0);
+    assert_int_equal(registry_delete(registry, keys[4]), 0);
+    assert_int_equal(registry_delete(registry, keys[4]), -EIDRM);
+    assert_int_equal(try_create(registry, keys[4], "X", 0, &found), -EIDRM);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    registry_transaction_close(registry, transaction);
+
+    check_text(registry, lookup(registry, REGISTRY_ROOT_KEY, "A\\B\\C\\D"), "depth", "D");
+    assert_int_equal(try_lookup(registry, REGISTRY_ROOT_KEY, "A\\B\\C\\D\\E", 0, &found), -ENOENT);
+}
+
+static void lists_of_subkeys_are_merged(void **state)
+{
+    uint64_t parent = create(registry, REGISTRY_ROOT_KEY, "P"), transaction, ours, key;
+
+    (void)state;
+    create(registry, parent, "b");
+    create(registry, parent, "d");
+    create(registry, parent, "f");
+    transaction = begin(registry);
+    ours = inside(parent, transaction);
+    create(registry, ours, "C");
+    create(registry, ours, "a");
+    assert_int_equal(registry_delete(registry, lookup(registry, ours, "d")), 0);
+    assert_int_equal(rename_to(registry, lookup(registry, ours, "f"), "Zlong"), 0);
+    assert_int_equal(rename_to(registry, lookup(registry, ours, "b"), "zLONG"), -EEXIST);
+    assert_string_equal(subkeys(registry, ours), "a,b,C,Zlong,");
+    assert_int_equal(key_info(registry, ours).subkeys, 4);
+    assert_int_equal(key_info(registry, ours).max_subkey_name, 10);
+    assert_int_equal(try_lookup(registry, ours, "f", 0, &key), -ENOENT);
+    assert_int_equal(try_lookup(registry, ours, "D", 0, &key), -ENOENT);
+    assert_string_equal(subkeys(registry, parent), "b,d,f,");
+    /* What others add is seen at once. */
+    create(registry, parent, "e");
+    assert_string_equal(subkeys(registry, ours), "a,b,C,e,Zlong,");
+    /* A name that was given up is free again, for a key without the old one's values. */
+    key = create(registry, ours, "D");
+    assert_int_equal(key_info(registry, key).values, 0);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    assert_string_equal(subkeys(registry, parent), "a,b,C,D,e,Zlong,");
+    registry_transaction_close(registry, transaction);
+}
+
+static void names_can_change_places(void **state)
+{
+    uint64_t first = create(registry, REGISTRY_ROOT_KEY, "one"), transaction = begin(registry);
+    uint64_t second = create(registry, REGISTRY_ROOT_KEY, "two");
+    uint64_t root = inside(REGISTRY_ROOT_KEY, transaction);
+
+    (void)state;
+    assert_int_equal(rename_to(registry, inside(first, transaction), "tmp"), 0);
+    assert_int_equal(rename_to(registry, inside(second, transaction), "one"), 0);
+    assert_int_equal(rename_to(registry, inside(first, transaction), "two"), 0);
+    assert_int_equal(lookup(registry, root, "one"), inside(second, transaction));
+    assert_int_equal(lookup(registry, REGISTRY_ROOT_KEY, "one"), first);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    assert_int_equal(lookup(registry, REGISTRY_ROOT_KEY, "one"), second);
+    assert_int_equal(lookup(registry, REGISTRY_ROOT_KEY, "two"), first);
+    registry_transaction_close(registry, transaction);
+}
+
+static void descriptors_times_and_flags_belong_to_it(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), transaction = begin(registry);
+    uint64_t ours = inside(key, transaction), fresh, made;
+    char descriptor[16] = "";
+    struct registry_error error;
+    void *image;
+    size_t size = 0;
+
+    (void)state;
+    assert_int_equal(registry_set_security(registry, ours, "abc", 3), 0);
+    assert_int_equal(registry_get_security(registry, ours, descriptor, 16, &size), 0);
+    assert_memory_equal(descriptor, "abc", 3);
+    assert_int_equal(registry_get_security(registry, key, descriptor, 16, &size), -ENODATA);
+    assert_int_equal(registry_set_last_write(registry, ours, 12345), 0);
+    assert_int_equal(key_info(registry, ours).last_write, 12345);
+    assert_int_not_equal(key_info(registry, key).last_write, 12345);
+    assert_int_equal(try_create(registry, ours, "V", REGISTRY_VOLATILE, &fresh), 0);
+    assert_int_equal(try_create(registry, fresh, "N", 0, &made), -ECHILD);
+    assert_int_equal(registry_save_hive(registry, ours, &image, &size, &error), -EOPNOTSUPP);
+    assert_int_equal(registry_unload_hive(registry, ours), -EOPNOTSUPP);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    assert_int_equal(registry_get_security(registry, key, descriptor, 16, &size), 0);
+    assert_int_equal(key_info(registry, lookup(registry, key, "V")).flags, REGISTRY_VOLATILE);
+    registry_transaction_close(registry, transaction);
+}
+
+static void links_are_followed_inside(void **state)
+{
+    uint64_t transaction = begin(registry), root = inside(REGISTRY_ROOT_KEY, transaction);
+    uint64_t target = create(registry, root, "Target"), found;
+
+    (void)state;
+    create_link(registry, "Link", "\\Registry\\Target");
+    assert_int_equal(try_lookup(registry, REGISTRY_ROOT_KEY, "Link", 0, &found), -ENOENT);
+    assert_int_equal(lookup(registry, root, "Link"), target);
+    registry_transaction_close(registry, transaction);
+}
+
+/* ---- who is in whose way ---- */
+
+static void a_second_transaction_is_refused(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), first = begin(registry), made;
+    registry_t *other = open_store();
+    uint64_t second = begin(other);
+
+    (void)state;
+    set(registry, inside(key, first), "v", "1");
+    create(registry, inside(key, first), "Sub");
+    assert_int_equal(try_set(other, inside(key, second), "w", REG_SZ, "", 0), -EBUSY);
+    assert_int_equal(registry_delete(other, inside(key, second)), -EBUSY);
+    assert_int_equal(try_create(other, inside(key, second), "SUB", 0, &made), -EBUSY);
+    assert_int_equal(try_create(other, inside(key, second), "Another", 0, &made), 0);
+    assert_int_equal(registry_transaction_commit(registry, first), 0);
+    /* It has ended: the key is free, and shows what was committed. */
+    check_text(other, inside(key, second), "v", "1");
+    assert_int_equal(try_set(other, inside(key, second), "w", REG_SZ, "", 0), 0);
+    assert_int_equal(registry_transaction_commit(other, second), 0);
+    assert_string_equal(subkeys(registry, key), "Another,Sub,");
+    registry_transaction_close(registry, first);
+    registry_transaction_close(other, second);
+    registry_close(other);
+}
+
+enum plain_write { SET, DELETE_VALUE, SECURITY, RENAME, CREATE_SAME, CREATE_BELOW, DELETE_KEY };
+
+static void write_plainly(enum plain_write what, uint64_t key)
+{
+    uint64_t made;
+
+    if (what == SET)
+        set(registry, key, "theirs", "x");
+    else if (what == DELETE_VALUE)
+        assert_int_equal(delete_named(registry, key, "v"), 0);
+    else if (what == SECURITY)
+        assert_int_equal(registry_set_security(registry, key, "abc", 3), 0);
+    else if (what == RENAME)
+        assert_int_equal(rename_to(registry, key, "Renamed"), 0);
+    else if (what == DELETE_KEY)
+        assert_int_equal(registry_delete(registry, key), 0);
+    else
+        assert_int_equal(
+            try_create(registry, key, what == CREATE_SAME ? "Sub" : "Other", 0, &made), 0);
+}
+
+/* A write outside rolls the transaction back that changed the same key, and only that one. */
+static void a_plain_write_rolls_back(void **state)
+{
+    static const struct {
+        bool set, create, remove;
+        enum plain_write what;
+        bool survives;
+    } cases[] = {
+        {true, false, false, SET, false},          {true, false, false, DELETE_VALUE, false},
+        {true, false, false, SECURITY, false},     {true, false, false, RENAME, false},
+        {true, false, false, DELETE_KEY, false},   {true, false, false, CREATE_BELOW, true},
+        {false, true, false, CREATE_SAME, false},  {false, true, false, CREATE_BELOW, true},
+        {false, true, false, SET, true},           {false, true, false, DELETE_KEY, false},
+        {false, false, true, CREATE_BELOW, false}, {false, false, true, SET, false},
+        {false, false, false, SET, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char name[16];
+        uint64_t key, transaction, ours, made;
+        enum registry_transaction_state now;
+
+        snprintf(name, sizeof(name), "Case%zu", i);
+        key = create(registry, REGISTRY_ROOT_KEY, name);
+        set(registry, key, "v", "1");
+        transaction = begin(registry);
+        ours = inside(key, transaction);
+        if (cases[i].set)
+            set(registry, ours, "mine", "1");
+        if (cases[i].create)
+            create(registry, ours, "Sub");
+        if (cases[i].remove)
+            assert_int_equal(registry_delete(registry, ours), 0);
+        write_plainly(cases[i].what, key);
+        assert_int_equal(registry_transaction_state(registry, transaction, &now), 0);
+        if ((now == REGISTRY_TRANSACTION_ACTIVE) != cases[i].survives)
+            fail_msg("case %zu: state %d", i, now);
+        if (cases[i].survives) {
+            assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+        } else {
+            assert_int_equal(try_create(registry, ours, "X", 0, &made), -ECANCELED);
+            assert_int_equal(registry_transaction_commit(registry, transaction), -ECANCELED);
+            assert_int_equal(missing(registry, key, "mine"),
+                             cases[i].what == DELETE_KEY ? -EIDRM : -ENOENT);
+        }
+        registry_transaction_close(registry, transaction);
+    }
+}
+
+/* More changes than are remembered: what the transaction changed is compared with the store. */
+static void many_foreign_changes_are_no_conflict_by_themselves(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App");
+    uint64_t elsewhere = create(registry, REGISTRY_ROOT_KEY, "Elsewhere");
+
+    (void)state;
+    for (int hit = 0; hit < 2; hit++) {
+        uint64_t transaction = begin(registry);
+        set(registry, inside(key, transaction), "mine", "1");
+        create(registry, inside(key, transaction), hit ? "S1" : "S0");
+        if (hit)
+            set(registry, key, "theirs", "x");
+        for (int i = 0; i < 3000; i++)
+            set(registry, elsewhere, "v", i % 2 ? "a" : "bb");
+        assert_int_equal(registry_transaction_commit(registry, transaction), hit ? -ECANCELED : 0);
+        registry_transaction_close(registry, transaction);
+    }
+    assert_string_equal(subkeys(registry, key), "S0,");
+}
+
+static void time_and_number_are_bounded(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), transaction, last;
+    uint64_t all[REGISTRY_MAX_TRANSACTIONS];
+    enum registry_transaction_state now;
+    int result = 0;
+
+    (void)state;
+    assert_int_equal(registry_transaction_begin(registry, 1, &transaction), 0);
+    for (int i = 0; i < 1000 && result == 0; i++) {
+        result = try_set(registry, inside(key, transaction), "v", REG_SZ, "", 0);
+        usleep(1000);
+    }
+    assert_int_equal(result, -ECANCELED);
+    assert_int_equal(registry_transaction_state(registry, transaction, &now), 0);
+    assert_int_equal(now, REGISTRY_TRANSACTION_ROLLED_BACK);
+    registry_transaction_close(registry, transaction);
+    for (int i = 0; i < REGISTRY_MAX_TRANSACTIONS; i++)
+        all[i] = begin(registry);
+    assert_int_equal(registry_transaction_begin(registry, 0, &last), -EMFILE);
+    for (int i = 0; i < REGISTRY_MAX_TRANSACTIONS; i++)
+        registry_transaction_close(registry, all[i]);
+}
+
+static void watchers_are_told_at_commit(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "App"), transaction = begin(registry);
+    uint64_t generation = registry_generation(registry);
+    struct registry_change changes[8];
+    int count;
+
+    (void)state;
+    set(registry, inside(key, transaction), "v", "1");
+    set(registry, inside(key, transaction), "w", "1");
+    create(registry, inside(key, transaction), "Sub");
+    assert_int_equal(registry_read_changes(registry, &generation, changes, 8), 0);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    count = registry_read_changes(registry, &generation, changes, 8);
+    assert_int_equal(count, 2);
+    assert_int_equal(changes[0].key, key);
+    assert_int_equal(changes[0].kinds, REGISTRY_CHANGED_VALUES);
+    assert_int_equal(changes[1].key, key);
+    assert_int_equal(changes[1].kinds, REGISTRY_CHANGED_NAME);
+    registry_transaction_close(registry, transaction);
+}
+
+/* ---- processes ---- */
+
+static int hold_and_wait(int pipe_end)
+{
+    registry_t *own = open_store();
+    uint64_t transaction = begin(own), key = lookup(own, REGISTRY_ROOT_KEY, "Shared");
+
+    set(own, inside(key, transaction), "held", "1");
+    create(own, inside(key, transaction), "Held");
+    if (write(pipe_end, "x", 1) != 1)
+        return 1;
+    pause();
+    return 0;
+}
+
+static void the_locks_and_changes_of_a_killed_process_are_gone(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "Shared"), transaction, made;
+    int ends[2], status;
+    pid_t child;
+    char ready;
+
+    (void)state;
+    registry_close(registry);
+    assert_int_equal(pipe(ends), 0);
+    child = start_process(hold_and_wait, ends[1]);
+    registry = open_store();
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    transaction = begin(registry);
+    assert_int_equal(try_set(registry, inside(key, transaction), "v", REG_SZ, "", 0), -EBUSY);
+    assert_int_equal(try_create(registry, inside(key, transaction), "held", 0, &made), -EBUSY);
+    assert_int_equal(missing(registry, key, "held"), -ENOENT);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    assert_int_equal(try_set(registry, inside(key, transaction), "v", REG_SZ, "", 0), 0);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    assert_int_equal(missing(registry, key, "held"), -ENOENT);
+    assert_string_equal(subkeys(registry, key), "");
+    registry_transaction_close(registry, transaction);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+#define KEYS_A_ROUND 20
+
+/* Commits round after round: values of two keys and a branch that all name the round. */
+static int commit_without_end(int first)
+{
+    registry_t *own = open_store();
+    uint64_t left = lookup(own, REGISTRY_ROOT_KEY, "Left");
+    uint64_t right = lookup(own, REGISTRY_ROOT_KEY, "Right");
+
+    for (int round = first;; round++) {
+        uint64_t transaction = begin(own), branch;
+        char text[16], name[16];
+
+        snprintf(text, sizeof(text), "%d", round);
+        snprintf(name, sizeof(name), "Round%d", round);
+        set(own, inside(left, transaction), "round", text);
+        branch = create(own, inside(left, transaction), name);
+        for (int i = 0; i < KEYS_A_ROUND; i++) {
+            snprintf(name, sizeof(name), "K%d", i);
+            set(own, create(own, branch, name), "round", text);
+        }
+        set(own, inside(right, transaction), "round", text);
+        if (registry_transaction_commit(own, transaction) != 0)
+            return 1;
+        registry_transaction_close(own, transaction);
+    }
+}
+
+static int read_round(uint64_t key)
+{
+    char text[16] = "";
+    struct registry_value_info info;
+
+    assert_int_equal(try_query(registry, key, "round", &info, text, sizeof(text) - 1), 0);
+    return atoi(text);
+}
+
+static void kill_at_commit_leaves_all_or_nothing(void **state)
+{
+    uint64_t left = create(registry, REGISTRY_ROOT_KEY, "Left");
+    uint64_t right = create(registry, REGISTRY_ROOT_KEY, "Right"), branch;
+    int round = 0, status;
+    char name[16];
+
+    (void)state;
+    set(registry, left, "round", "0");
+    set(registry, right, "round", "0");
+    for (int kills = 0; kills < 60; kills++) {
+        pid_t child;
+        registry_close(registry);
+        child = start_process(commit_without_end, round + 1);
+        usleep(5000 + (useconds_t)(kills * 7919 % 20000));
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        registry = open_store();
+        round = read_round(left);
+        assert_int_equal(read_round(right), round);
+        assert_int_equal(key_info(registry, left).subkeys, round);
+        if (!round)
+            continue;
+        snprintf(name, sizeof(name), "Round%d", round);
+        branch = lookup(registry, left, name);
+        assert_int_equal(key_info(registry, branch).subkeys, KEYS_A_ROUND);
+        assert_int_equal(read_round(lookup(registry, branch, "K19")), round);
+    }
+    assert_true(round > 0);
+}
+
+static int add_one_often(int number)
+{
+    registry_t *own = open_store();
+    uint64_t counters[] = {lookup(own, REGISTRY_ROOT_KEY, "C0"),
+                           lookup(own, REGISTRY_ROOT_KEY, "C1")};
+
+    for (int done = 0; done < 100;) {
+        uint64_t transaction = begin(own);
+        int result = 0;
+
+        for (int i = 0; i < 2 && result == 0; i++) {
+            uint64_t key = inside(counters[(number + i) % 2], transaction);
+            struct registry_value_info info;
+            uint32_t count;
+
+            /* Locks first: what is read then stays. */
+            result = try_set(own, key, "lock", REG_BINARY, "", 0);
+            if (result == 0)
+                result = try_query(own, key, "count", &info, &count, sizeof(count));
+            count++;
+            if (result == 0)
+                result = try_set(own, key, "count", REG_BINARY, &count, sizeof(count));
+        }
+        if (result == 0)
+            result = registry_transaction_commit(own, transaction);
+        registry_transaction_close(own, transaction);
+        if (result == 0)
+            done++;
+        else if (result != -EBUSY)
+            return 1;
+        else
+            usleep(200);
+    }
+    registry_close(own);
+    return 0;
+}
+
+static void processes_that_count_together_lose_nothing(void **state)
+{
+    static const uint32_t none = 0;
+    pid_t children[3];
+    uint32_t all = 300;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        try_set(registry, create(registry, REGISTRY_ROOT_KEY, i ? "C1" : "C0"), "count",
+                REG_BINARY, &none, sizeof(none));
+    registry_close(registry);
+    for (int i = 0; i < 3; i++)
+        children[i] = start_process(add_one_often, i);
+    for (int i = 0; i < 3; i++)
+        finish_process(children[i]);
+    registry = open_store();
+    for (int i = 0; i < 2; i++)
+        check_value(registry, lookup(registry, REGISTRY_ROOT_KEY, i ? "C1" : "C0"), "count",
+                    REG_BINARY, &all, sizeof(all));
+}
+
+static void large_transactions_are_carried_out(void **state)
+{
+    uint64_t key = create(registry, REGISTRY_ROOT_KEY, "Large"), transaction = begin(registry);
+    uint64_t ours = inside(key, transaction);
+    registry_t *other = open_store();
+    char name[16];
+
+    (void)state;
+    assert_int_equal(key_info(other, key).values, 0);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "n%d", i);
+        set(registry, ours, name, name);
+        create(registry, ours, name);
+        check_text(registry, ours, name, name);
+    }
+    assert_int_equal(key_info(registry, ours).subkeys, 1000);
+    assert_int_equal(registry_transaction_commit(registry, transaction), 0);
+    assert_int_equal(key_info(other, key).values, 1000);
+    assert_int_equal(key_info(other, key).subkeys, 1000);
+    check_text(other, key, "n999", "n999");
+    registry_transaction_close(registry, transaction);
+    registry_close(other);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(changes_are_seen_inside_only_and_by_all_after_commit),
+        TEST(rollback_and_close_leave_nothing),
+        TEST(deep_branches_are_made_and_unmade),
+        TEST(lists_of_subkeys_are_merged),
+        TEST(names_can_change_places),
+        TEST(descriptors_times_and_flags_belong_to_it),
+        TEST(links_are_followed_inside),
+        TEST(a_second_transaction_is_refused),
+        TEST(a_plain_write_rolls_back),
+        TEST(many_foreign_changes_are_no_conflict_by_themselves),
+        TEST(time_and_number_are_bounded),
+        TEST(watchers_are_told_at_commit),
+        TEST(the_locks_and_changes_of_a_killed_process_are_gone),
+        TEST(kill_at_commit_leaves_all_or_nothing),
+        TEST(processes_that_count_together_lose_nothing),
+        TEST(large_transactions_are_carried_out),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
