@@ -33,6 +33,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
 	unixlib/nt/hive.c unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
+	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
@@ -45,6 +46,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
+	unixlib/wine/service_call.h unixlib/wine/service_call.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
 
 liblauncher_a_SOURCES = \

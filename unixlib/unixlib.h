@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Grows with every change here: a pwk.dll and a pwk.so that differ refuse each other. */
-#define PWK_UNIX_INTERFACE 1
+#define PWK_UNIX_INTERFACE 2
 
 enum pwk_unix_call {
     PWK_UNIX_INIT,
@@ -29,6 +29,7 @@ enum pwk_unix_call {
     PWK_UNIX_REGISTRY_GET,
     PWK_UNIX_REGISTRY_SET,
     PWK_UNIX_SHUTDOWN,
+    PWK_UNIX_SERVICE,
     PWK_UNIX_CALL_COUNT
 };
 
@@ -103,6 +104,22 @@ struct pwk_registry_params {
     uint32_t keep_type;
     uint32_t handle;
     int32_t result;
+};
+
+/* SERVICE: NT services that not every ntdll of Wine has. */
+enum pwk_service {
+    PWK_SERVICE_CREATE_TRANSACTION,
+    PWK_SERVICE_OPEN_TRANSACTION,
+    PWK_SERVICE_COMMIT_TRANSACTION,
+    PWK_SERVICE_ROLLBACK_TRANSACTION,
+    PWK_SERVICE_QUERY_INFORMATION_TRANSACTION,
+    PWK_SERVICE_COUNT
+};
+
+struct pwk_service_params {
+    uint32_t service;       /* in: enum pwk_service */
+    uint32_t status;        /* out: NTSTATUS */
+    uint64_t arguments[12]; /* in: as the service takes them */
 };
 
 #endif

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <winternl.h>
 
-#include "unixlib/unixlib.h"
+#include "unix_side.h"
 
 #define MEMORY_WINE_UNIX_FUNCS 1000 /* an information class of Wine's NtQueryVirtualMemory */
 #define LINUX_EFAULT 14
@@ -73,7 +73,12 @@ static int32_t preset(void)
     return dispatcher != NULL ? -LINUX_EFAULT : -LINUX_ENODEV;
 }
 
-static void call_unix(enum pwk_unix_call call, void *params)
+bool has_unix_side(void)
+{
+    return dispatcher != NULL;
+}
+
+void call_unix(enum pwk_unix_call call, void *params)
 {
     if (dispatcher != NULL) {
         dispatcher(unix_handle, call, params);

@@ -19,7 +19,8 @@ INTEGRATION_TESTS = \
 	tests/integration/interchange.sh tests/integration/key_handles.sh \
 	tests/integration/installer.sh \
 	tests/integration/registry_tools.sh \
-	tests/integration/bench.sh tests/integration/debian13.sh
+	tests/integration/bench.sh tests/integration/debian13.sh \
+	tests/integration/transactions.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
@@ -30,7 +31,8 @@ tests_integration_check_json_lines_LDADD = $(JANSSON_LIBS)
 WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/process_probe.exe tests/programs/make_calls.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
-	tests/programs/share_handles.exe
+	tests/programs/share_handles.exe \
+	tests/programs/transactions.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
 EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest \
@@ -52,6 +54,8 @@ tests/programs/make_calls.exe: tests/programs/make_calls.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/make_calls.c
 tests/programs/share_handles.exe: tests/programs/share_handles.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/share_handles.c -lntdll
+tests/programs/transactions.exe: tests/programs/transactions.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/transactions.c -lntdll
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \
 		pwk/x86_64-windows/libpwk.a
 	$(COMPILE_WINDOWS) -Ipwk/windows-include $(srcdir)/tests/programs/api_program.c \

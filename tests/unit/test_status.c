@@ -35,6 +35,9 @@ static void listed_errors(void **state)
         {-ETIMEDOUT, 0xc00000b5}, /* I/O timeout */
         {-EIO, 0xc000014d},       /* registry I/O failed */
         {-ENOSYS, 0xc0000002},    /* not implemented */
+        {-EBUSY, 0xc0190001},     /* transactional conflict */
+        {-ECANCELED, 0xc0190003}, /* transaction not active */
+        {-EOPNOTSUPP, 0xc019005a}, /* operation not supported in transaction */
     };
 
     (void)state;

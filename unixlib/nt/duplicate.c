@@ -11,6 +11,8 @@
 #include "nt/notify.h"
 #include "nt/peer.h"
 #include "nt/personality.h"
+#include "nt/transaction.h"
+#include "registry/transaction.h"
 
 struct duplication {
     struct nt_peer source, target;
@@ -66,6 +68,9 @@ static ntstatus duplicate(const struct duplication *wanted, struct key_table *fr
         close_source(wanted, from);
     if (!to)
         return wanted->target_status;
+    /* A transaction lives in one process: its keys mean nothing in another. */
+    if (to != from && registry_transaction_of(content.key))
+        return STATUS_NOT_SUPPORTED;
     content = copy_of(wanted, &content);
     *copy = key_table_insert(to, &content);
     return *copy ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
@@ -115,6 +120,28 @@ static ntstatus duplicate_between(struct duplication *wanted, bool *foreign, nt_
     return status;
 }
 
+static bool is_own_process(const struct nt_peer *peer)
+{
+    struct nt_peer self;
+
+    return !nt_peer_find(NT_CURRENT_PROCESS, &self) && self.id == peer->id;
+}
+
+/* Transactions belong to the process that made them. */
+static ntstatus duplicate_transaction(const struct nt_call *call)
+{
+    struct nt_peer source, target;
+    ntstatus status = nt_peer_find_for(call, call->arguments[0], PROCESS_DUP_HANDLE, &source);
+
+    if (!status)
+        status = find_target(call, call->arguments[2], &target);
+    if (status)
+        return status;
+    if (!is_own_process(&source) || (target.id && !is_own_process(&target)))
+        return nt_deny(call, STATUS_NOT_SUPPORTED, "transaction handle between processes");
+    return nt_transaction_duplicate(call);
+}
+
 ntstatus nt_duplicate_object(const struct nt_call *call)
 {
     nt_handle *out = (nt_handle *)call->arguments[3];
@@ -126,6 +153,8 @@ ntstatus nt_duplicate_object(const struct nt_call *call)
     ntstatus status;
     bool foreign;
 
+    if (is_transaction_handle(wanted.handle))
+        return duplicate_transaction(call);
     if (!is_key_handle(wanted.handle))
         return nt_forward(call);
     if (out)

@@ -20,6 +20,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "registry/transaction.h"
+
 #define TABLE_MAGIC UINT64_C(0x3173656c646e6168) /* "handles1" */
 #define TABLE_SEALS (F_SEAL_SHRINK | F_SEAL_SEAL)
 #define CHUNK_SLOTS 4096u
@@ -374,7 +376,9 @@ static int inherit(struct key_table *parent, struct key_table *heir, uint32_t in
     struct slot *slot = slot_at(parent, index);
     struct key_handle content;
 
-    if (!slot || !read_slot(slot, &content) || !content.inherit)
+    /* A transaction lives in one process: its keys mean nothing in another. */
+    if (!slot || !read_slot(slot, &content) || !content.inherit ||
+        registry_transaction_of(content.key))
         return 0;
     return place(heir, index, &content);
 }

@@ -20,6 +20,7 @@
 #include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/privilege.h"
+#include "registry/transaction.h"
 
 #define FILE_READ_DATA 0x1u
 #define FILE_WRITE_DATA 0x2u
@@ -228,7 +229,8 @@ ntstatus nt_load_key_ex(const struct nt_call *call)
 
 static bool is_below(uint64_t key, void *context)
 {
-    return registry_is_within(nt_personality.registry, key, *(uint64_t *)context);
+    return registry_is_within(nt_personality.registry, registry_key_outside(key),
+                              *(uint64_t *)context);
 }
 
 /* The hive goes back to its file first: nothing is lost when that fails. */

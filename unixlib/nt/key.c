@@ -11,7 +11,9 @@
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
+#include "nt/transaction.h"
 #include "nt/version.h"
+#include "registry/transaction.h"
 
 /* Passes a call on with the full path of a key that lives in wineserver in place of the
  * OBJECT_ATTRIBUTES, which are its argument number 2. */
@@ -61,8 +63,15 @@ static ntstatus forward_open(const struct nt_call *call, struct key_target *targ
     return status;
 }
 
-/* Whether the link itself is meant is said by OBJ_OPENLINK alone. */
-static ntstatus open_key(const struct nt_call *call)
+/* Where a key lives in wineserver, or the name is no key's of ours. */
+static ntstatus deny_elsewhere(const struct nt_call *call)
+{
+    return nt_deny(call, STATUS_NOT_SUPPORTED, "a transaction on a key that lives in wineserver");
+}
+
+/* Whether the link itself is meant is said by OBJ_OPENLINK alone. `transaction`: 0, or the one that
+ * the handle is to carry. */
+static ntstatus open_key(const struct nt_call *call, uint64_t transaction)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
     struct key_target target;
@@ -75,7 +84,7 @@ static ntstatus open_key(const struct nt_call *call)
     nt_version_settle();
     switch (key_target_read((const void *)call->arguments[2], &target, &status)) {
     case KEY_WINE:
-        return forward_open(call, &target);
+        return transaction ? deny_elsewhere(call) : forward_open(call, &target);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -83,11 +92,12 @@ static ntstatus open_key(const struct nt_call *call)
         break;
     }
     *out = 0;
+    target.from = registry_key_in_transaction(target.from, transaction);
     result = registry_lookup(nt_personality.registry, target.from, target.path, target.units,
                              target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, &key,
                              &elsewhere);
     if (result == -EXDEV)
-        return forward_with_path(call, &elsewhere);
+        return transaction ? deny_elsewhere(call) : forward_with_path(call, &elsewhere);
     if (result < 0)
         return key_status(result);
     status = key_open_handle(key, (uint32_t)call->arguments[1], target.attributes, &handle);
@@ -97,15 +107,30 @@ static ntstatus open_key(const struct nt_call *call)
 
 ntstatus nt_open_key(const struct nt_call *call)
 {
-    return open_key(call);
+    return open_key(call, 0);
 }
 
 ntstatus nt_open_key_ex(const struct nt_call *call)
 {
-    return open_key(call);
+    return open_key(call, 0);
+}
+
+/* "ZwOpenKeyTransacted", "ZwOpenKeyTransactedEx": the transaction is the last argument. */
+ntstatus nt_open_key_transacted(const struct nt_call *call)
+{
+    uint64_t transaction;
+    ntstatus status;
+
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    status = nt_transaction_of_handle(call->arguments[nt_services[call->row].arguments - 1],
+                                      &transaction);
+    return status ? status : open_key(call, transaction);
 }
 
 struct creation {
+    uint64_t transaction; /* 0: none */
+    uint32_t *disposition;
     struct key_target target;
     struct nt_name class_name;
     struct registry_path elsewhere;
@@ -114,7 +139,6 @@ struct creation {
 /* The part of NtCreateKey behind the copying in. */
 static ntstatus create_key(const struct nt_call *call, struct creation *creation)
 {
-    uint32_t *disposition = (uint32_t *)call->arguments[6];
     uint32_t options = (uint32_t)call->arguments[5];
     struct key_target *target = &creation->target;
     bool link = options & REG_OPTION_CREATE_LINK || target->attributes & OBJ_OPENLINK;
@@ -124,12 +148,14 @@ static ntstatus create_key(const struct nt_call *call, struct creation *creation
     uint64_t key;
     bool created;
     ntstatus status;
-    int result = registry_create(nt_personality.registry, target->from, target->path, target->units,
+    uint64_t from = registry_key_in_transaction(target->from, creation->transaction);
+    int result = registry_create(nt_personality.registry, from, target->path, target->units,
                                  link ? REGISTRY_OPEN_LINK : 0, flags, creation->class_name.text,
                                  creation->class_name.units, &key, &created, &creation->elsewhere);
 
     if (result == -EXDEV)
-        return forward_with_path(call, &creation->elsewhere);
+        return creation->transaction ? deny_elsewhere(call)
+                                     : forward_with_path(call, &creation->elsewhere);
     if (result < 0)
         return key_status(result);
     if (created)
@@ -138,21 +164,24 @@ static ntstatus create_key(const struct nt_call *call, struct creation *creation
         return STATUS_OBJECT_NAME_COLLISION;
     status = key_open_handle(key, (uint32_t)call->arguments[1], target->attributes, &handle);
     *(nt_handle *)call->arguments[0] = handle;
-    if (status == STATUS_SUCCESS && disposition)
-        *disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
+    if (status == STATUS_SUCCESS && creation->disposition)
+        *creation->disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
     return status;
 }
 
-ntstatus nt_create_key(const struct nt_call *call)
+static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction,
+                                uint64_t disposition)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
     struct creation creation;
     ntstatus status;
 
     nt_version_settle();
+    creation.transaction = transaction;
+    creation.disposition = (uint32_t *)disposition;
     switch (key_target_read((const void *)call->arguments[2], &creation.target, &status)) {
     case KEY_WINE:
-        return forward_open(call, &creation.target);
+        return transaction ? deny_elsewhere(call) : forward_open(call, &creation.target);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -164,6 +193,23 @@ ntstatus nt_create_key(const struct nt_call *call)
     if (call->arguments[4])
         status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
     return status ? status : create_key(call, &creation);
+}
+
+ntstatus nt_create_key(const struct nt_call *call)
+{
+    return copy_and_create(call, 0, call->arguments[6]);
+}
+
+/* "ZwCreateKeyTransacted" */
+ntstatus nt_create_key_transacted(const struct nt_call *call)
+{
+    uint64_t transaction;
+    ntstatus status;
+
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    status = nt_transaction_of_handle(call->arguments[6], &transaction);
+    return status ? status : copy_and_create(call, transaction, call->arguments[7]);
 }
 
 ntstatus nt_delete_key(const struct nt_call *call)

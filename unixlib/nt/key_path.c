@@ -9,6 +9,7 @@
 #include "nt/handle_table.h"
 #include "nt/personality.h"
 #include "nt/privilege.h"
+#include "registry/transaction.h"
 #include "registry/upcase.h"
 
 static const uint16_t registry_prefix[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
@@ -93,7 +94,8 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
         *status = STATUS_OBJECT_PATH_SYNTAX_BAD;
         return KEY_BAD;
     }
-    target->from = root.key;
+    /* "RegCreateKeyTransacted function": operations on subkeys are not transacted by themselves. */
+    target->from = registry_key_outside(root.key);
     return KEY_OURS;
 }
 
@@ -118,7 +120,8 @@ ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_
     struct key_handle content = {
         .key = key,
         .access = key_access_granted(access),
-        .inherit = (attributes & OBJ_INHERIT) != 0,
+        /* A transaction belongs to its process. */
+        .inherit = attributes & OBJ_INHERIT && !registry_transaction_of(key),
     };
 
     *out = 0;

@@ -24,6 +24,7 @@
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
+#include "registry/transaction.h"
 
 #define THREAD_SLEEP_MS 1000
 #define FIRE_WAITS 1000
@@ -315,6 +316,8 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
     if (!key_handle_get(registration.handle, &content))
         return STATUS_INVALID_HANDLE;
     registration.serial = content.serial;
+    /* Inside a transaction too, what is told is what was committed. */
+    registration.key = registry_key_outside(registration.key);
     if (!arguments->async &&
         (status = nt_host_call("NtCreateEvent", 5, (uint64_t)&event, EVENT_ACCESS, 0, 1, 0)))
         return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * object.c - the generic object services, for handles of our keys; every other handle is
- * wineserver's and goes on to Wine.
+ * object.c - the generic object services, for handles of our keys and transactions; every other
+ * handle is wineserver's and goes on to Wine.
  */
 #include <string.h>
 
@@ -10,11 +10,14 @@
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
+#include "nt/transaction.h"
 
 ntstatus nt_close(const struct nt_call *call)
 {
     struct key_handle content;
 
+    if (is_transaction_handle(call->arguments[0]))
+        return nt_transaction_close(call->arguments[0]);
     if (!is_key_handle(call->arguments[0])) {
         if (nt_personality.adopts_foreign_roots)
             nt_adopt_closed(call->arguments[0]);
@@ -102,6 +105,8 @@ ntstatus nt_query_object(const struct nt_call *call)
 {
     struct key_handle content;
 
+    if (is_transaction_handle(call->arguments[0]))
+        return nt_transaction_query_object(call);
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
     if (!key_handle_get(call->arguments[0], &content))
@@ -126,17 +131,22 @@ ntstatus nt_set_information_object(const struct nt_call *call)
 {
     struct object_handle_flag_information flags;
 
-    if (!is_key_handle(call->arguments[0]))
+    if (!is_key_handle(call->arguments[0]) && !is_transaction_handle(call->arguments[0]))
         return nt_forward(call);
     if ((uint32_t)call->arguments[1] != ObjectHandleFlagInformation)
         return STATUS_NOT_IMPLEMENTED;
     if ((uint32_t)call->arguments[3] < sizeof flags)
         return STATUS_INVALID_PARAMETER;
     memcpy(&flags, (const void *)call->arguments[2], sizeof flags);
+    if (is_transaction_handle(call->arguments[0]))
+        return nt_transaction_set_flags(call->arguments[0], flags.inherit,
+                                        flags.protect_from_close);
     return key_handle_set_flags(call->arguments[0], flags.inherit, flags.protect_from_close)
                ? STATUS_SUCCESS
                : STATUS_INVALID_HANDLE;
 }
+
+#define MAXIMUM_WAIT_OBJECTS 64
 
 /* Keys cannot be waited for. */
 static ntstatus refuse_wait(nt_handle handle)
@@ -147,7 +157,38 @@ static ntstatus refuse_wait(nt_handle handle)
 
 ntstatus nt_wait_for_single_object(const struct nt_call *call)
 {
-    return is_key_handle(call->arguments[0]) ? refuse_wait(call->arguments[0]) : nt_forward(call);
+    uint64_t arguments[] = {call->arguments[0], call->arguments[1], call->arguments[2]};
+    struct nt_call changed = {call->row, arguments};
+
+    if (is_key_handle(call->arguments[0]))
+        return refuse_wait(call->arguments[0]);
+    if (is_transaction_handle(call->arguments[0])) {
+        ntstatus status = nt_transaction_event(call->arguments[0], &arguments[0]);
+        if (status)
+            return status;
+    }
+    return nt_forward(&changed);
+}
+
+/* Transactions are waited for by their events. */
+static ntstatus wait_with_events(const struct nt_call *call, const nt_handle *handles,
+                                 uint32_t count)
+{
+    uint64_t arguments[] = {call->arguments[0], 0, call->arguments[2], call->arguments[3],
+                            call->arguments[4]};
+    struct nt_call changed = {call->row, arguments};
+    nt_handle events[MAXIMUM_WAIT_OBJECTS];
+
+    for (uint32_t i = 0; i < count; i++) {
+        events[i] = handles[i];
+        if (is_transaction_handle(handles[i])) {
+            ntstatus status = nt_transaction_event(handles[i], &events[i]);
+            if (status)
+                return status;
+        }
+    }
+    arguments[1] = (uint64_t)events;
+    return nt_forward(&changed);
 }
 
 ntstatus nt_wait_for_multiple_objects(const struct nt_call *call)
@@ -155,11 +196,15 @@ ntstatus nt_wait_for_multiple_objects(const struct nt_call *call)
     uint32_t count = (uint32_t)call->arguments[0];
     const nt_handle *handles = (const nt_handle *)call->arguments[1];
 
+    bool transactions = false;
+
     /* More than MAXIMUM_WAIT_OBJECTS are refused by Wine itself. */
-    for (uint32_t i = 0; i < count && count <= 64; i++)
+    for (uint32_t i = 0; i < count && count <= MAXIMUM_WAIT_OBJECTS; i++) {
         if (is_key_handle(handles[i]))
             return refuse_wait(handles[i]);
-    return nt_forward(call);
+        transactions = transactions || is_transaction_handle(handles[i]);
+    }
+    return transactions ? wait_with_events(call, handles, count) : nt_forward(call);
 }
 
 ntstatus nt_compare_objects(const struct nt_call *call)
@@ -167,6 +212,9 @@ ntstatus nt_compare_objects(const struct nt_call *call)
     static const ntstatus not_same_object = 0xc00001ac;
     struct key_handle first, second;
 
+    if (is_transaction_handle(call->arguments[0]) || is_transaction_handle(call->arguments[1]))
+        return nt_transaction_is_same(call->arguments[0], call->arguments[1]) ? STATUS_SUCCESS
+                                                                              : not_same_object;
     if (!is_key_handle(call->arguments[0]) && !is_key_handle(call->arguments[1]))
         return nt_forward(call);
     if (!key_handle_get(call->arguments[0], &first) || !key_handle_get(call->arguments[1], &second))

@@ -16,6 +16,7 @@
 
 #include "kernel/process_kernel_internal.h"
 #include "wine/boot.h"
+#include "wine/service_call.h"
 
 #define STATUS_SUCCESS 0
 #define STATUS_NOT_IMPLEMENTED ((int32_t)0xc0000002)
@@ -450,6 +451,7 @@ __attribute__((visibility("default"))) const unix_call __wine_unix_call_funcs[] 
     [PWK_UNIX_REGISTRY_GET] = call_registry_get,
     [PWK_UNIX_REGISTRY_SET] = call_registry_set,
     [PWK_UNIX_SHUTDOWN] = call_shutdown,
+    [PWK_UNIX_SERVICE] = pwk_service_call,
 };
 
 _Static_assert(sizeof(__wine_unix_call_funcs) / sizeof(__wine_unix_call_funcs[0]) ==

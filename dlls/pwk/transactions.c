@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * transactions.c - the NT services of transactions, which the ntdll of Wine 8.0 lacks and that of
+ * Wine 10.0 has in part. Names, arguments and answers are those of Windows' ntdll.
+ */
+#include <windows.h>
+#include <winternl.h>
+
+#include "unix_side.h"
+
+#define STATUS_NOT_IMPLEMENTED_HERE ((NTSTATUS)0xc0000002)
+#define STATUS_ACCESS_VIOLATION_HERE ((NTSTATUS)0xc0000005)
+
+static UINT64 address(const void *pointer)
+{
+    return (UINT64)(UINT_PTR)pointer;
+}
+
+static NTSTATUS call(struct pwk_service_params *params)
+{
+    /* A fault on the Unix side ends the call and leaves this. */
+    params->status = (uint32_t)STATUS_ACCESS_VIOLATION_HERE;
+    if (!has_unix_side()) {
+        return STATUS_NOT_IMPLEMENTED_HERE;
+    }
+    call_unix(PWK_UNIX_SERVICE, params);
+    return (NTSTATUS)params->status;
+}
+
+NTSTATUS NTAPI NtCreateTransaction(HANDLE *transaction, ACCESS_MASK access,
+                                   OBJECT_ATTRIBUTES *attributes, GUID *unit_of_work,
+                                   HANDLE manager, ULONG options, ULONG isolation_level,
+                                   ULONG isolation_flags, LARGE_INTEGER *timeout,
+                                   UNICODE_STRING *description)
+{
+    struct pwk_service_params params = {
+        PWK_SERVICE_CREATE_TRANSACTION,
+        0,
+        {address(transaction), access, address(attributes), address(unit_of_work),
+         address(manager), options, isolation_level, isolation_flags, address(timeout),
+         address(description)},
+    };
+
+    return call(&params);
+}
+
+NTSTATUS NTAPI NtOpenTransaction(HANDLE *transaction, ACCESS_MASK access,
+                                 OBJECT_ATTRIBUTES *attributes, GUID *unit_of_work, HANDLE manager)
+{
+    struct pwk_service_params params = {
+        PWK_SERVICE_OPEN_TRANSACTION,
+        0,
+        {address(transaction), access, address(attributes), address(unit_of_work),
+         address(manager)},
+    };
+
+    return call(&params);
+}
+
+NTSTATUS NTAPI NtCommitTransaction(HANDLE transaction, BOOLEAN wait)
+{
+    struct pwk_service_params params = {
+        PWK_SERVICE_COMMIT_TRANSACTION, 0, {address(transaction), wait}};
+
+    return call(&params);
+}
+
+NTSTATUS NTAPI NtRollbackTransaction(HANDLE transaction, BOOLEAN wait)
+{
+    struct pwk_service_params params = {
+        PWK_SERVICE_ROLLBACK_TRANSACTION, 0, {address(transaction), wait}};
+
+    return call(&params);
+}
+
+NTSTATUS NTAPI NtQueryInformationTransaction(HANDLE transaction, int information_class,
+                                             void *information, ULONG length, ULONG *needed)
+{
+    struct pwk_service_params params = {
+        PWK_SERVICE_QUERY_INFORMATION_TRANSACTION,
+        0,
+        {address(transaction), (UINT64)information_class, address(information), length,
+         address(needed)},
+    };
+
+    return call(&params);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * service_call.c - see service_call.h. The same rows and the same dispatch as for calls that come
+ * through ntdll; nothing is held here, so that a call that faults loses nothing.
+ */
+#include "wine/service_call.h"
+
+#include "nt/personality.h"
+#include "unixlib.h"
+
+static const nt_handler handlers[PWK_SERVICE_COUNT] = {
+    [PWK_SERVICE_CREATE_TRANSACTION] = nt_create_transaction,
+    [PWK_SERVICE_OPEN_TRANSACTION] = nt_open_transaction,
+    [PWK_SERVICE_COMMIT_TRANSACTION] = nt_commit_transaction,
+    [PWK_SERVICE_ROLLBACK_TRANSACTION] = nt_rollback_transaction,
+    [PWK_SERVICE_QUERY_INFORMATION_TRANSACTION] = nt_query_information_transaction,
+};
+
+int32_t pwk_service_call(void *args)
+{
+    struct pwk_service_params *params = args;
+    uint32_t service = params->service;
+
+    if (service >= PWK_SERVICE_COUNT)
+        params->status = STATUS_INVALID_PARAMETER;
+    else if (!nt_personality.registry)
+        params->status = STATUS_NOT_IMPLEMENTED;
+    else
+        params->status = nt_dispatch(nt_row(handlers[service]), params->arguments);
+    return STATUS_SUCCESS;
+}
