@@ -13,10 +13,8 @@
 /* True where the change says that a subkey of this name came or went. */
 static bool is_about(const struct coherence_change *change, const struct transaction_key *subkey)
 {
-    if (change->name_hash == registry_name_hash(subkey->name, subkey->name_units))
-        return true;
-    return !subkey->created &&
-           change->name_hash == registry_name_hash(subkey->stored_name, subkey->stored_units);
+    return change->name_hash == subkey->name_hash ||
+           (!subkey->created && change->name_hash == subkey->stored_hash);
 }
 
 /* Changes of two subkeys of one key do not concern each other, nor do its subkeys and its values.

@@ -44,6 +44,7 @@ struct transaction_key {
     struct transaction_key *differing, *next_differing;
     const uint16_t *name, *stored_name, *class_name;
     size_t name_units, stored_units, class_units;
+    uint64_t name_hash, stored_hash; /* of the two names */
     uint64_t parent_id;
     uint64_t last_write;        /* 0: the store's */
     uint64_t stored_last_write; /* when it was loaded */
@@ -117,6 +118,11 @@ struct transaction_key *transaction_find_key(const struct transaction *transacti
 struct transaction_key *transaction_add_key(struct transaction *transaction, uint64_t id);
 struct transaction_value *transaction_find_value(const struct transaction_key *key,
                                                  const uint16_t *name, size_t units);
+/* True for one of the keys that stand in their parent's list of what differs. */
+static inline bool transaction_key_differs(const struct transaction_key *key)
+{
+    return key->created || key->deleted || key->renamed;
+}
 /* Room for one more. */
 bool transaction_reserve_value(struct transaction *transaction, struct transaction_key *key);
 /* The key that the transaction sees under a name, in *found; true also where it sees none though

@@ -130,14 +130,16 @@ bool transaction_sees_subkey(const struct transaction_key *parent, const uint16_
                              size_t units, struct transaction_key **found)
 {
     bool hidden = parent->created || parent->deleted;
+    uint64_t hash = registry_name_hash(name, units);
 
     *found = NULL;
     for (struct transaction_key *key = parent->differing; key; key = key->next_differing) {
-        if (!key->deleted && !registry_name_compare(key->name, key->name_units, name, units)) {
+        if (!key->deleted && key->name_hash == hash &&
+            !registry_name_compare(key->name, key->name_units, name, units)) {
             *found = key;
             return true;
         }
-        if (!key->created &&
+        if (!key->created && key->stored_hash == hash &&
             !registry_name_compare(key->stored_name, key->stored_units, name, units))
             hidden = true;
     }
@@ -187,6 +189,7 @@ int transaction_load_key(registry_t *registry, struct transaction *transaction,
     if (!key->name || !key->class_name)
         return -ENOMEM;
     key->name_units = key->stored_units = row.name_units;
+    key->name_hash = key->stored_hash = registry_name_hash(key->name, key->name_units);
     key->class_units = row.class_units;
     key->parent_id = row.parent;
     key->stored_last_write = row.last_write;

@@ -50,6 +50,7 @@ struct list_entry {
 };
 
 struct list {
+    const struct transaction *transaction;
     const struct transaction_key *parent;
     struct list_entry *entries;
     size_t count, room;
@@ -86,11 +87,10 @@ static int list_add(struct list *list, uint64_t id, const uint16_t *name, size_t
 static int list_stored(void *context, const struct hive_key *row)
 {
     struct list *list = context;
+    const struct transaction_key *key = transaction_find_key(list->transaction, row->id);
 
-    for (const struct transaction_key *key = list->parent->differing; key;
-         key = key->next_differing)
-        if (key->id == row->id)
-            return 0;
+    if (key && transaction_key_differs(key))
+        return 0;
     return list_add(list, row->id, row->name, row->name_units, row->class_units);
 }
 
@@ -126,7 +126,7 @@ static int collect(registry_t *registry, struct list *list)
 static int list_subkeys(struct transaction_scope *scope, struct transaction_key *key)
 {
     struct transaction_listing *listing = &key->listing;
-    struct list list = {.parent = key};
+    struct list list = {.transaction = scope->transaction, .parent = key};
     uint64_t generation = registry_generation(scope->registry);
     int result;
 

@@ -66,7 +66,7 @@ static int claim_place(struct transaction_scope *scope, struct transaction_key *
 
 static void differ(struct transaction_key *key)
 {
-    if (!key->created && !key->deleted && !key->renamed) {
+    if (!transaction_key_differs(key)) {
         key->next_differing = key->parent->differing;
         key->parent->differing = key;
     }
@@ -127,6 +127,7 @@ static int insert(struct transaction_scope *scope, struct transaction_key *paren
     if (!key->name || !key->class_name)
         return -ENOMEM;
     key->name_units = walk->name_units;
+    key->name_hash = registry_name_hash(key->name, key->name_units);
     key->class_units = class_units;
     key->parent = parent;
     key->parent_id = parent->id;
@@ -169,33 +170,25 @@ int transaction_create(registry_t *registry, const struct walk *walk, unsigned f
     return transaction_leave_change(&scope, result);
 }
 
-struct count {
-    const struct transaction_key *parent;
-    size_t subkeys;
-};
-
-static int count_stored(void *context, const struct hive_key *row)
+/* Ends the walk at the first key that the transaction sees as the store has it. */
+static int is_seen(void *context, const struct hive_key *row)
 {
-    struct count *count = context;
-    const struct transaction_key *key = count->parent->differing;
+    const struct transaction_key *key = transaction_find_key(context, row->id);
 
-    while (key && key->id != row->id)
-        key = key->next_differing;
-    count->subkeys += !key;
-    return count->subkeys != 0;
+    return !key || !transaction_key_differs(key);
 }
 
 /* 1 where the transaction sees a key below this one, or 0. */
 static int subkeys_of(struct transaction_scope *scope, const struct transaction_key *key)
 {
-    struct count count = {key, 0};
     int result = 0;
 
     for (const struct transaction_key *below = key->differing; below; below = below->next_differing)
         if (!below->deleted)
             return 1;
     if (!key->created)
-        result = hive_store_visit_subkeys(scope->registry->store, key->id, count_stored, &count);
+        result =
+            hive_store_visit_subkeys(scope->registry->store, key->id, is_seen, scope->transaction);
     return result;
 }
 
@@ -268,6 +261,7 @@ static int rename_claimed(struct transaction_scope *scope, struct transaction_ke
     key->renamed = true;
     key->name = record->name;
     key->name_units = units;
+    key->name_hash = registry_name_hash(key->name, units);
     key->parent->last_write = record->time;
     append(scope->transaction, record);
     return 0;

@@ -34,6 +34,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
 	unixlib/nt/hive.c unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
+	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \
 	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
