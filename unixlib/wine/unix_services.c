@@ -20,6 +20,7 @@
 #define SYMBOL_file(name)
 #define SYMBOL_memory(name)
 #define SYMBOL_process(name)
+#define SYMBOL_transaction(name)
 #define NT_FAMILY(family, reason)
 #define NT_PASSED(name, family)
 #define NT_SERVED(name, family, count, handler) SYMBOL_##family(name)
@@ -31,6 +32,7 @@
 #define ENTRY_file(name)
 #define ENTRY_memory(name)
 #define ENTRY_process(name)
+#define ENTRY_transaction(name)
 static const struct {
     const char *name;
     void **entry;
