@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # debian13.sh - the same build under Debian 13's Wine 10, in a root of its own that is made once
-# by debootstrap: isolation, versions, streams and key handles, by the very scripts that test them
-# here.
+# by debootstrap: isolation, layers, versions, streams, key handles and transactions, by the very
+# scripts that test them here.
 . "$(dirname "$0")/library.sh"
 
 root=${PWK_TRIXIE_ROOT:-/var/cache/pwk-trixie}
@@ -64,7 +64,7 @@ inside='
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
         PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
-for test in isolation windows_version exit_status key_handles; do
+for test in isolation overlay windows_version exit_status key_handles transactions; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \

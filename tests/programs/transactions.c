@@ -256,6 +256,33 @@ static void check_objects(HKEY base)
     NtClose(first);
 }
 
+/* Wine 10's ktmw32 goes through ntdll; that of 8.0 has nowhere to go. */
+static void check_ktmw32(HKEY base)
+{
+    HMODULE ktmw32 = LoadLibraryA("ktmw32.dll");
+    HANDLE(WINAPI * create)(void *, GUID *, DWORD, DWORD, DWORD, DWORD, WCHAR *) =
+        (void *)GetProcAddress(ktmw32, "CreateTransaction");
+    BOOL(WINAPI * commit)(HANDLE) = (void *)GetProcAddress(ktmw32, "CommitTransaction");
+    BOOL(WINAPI * rollback)(HANDLE) = (void *)GetProcAddress(ktmw32, "RollbackTransaction");
+    WCHAR description[] = L"by ktmw32";
+
+    if (!GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtCreateTransaction"))
+        return;
+    for (int commits = 0; commits < 2; commits++) {
+        HANDLE transaction = create(NULL, NULL, 0, 0, 0, commits ? 60000 : INFINITE, description);
+        HANDLE inside = NULL;
+
+        check(transaction != INVALID_HANDLE_VALUE, "CreateTransaction", (long)GetLastError());
+        EXPECT(0, open_key(&inside, KEY_ALL_ACCESS, named(base, L""), transaction));
+        check(set(inside, L"ktmw32", 5) == 0, "set inside", 0);
+        check((commits ? commit : rollback)(transaction), "its end", (long)GetLastError());
+        check(!commit(transaction), "its second end", 0);
+        check(get(base, L"ktmw32") == (commits ? 5 : -1), "what is left", get(base, L"ktmw32"));
+        NtClose(inside);
+        CloseHandle(transaction);
+    }
+}
+
 static HANDLE hold(HKEY base, HKEY *inside)
 {
     HANDLE transaction = begin();
@@ -275,6 +302,7 @@ int main(int argc, char **argv)
         check_commit(base);
         check_rollback(base);
         check_objects(base);
+        check_ktmw32(base);
         printf("%d wrong\n", failures);
         return failures != 0;
     }

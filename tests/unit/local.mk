@@ -11,7 +11,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_repair \
 	tests/unit/test_registry_batch \
 	tests/unit/test_registry_transactions \
-	tests/unit/test_registry_transaction_processes
+	tests/unit/test_registry_transaction_processes \
+	tests/unit/test_registry_transaction_model
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
@@ -52,6 +53,8 @@ tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.
 tests_unit_test_registry_batch_SOURCES = tests/unit/test_registry_batch.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_repair_SOURCES = tests/unit/test_registry_repair.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_transaction_model_SOURCES = \
+	tests/unit/test_registry_transaction_model.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_transaction_processes_SOURCES = \
 	tests/unit/test_registry_transaction_processes.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transactions.c \

@@ -2,7 +2,7 @@
 /*
  * test_registry_transactions.c - transactions on a real store: what is seen inside and outside,
  * commit and rollback, who is in whose way. Other processes are in
- * test_registry_transaction_processes.c.
+ * test_registry_transaction_processes.c, random changes in test_registry_transaction_model.c.
  */
 #include <unistd.h>
 
