@@ -232,6 +232,21 @@ kernel_processes()
     loader_processes '^PWK_KERNEL='
 }
 
+# Those whose command line has TEXT.
+kernel_processes_of()
+{
+    local process
+
+    for process in $(kernel_processes); do
+        tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null | grep -qF "$1" && echo "$process"
+    done
+}
+
+none_is_left_of()
+{
+    [ -z "$(kernel_processes_of "$1")" ]
+}
+
 watcher_processes()
 {
     loader_processes '^PWK_PREFIX_WATCH='

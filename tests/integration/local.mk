@@ -20,7 +20,8 @@ INTEGRATION_TESTS = \
 	tests/integration/installer.sh \
 	tests/integration/registry_tools.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh \
-	tests/integration/transactions.sh
+	tests/integration/transactions.sh \
+	tests/integration/hammer.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
@@ -32,7 +33,8 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/process_probe.exe tests/programs/make_calls.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
 	tests/programs/share_handles.exe \
-	tests/programs/transactions.exe
+	tests/programs/transactions.exe \
+	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
 EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest \
@@ -56,6 +58,8 @@ tests/programs/share_handles.exe: tests/programs/share_handles.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/share_handles.c -lntdll
 tests/programs/transactions.exe: tests/programs/transactions.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/transactions.c -lntdll
+tests/programs/hammer.exe: tests/programs/hammer.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \
 		pwk/x86_64-windows/libpwk.a
 	$(COMPILE_WINDOWS) -Ipwk/windows-include $(srcdir)/tests/programs/api_program.c \
