@@ -5,12 +5,16 @@
 #
 #   run.sh [--quick]    --quick: one round of few calls, to see that it works
 #
+# "N at once": set and query of one value, in N processes of one kernel at once; the time is that
+# of all of them together for a pair. Then large stores without Wine (bench_store.c), beside a small
+# one; their bounds are in docs/performance.md.
+#
 # "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
 . "$(dirname "$0")/../integration/library.sh"
 
-rounds=5 count=2000 starts=5
+rounds=5 count=2000 starts=5 pairs=20000 values=1000000
 if [ "${1:-}" = --quick ]; then
-    rounds=1 count=50 starts=1
+    rounds=1 count=50 starts=1 pairs=200 values=10000
 elif [ $# -gt 0 ]; then
     die "unknown argument '$1'; the only one is --quick"
 fi
@@ -60,6 +64,30 @@ process_start()
     keep "$1" "$2" $(((${end_time/./} - ${begin_time/./}) * 1000))
 }
 
+# together SIDE PROCESSES: all begin at one moment; the slowest counts.
+together()
+{
+    local number name slowest=0 time
+
+    for ((number = 0; number < $2; number++)); do
+        name=together.$1.$2.$number.$round
+        hold "$name" run_side "$1" "$programs/hammer.exe" time "$number" "$pairs"
+    done
+    for ((number = 0; number < $2; number++)); do
+        held_says "together.$1.$2.$number.$round" 1 ready
+    done
+    for ((number = 0; number < $2; number++)); do
+        go_on "together.$1.$2.$number.$round"
+    done
+    for ((number = 0; number < $2; number++)); do
+        name=together.$1.$2.$number.$round
+        wait "${held[$name]}" || die "$number of $2 processes fails: $(cat "$work/$name.err")"
+        time=$(tr -d '\r' <"$work/$name.out" | tail -n 1)
+        slowest=$(awk -v a="$slowest" -v b="$time" 'BEGIN { print (a > b ? a : b) }')
+    done
+    keep "$1" "set+query, $2 at once" "$(awk -v t="$slowest" -v n="$2" 'BEGIN { print t / n }')"
+}
+
 # The kernel and its snapshot are made before anything is timed.
 run_side pwk "$programs/process_probe.exe" status 0 || die 'pwk-wine cannot run the bench'
 
@@ -75,6 +103,11 @@ keep_session
 for ((round = 0; round < rounds; round++)); do
     for side in stock pwk; do
         registry_calls "$side"
+    done
+    for processes in 1 2 4 8; do
+        for side in stock pwk; do
+            together "$side" "$processes"
+        done
     done
     for ((start = 0; start < starts * 4; start++)); do
         for side in stock pwk; do
@@ -104,6 +137,26 @@ Date: $(date -u +%Y-%m-%d), best of $rounds rounds
 |---|---:|---:|---:|
 HEADER
 for name in RegQueryValueExA RegQueryValueExW RegOpenKeyEx+RegCloseKey RegSetValueEx RegEnumValue \
-    create+close+delete NtQuerySystemTime 'process start, warm' 'process start, cold'; do
+    create+close+delete NtQuerySystemTime 'set+query, 1 at once' 'set+query, 2 at once' \
+    'set+query, 4 at once' 'set+query, 8 at once' 'process start, warm' 'process start, cold'; do
     row "$name"
 done
+
+mkdir "$work/stores"
+"$PWK_BUILDDIR/tests/bench/bench_store" "$work/stores" "$values" >"$work/stores.txt" ||
+    die 'bench_store fails'
+rm -rf "$work/stores"
+echo
+awk -v values="$values" '
+    { time[$1] = $2 }
+    function line(name, label) {
+        printf "| %s | %.2f ms | %.2f µs | %.2f |\n", label, time[name "-open"] / 1000000,
+            time[name "-read"] / 1000, time[name "-read"] / time["small-read"]
+    }
+    END {
+        print "| store of | opens in | reads a value in | reading, beside the small one |"
+        print "|---|---:|---:|---:|"
+        line("small", "100 values")
+        line("1000-keys", values " values in 1000 keys")
+        line("one-key", values " values in one key")
+    }' "$work/stores.txt"

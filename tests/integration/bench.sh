@@ -11,6 +11,7 @@ equal 'exit status of the bench' 0 "$?"
 cat "$work/table" "$work/errors"
 number='[0-9]*[1-9][0-9]*\.[0-9]{2}|0\.([1-9][0-9]|[0-9][1-9])'
 row="^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$"
-equal 'rows with all three numbers' 9 "$(grep -cE "$row" "$work/table")"
+equal 'rows with all three numbers' 16 "$(grep -cE "$row" "$work/table")"
+contains 'large stores are among them' ' values in one key | ' "$(cat "$work/table")"
 contains 'the machine is named' 'Machine: ' "$(cat "$work/table")"
 finish

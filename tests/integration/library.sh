@@ -280,6 +280,7 @@ hold()
     local name=$1 input
     shift
     mkfifo "$work/$name.in"
+    : >"$work/$name.out" # there to be read before the program is
     # Read and write: neither open nor a later echo can block or fail for want of a reader.
     exec {input}<>"$work/$name.in"
     "$@" <"$work/$name.in" >"$work/$name.out" 2>"$work/$name.err" &
