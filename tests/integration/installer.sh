@@ -105,7 +105,8 @@ equal 'what is left is what the uninstaller asks of the next start' \
 # Run in place (NSIS takes no folder with a blank there) it asks for nothing.
 folder=$drive/pwk-quiet
 ok 'the NSIS installer again' kernel quiet "$setup" /S '/D=C:\pwk-quiet'
-equal 'it does the same again, in the folder that is asked for' "${installed//"$place"/C:\\pwk-quiet}" \
+equal 'it does the same again, in the folder that is asked for' \
+    "${installed//"$place"/C:\\pwk-quiet}" \
     "$(difference quiet)"
 ok 'the uninstaller in place' kernel quiet "$folder/uninstall.exe" /S '_?=C:\pwk-quiet'
 equal 'nothing is left in the registry' '' "$(difference quiet)"
