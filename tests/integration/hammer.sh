@@ -49,7 +49,8 @@ for ((number = 0; number < writers; number++)); do
 done
 mapfile -t victims < <(kernel_processes_of hammer.exe)
 for ((number = 0; number < writers; number++)); do
-    equal "writer $number is still at work" 1 "$(kernel_processes_of "hammer.exe run $number " | wc -l)"
+    equal "writer $number is still at work" 1 \
+        "$(kernel_processes_of "hammer.exe run $number " | wc -l)"
 done
 kill -KILL "${victims[@]}" 2>/dev/null
 wait "${processes[@]}" 2>/dev/null
