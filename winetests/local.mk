@@ -10,3 +10,14 @@ EXTRA_DIST += winetests/run_wine_units.sh winetests/README.md \
 wine-units: all
 	@$(AM_TESTS_ENVIRONMENT) $(BASH_SHELL) $(srcdir)/winetests/run_wine_units.sh $(UNITS)
 .PHONY: wine-units
+
+# The units of ours, in the manner of Wine's: built here, run under pwk-wine and stock Wine.
+OWN_UNITS = winetests/key_services.exe
+OWN_UNIT_INCLUDES = winetests/check.h winetests/nt_calls.h
+check_DATA += $(OWN_UNITS)
+EXTRA_DIST += $(OWN_UNITS:.exe=.c) $(OWN_UNIT_INCLUDES)
+CLEANFILES += $(OWN_UNITS)
+TESTS += winetests/own_units.sh
+dist_check_SCRIPTS += winetests/own_units.sh
+winetests/key_services.exe: winetests/key_services.c $(OWN_UNIT_INCLUDES)
+	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_services.c -ladvapi32 -lntdll

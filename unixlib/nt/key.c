@@ -70,8 +70,8 @@ static ntstatus deny_elsewhere(const struct nt_call *call)
 }
 
 /* Whether the link itself is meant is said by OBJ_OPENLINK alone. `transaction`: 0, or the one that
- * the handle is to carry. */
-static ntstatus open_key(const struct nt_call *call, uint64_t transaction)
+ * the handle is to carry. `least_access`: whether a handle without any right is given out. */
+static ntstatus open_key(const struct nt_call *call, uint64_t transaction, bool least_access)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
     struct key_target target;
@@ -100,19 +100,27 @@ static ntstatus open_key(const struct nt_call *call, uint64_t transaction)
         return transaction ? deny_elsewhere(call) : forward_with_path(call, &elsewhere);
     if (result < 0)
         return key_status(result);
+    if (!least_access && !((uint32_t)call->arguments[1] & ~(uint32_t)KEY_WOW64_VIEWS))
+        return nt_deny(call, STATUS_ACCESS_DENIED, "no access is asked for");
     status = key_open_handle(key, (uint32_t)call->arguments[1], target.attributes, &handle);
     *out = handle;
     return status;
 }
 
+/* Windows gives nobody a handle without rights (Wine's test_NtOpenKey). */
 ntstatus nt_open_key(const struct nt_call *call)
 {
-    return open_key(call, 0);
+    return open_key(call, 0, false);
 }
 
+/* Here and in NtCreateKey a desired access of 0 gives a handle that serves as a root and for
+ * nothing else: Wine's setupapi, shell32, quartz and devenum ask RegOpenKeyEx and RegCreateKeyEx
+ * for that, and kernelbase passes it on. */
 ntstatus nt_open_key_ex(const struct nt_call *call)
 {
-    return open_key(call, 0);
+    if (nt_personality.registry && (uint32_t)call->arguments[3] & ~(uint32_t)REG_OPEN_OPTIONS)
+        return STATUS_INVALID_PARAMETER;
+    return open_key(call, 0, true);
 }
 
 /* "ZwOpenKeyTransacted", "ZwOpenKeyTransactedEx": the transaction is the last argument. */
@@ -125,7 +133,7 @@ ntstatus nt_open_key_transacted(const struct nt_call *call)
         return nt_forward(call);
     status = nt_transaction_of_handle(call->arguments[nt_services[call->row].arguments - 1],
                                       &transaction);
-    return status ? status : open_key(call, transaction);
+    return status ? status : open_key(call, transaction, false);
 }
 
 struct creation {
@@ -176,6 +184,8 @@ static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction
     struct creation creation;
     ntstatus status;
 
+    if (nt_personality.registry && (uint32_t)call->arguments[5] & ~(uint32_t)REG_CREATE_OPTIONS)
+        return STATUS_INVALID_PARAMETER;
     nt_version_settle();
     creation.transaction = transaction;
     creation.disposition = (uint32_t *)disposition;

@@ -61,10 +61,12 @@ enum key_access {
     ACCESS_GENERIC_READ = (int)0x80000000,
 };
 
-/* "ZwCreateKey function (wdm.h)" */
+/* "ZwCreateKey function (wdm.h)", "ZwOpenKeyEx function (wdm.h)" */
 enum key_option {
     REG_OPTION_VOLATILE = 0x1,
     REG_OPTION_CREATE_LINK = 0x2,
+    REG_OPEN_OPTIONS = 0x1c,   /* all that may be given: BACKUP_RESTORE, OPEN_LINK, */
+    REG_CREATE_OPTIONS = 0x1f, /* DONT_VIRTUALIZE; and with creation the two above */
 };
 enum key_disposition { REG_CREATED_NEW_KEY = 1, REG_OPENED_EXISTING_KEY = 2 };
 

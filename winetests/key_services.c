@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * key_services.c - a Windows program that checks the registry's NT services where Wine's own units
+ * do not look: access, views, application hives, notification, information classes, deleted keys.
+ * Each check states what Windows does; sources stand beside those that could surprise.
+ */
+#include "winetests/nt_calls.h"
+
+#include "winetests/check.h"
+
+static HANDLE base; /* \Registry\Machine\Software\pwk-key-services */
+
+static NTSTATUS open_under(HANDLE *key, HANDLE root, const WCHAR *name, ACCESS_MASK access)
+{
+    UNICODE_STRING string;
+    OBJECT_ATTRIBUTES attributes;
+
+    return NtOpenKey(key, access, name_attributes(&attributes, &string, root, name));
+}
+
+static NTSTATUS create_under(HANDLE *key, HANDLE root, const WCHAR *name, ACCESS_MASK access)
+{
+    UNICODE_STRING string;
+    OBJECT_ATTRIBUTES attributes;
+
+    return NtCreateKey(key, access, name_attributes(&attributes, &string, root, name), 0, NULL, 0,
+                       NULL);
+}
+
+static NTSTATUS set_number(HANDLE key, const WCHAR *name, DWORD number)
+{
+    UNICODE_STRING string;
+
+    RtlInitUnicodeString(&string, name);
+    return NtSetValueKey(key, &string, 0, REG_DWORD, &number, sizeof(number));
+}
+
+/* -1 where there is no such value. */
+static DWORD get_number(HANDLE key, const WCHAR *name)
+{
+    unsigned char buffer[64];
+    UNICODE_STRING string;
+    DWORD number, length;
+
+    RtlInitUnicodeString(&string, name);
+    if (NtQueryValueKey(key, &string, KeyValuePartialInformation, buffer, sizeof(buffer), &length))
+        return ~0u;
+    memcpy(&number, buffer + 12, sizeof(number));
+    return number;
+}
+
+/* ---- access ---- */
+
+static void test_desired_access(void)
+{
+    OBJECT_ATTRIBUTES attributes;
+    UNICODE_STRING string;
+    HANDLE key = (HANDLE)0xdead, child;
+
+    beyond_stock
+    {
+        status_is(open_under(&key, base, L"", 0), STATUS_ACCESS_DENIED);
+        ok(!key, "the handle is %p", key);
+        status_is(open_under(&key, base, L"", KEY_WOW64_64KEY), STATUS_ACCESS_DENIED);
+    }
+    status_is(open_under(&key, base, L"no such key", 0), STATUS_OBJECT_NAME_NOT_FOUND);
+
+    /* What Wine's own modules ask for: a root and nothing else. */
+    status_is(NtOpenKeyEx(&key, 0, name_attributes(&attributes, &string, base, L""), 0),
+              STATUS_SUCCESS);
+    status_is(set_number(key, L"value", 1), STATUS_ACCESS_DENIED);
+    ok(get_number(key, L"value") == ~0u, "a handle without rights reads");
+    status_is(create_under(&child, key, L"access", KEY_ALL_ACCESS), STATUS_SUCCESS);
+    status_is(NtDeleteKey(child), STATUS_SUCCESS);
+    NtClose(child);
+    NtClose(key);
+    beyond_stock status_is(
+        NtOpenKeyEx(&key, KEY_READ, name_attributes(&attributes, &string, base, L""), 1),
+        STATUS_INVALID_PARAMETER);
+    beyond_stock status_is(NtCreateKey(&key, KEY_READ,
+                                       name_attributes(&attributes, &string, base, L""), 0, NULL,
+                                       0x40, NULL),
+                           STATUS_INVALID_PARAMETER);
+}
+
+/* One service after the other with a handle that has every right but the one it needs. */
+static void test_needed_access(void)
+{
+    unsigned char buffer[512];
+    IO_STATUS_BLOCK block;
+    UNICODE_STRING name;
+    HANDLE key, event;
+    DWORD length;
+
+    RtlInitUnicodeString(&name, L"value");
+    NtCreateEvent(&event, EVENT_ALL_ACCESS, NULL, 0, FALSE);
+    status_is(open_under(&key, base, L"", KEY_ALL_ACCESS & ~KEY_QUERY_VALUE), STATUS_SUCCESS);
+    /* "ZwQueryKey function (wdm.h)" */
+    for (int class = KeyBasicInformation; class <= KeyCachedInformation; class ++)
+        beyond_stock status_is(NtQueryKey(key, class, buffer, sizeof(buffer), &length),
+                               class == KeyNameInformation ? STATUS_SUCCESS : STATUS_ACCESS_DENIED);
+    status_is(NtQueryValueKey(key, &name, 0, buffer, sizeof(buffer), &length),
+              STATUS_ACCESS_DENIED);
+    status_is(NtEnumerateValueKey(key, 0, 0, buffer, sizeof(buffer), &length),
+              STATUS_ACCESS_DENIED);
+    NtClose(key);
+
+    status_is(open_under(&key, base, L"", KEY_ALL_ACCESS & ~KEY_SET_VALUE), STATUS_SUCCESS);
+    status_is(set_number(key, L"value", 1), STATUS_ACCESS_DENIED);
+    status_is(NtDeleteValueKey(key, &name), STATUS_ACCESS_DENIED);
+    memset(buffer, 0, sizeof(buffer));
+    beyond_stock
+    {
+        status_is(NtSetInformationKey(key, 0, buffer, 8), STATUS_ACCESS_DENIED);
+        status_is(NtSetInformationKey(key, 2, buffer, 4), STATUS_ACCESS_DENIED);
+        status_is(NtRenameKey(key, &name), STATUS_ACCESS_DENIED);
+    }
+    NtClose(key);
+
+    status_is(open_under(&key, base, L"", KEY_ALL_ACCESS & ~KEY_ENUMERATE_SUB_KEYS),
+              STATUS_SUCCESS);
+    status_is(NtEnumerateKey(key, 0, KeyBasicInformation, buffer, sizeof(buffer), &length),
+              STATUS_ACCESS_DENIED);
+    NtClose(key);
+
+    status_is(open_under(&key, base, L"", KEY_ALL_ACCESS & ~KEY_NOTIFY), STATUS_SUCCESS);
+    status_is(NtNotifyChangeKey(key, event, NULL, NULL, &block, REG_NOTIFY_CHANGE_NAME, FALSE, NULL,
+                                0, TRUE),
+              STATUS_ACCESS_DENIED);
+    NtClose(key);
+
+    status_is(open_under(&key, base, L"", KEY_ALL_ACCESS & ~DELETE), STATUS_SUCCESS);
+    status_is(NtDeleteKey(key), STATUS_ACCESS_DENIED);
+    status_is(NtFlushKey(key), STATUS_SUCCESS);
+    NtClose(key);
+    NtClose(event);
+}
+
+/* ---- views ---- */
+
+/* "32-bit and 64-bit Application Data in the Registry": the flags belong to RegOpenKeyEx and its
+ * kin. In a 64-bit program the service itself takes no notice of them, on Windows too (Wine's
+ * test_redirection in ntdll's unit reg). */
+static void test_views(void)
+{
+    static const WCHAR native[] = L"\\Registry\\Machine\\Software\\pwk-views";
+    static const WCHAR redirected[] = L"\\Registry\\Machine\\Software\\Wow6432Node\\pwk-views";
+    HANDLE key64, key32, key;
+    HKEY win32;
+
+    status_is(create_under(&key64, NULL, native, KEY_ALL_ACCESS), STATUS_SUCCESS);
+    status_is(create_under(&key32, NULL, redirected, KEY_ALL_ACCESS), STATUS_SUCCESS);
+    status_is(set_number(key64, L"bits", 64), STATUS_SUCCESS);
+    status_is(set_number(key32, L"bits", 32), STATUS_SUCCESS);
+
+    status_is(open_under(&key, NULL, native, KEY_READ | KEY_WOW64_32KEY), STATUS_SUCCESS);
+    ok(get_number(key, L"bits") == 64, "the service redirects: %lu", get_number(key, L"bits"));
+    NtClose(key);
+    status_is(open_under(&key, NULL, redirected, KEY_READ | KEY_WOW64_64KEY), STATUS_SUCCESS);
+    ok(get_number(key, L"bits") == 32, "a full path is followed: %lu", get_number(key, L"bits"));
+    NtClose(key);
+
+    status_is(RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"Software\\pwk-views", 0,
+                            KEY_READ | KEY_WOW64_32KEY, &win32),
+              ERROR_SUCCESS);
+    ok(get_number(win32, L"bits") == 32, "RegOpenKeyEx: %lu", get_number(win32, L"bits"));
+    RegCloseKey(win32);
+    status_is(RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"Software\\pwk-views", 0,
+                            KEY_READ | KEY_WOW64_64KEY, &win32),
+              ERROR_SUCCESS);
+    ok(get_number(win32, L"bits") == 64, "RegOpenKeyEx: %lu", get_number(win32, L"bits"));
+    RegCloseKey(win32);
+
+    status_is(RegCreateKeyExW(HKEY_LOCAL_MACHINE, L"Software\\Classes\\CLSID\\pwk-views", 0, NULL,
+                              0, KEY_ALL_ACCESS | KEY_WOW64_32KEY, NULL, &win32, NULL),
+              ERROR_SUCCESS);
+    status_is(open_under(&key, NULL,
+                         L"\\Registry\\Machine\\Software\\Classes\\Wow6432Node\\CLSID\\pwk-views",
+                         KEY_READ),
+              STATUS_SUCCESS);
+    NtClose(key);
+    status_is(open_under(&key, NULL, L"\\Registry\\Machine\\Software\\Classes\\CLSID\\pwk-views",
+                         KEY_READ),
+              STATUS_OBJECT_NAME_NOT_FOUND);
+    NtDeleteKey(win32);
+    RegCloseKey(win32);
+    status_is(NtDeleteKey(key32), STATUS_SUCCESS);
+    status_is(NtDeleteKey(key64), STATUS_SUCCESS);
+    NtClose(key32);
+    NtClose(key64);
+}
+
+int main(int argc, char **argv)
+{
+    begin_unit(argc, argv);
+    status_is(create_under(&base, NULL, L"\\Registry\\Machine\\Software\\pwk-key-services",
+                           KEY_ALL_ACCESS),
+              STATUS_SUCCESS);
+    test_desired_access();
+    test_needed_access();
+    test_views();
+    status_is(NtDeleteKey(base), STATUS_SUCCESS);
+    NtClose(base);
+    return report();
+}
