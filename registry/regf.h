@@ -99,4 +99,9 @@ struct regf_source {
 int regf_write(const struct regf_source *source, uint64_t root, void **image, size_t *size,
                struct regf_error *error);
 
+/* The same in version 1.`minor`: 5, or 3, which Windows 2000 reads too (long data in one piece,
+ * lists of subkeys without hashes). */
+int regf_write_version(const struct regf_source *source, uint64_t root, uint32_t minor,
+                       void **image, size_t *size, struct regf_error *error);
+
 #endif

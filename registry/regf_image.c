@@ -212,7 +212,7 @@ int regf_image_share(struct regf_image *image, const void *descriptor, size_t si
 
 /* ---- the base block ---- */
 
-void regf_image_seal(struct regf_image *image, uint32_t root, uint64_t last_written)
+void regf_image_seal(struct regf_image *image, uint32_t minor, uint32_t root, uint64_t last_written)
 {
     struct regf_base base = {
         .signature = {'r', 'e', 'g', 'f'},
@@ -220,7 +220,7 @@ void regf_image_seal(struct regf_image *image, uint32_t root, uint64_t last_writ
         .secondary_sequence = 1,
         .last_written = last_written,
         .major = 1,
-        .minor = 5,
+        .minor = minor,
         .format = 1,
         .root = root,
         .bins_size = (uint32_t)(image->size - REGF_BLOCK),

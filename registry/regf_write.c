@@ -27,6 +27,7 @@
 
 struct writer {
     const struct regf_source *source;
+    uint32_t minor;
     struct regf_image image;
     struct regf_error *error;
 };
@@ -194,7 +195,7 @@ static int put_data(struct writer *writer, const struct regf_value *value, struc
         vk->data = offset;
         return 0;
     }
-    if (value->size > REGF_SEGMENT) {
+    if (value->size > REGF_SEGMENT && writer->minor >= 4) {
         result = put_big_data(writer, value, &offset);
     } else {
         result = regf_image_add(&writer->image, value->size, &offset);
@@ -267,9 +268,23 @@ static int put_value_list(struct writer *writer, uint64_t key, struct regf_nk *n
 
 /* ---- lists of subkeys ---- */
 
+/* What stands beside a key's offset in an lf list: the start of its name, where that is Latin-1. */
+static uint32_t name_hint(const struct stored_name *name)
+{
+    unsigned char hint[sizeof(uint32_t)] = {0};
+    uint32_t word = 0;
+
+    if (name->latin1)
+        memcpy(hint, name->bytes, name->units < sizeof(hint) ? name->units : sizeof(hint));
+    memcpy(&word, hint, sizeof(word));
+    return word;
+}
+
+/* Version 1.3 knows lf lists, later ones lh. */
 static int put_leaf(struct writer *writer, const uint32_t *keys, size_t count, uint32_t *offset)
 {
-    struct regf_list list = {.signature = {'l', 'h'}, .count = (uint16_t)count};
+    struct regf_list list = {.signature = {'l', writer->minor >= 5 ? 'h' : 'f'},
+                             .count = (uint16_t)count};
     unsigned char *out;
     int result = regf_image_add(&writer->image,
                                 sizeof(list) + count * sizeof(struct regf_list_entry), offset);
@@ -281,7 +296,8 @@ static int put_leaf(struct writer *writer, const uint32_t *keys, size_t count, u
     out += sizeof(list);
     for (size_t i = 0; i < count; i++, out += sizeof(struct regf_list_entry)) {
         struct stored_name name = find_name(writer, keys[i]);
-        struct regf_list_entry entry = {.key = keys[i], .hash = hash_name(&name)};
+        struct regf_list_entry entry = {
+            .key = keys[i], .hash = writer->minor >= 5 ? hash_name(&name) : name_hint(&name)};
 
         memcpy(out, &entry, sizeof(entry));
     }
@@ -463,8 +479,14 @@ static int put_key(struct writer *writer, uint64_t id, uint32_t parent, unsigned
 int regf_write(const struct regf_source *source, uint64_t root, void **image, size_t *size,
                struct regf_error *error)
 {
+    return regf_write_version(source, root, 5, image, size, error);
+}
+
+int regf_write_version(const struct regf_source *source, uint64_t root, uint32_t minor,
+                       void **image, size_t *size, struct regf_error *error)
+{
     struct regf_error unwanted;
-    struct writer writer = {.source = source, .error = error ? error : &unwanted};
+    struct writer writer = {.source = source, .minor = minor, .error = error ? error : &unwanted};
     struct regf_nk nk;
     uint32_t offset;
     int result;
@@ -475,7 +497,7 @@ int regf_write(const struct regf_source *source, uint64_t root, void **image, si
     result = put_key(&writer, root, REGF_NONE, 1, &offset);
     if (result == 0) {
         memcpy(&nk, regf_image_at(&writer.image, offset), sizeof(nk));
-        regf_image_seal(&writer.image, offset, nk.last_write);
+        regf_image_seal(&writer.image, minor, offset, nk.last_write);
         *image = writer.image.bytes;
         *size = writer.image.size;
         writer.image.bytes = NULL;

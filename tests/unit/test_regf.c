@@ -44,6 +44,32 @@ static void what_is_written_comes_back(void **state)
     tree_finish(&again);
 }
 
+/* Version 1.3: no segments, lf lists with the start of each name. */
+static void the_oldest_version_comes_back(void **state)
+{
+    static unsigned char large[3 * REGF_SEGMENT];
+    struct tree tree = {0}, read = {0};
+    struct regf_source source = tree_source(&tree);
+    size_t size, key;
+    void *image;
+
+    (void)state;
+    memset(large, 'L', sizeof large);
+    plant_rich_tree(&tree);
+    key = tree_add(&tree, 0, &(struct regf_key){NAME(u"large")});
+    tree_set(&tree, key, &(struct regf_value){.data = large, .size = sizeof large, .type = 3});
+    assert_int_equal(regf_write_version(&source, 0, 3, &image, &size, NULL), 0);
+    assert_null(memmem(image, size, "lh", 2));
+    assert_null(memmem(image, size, "db\3", 3));
+    assert_non_null(memmem(image, size, large, sizeof large));
+    read_tree(&read, image, size);
+    assert_same_tree(&tree, &read);
+    assert_int_equal(read.hive.minor, 3);
+    free(image);
+    tree_finish(&tree);
+    tree_finish(&read);
+}
+
 static void an_empty_root_gets_a_name(void **state)
 {
     struct tree tree = {0}, read = {0};
@@ -325,6 +351,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_comes_back),
+        cmocka_unit_test(the_oldest_version_comes_back),
         cmocka_unit_test(an_empty_root_gets_a_name),
         cmocka_unit_test(any_number_of_subkeys_is_sorted),
         cmocka_unit_test(data_of_any_size_come_back),
