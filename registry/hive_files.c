@@ -15,12 +15,24 @@
 #include "registry/registry_internal.h"
 #include "registry/transaction.h"
 
-int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t *size,
-                       struct registry_error *error)
+/* An image of a branch, inside begin and end. */
+static int write_image(registry_t *registry, uint64_t key, uint32_t version, void **image,
+                       size_t *size, struct registry_error *error)
 {
     struct branch_source branch = {.store = registry->store};
     struct regf_source source = branch_source_regf(&branch);
     struct regf_error reason = {0};
+    int result = regf_write_version(&source, key, version, image, size, &reason);
+
+    branch_source_finish(&branch);
+    if (result < 0 && reason.text[0])
+        snprintf(error->text, sizeof error->text, "the hive cannot be written: %s", reason.text);
+    return result;
+}
+
+int registry_save_hive(registry_t *registry, uint64_t key, uint32_t version, void **image,
+                       size_t *size, struct registry_error *error)
+{
     struct registry_guard guard;
     struct hive_key row;
     int result;
@@ -30,10 +42,7 @@ int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t 
     result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
-    result = regf_write(&source, key, image, size, &reason);
-    branch_source_finish(&branch);
-    if (result < 0 && reason.text[0])
-        snprintf(error->text, sizeof error->text, "the hive cannot be written: %s", reason.text);
+    result = write_image(registry, key, version, image, size, error);
     if (result == 0)
         result = -ECANCELED;
     result = registry_end_write(registry, &guard, result, NULL, 0);
@@ -44,10 +53,25 @@ int registry_save_hive(registry_t *registry, uint64_t key, void **image, size_t 
 
 struct loading {
     registry_t *registry;
+    bool merge;                         /* keys that are there already are gone into */
     uint64_t stack[REGF_MAX_DEPTH + 1]; /* the keys from the branch's own on */
     size_t depth;
     uint64_t last_write;
 };
+
+/* The row's class and time replace those of a key that is there. */
+static int find_or_insert(hive_store_t *store, const struct hive_key *row, uint64_t *id)
+{
+    uint32_t flags;
+    int result = hive_store_find_key(store, row->parent, row->name, row->name_units, id, &flags);
+
+    if (result == -ENOENT)
+        return hive_store_insert_key(store, row, id);
+    if (result == 0)
+        result = hive_store_update_key(store, *id, row->last_write, row->flags, row->class_name,
+                                       row->class_units);
+    return result;
+}
 
 static int enter_key(void *context, const struct regf_key *key)
 {
@@ -71,7 +95,8 @@ static int enter_key(void *context, const struct regf_key *key)
         if (!key->name_units || key->name_units > REGISTRY_MAX_KEY_NAME)
             return -EINVAL;
         row.parent = loading->stack[loading->depth - 1];
-        result = hive_store_insert_key(store, &row, &id);
+        result = loading->merge ? find_or_insert(store, &row, &id)
+                                : hive_store_insert_key(store, &row, &id);
     }
     if (result == 0 && key->security_size)
         result = hive_store_put_security(store, id, key->security, key->security_size);
@@ -103,30 +128,128 @@ static int note_hive(void *context, const struct regf_hive *hive)
     return 0;
 }
 
-/* Fills the key `base` from an image of either kind. */
-static int fill_from_image(registry_t *registry, uint64_t base, const void *image, size_t size,
-                           struct registry_error *error)
+static int parse(const void *image, size_t size, const struct regf_sink *sink,
+                 struct registry_error *error)
 {
-    static const char text_start[] = "WINE REGISTRY";
-    struct loading *loading;
-    struct regf_sink sink = {NULL, note_hive, enter_key, load_value, leave_key};
     struct regf_error reason = {0};
-    int result;
+    int result = regf_parse(image, size, sink, &reason);
 
-    if (size > sizeof text_start && !memcmp(image, text_start, sizeof text_start - 1))
-        return registry_import_text_below(registry, base, image, size, error);
-    loading = calloc(1, sizeof *loading);
-    if (!loading)
-        return -ENOMEM;
-    loading->registry = registry;
-    loading->stack[0] = base;
-    sink.context = loading;
-    result = regf_parse(image, size, &sink, &reason);
-    free(loading);
     if (result < 0 && reason.text[0])
         snprintf(error->text, sizeof error->text, "no hive that can be read: at %llu: %s",
                  (unsigned long long)reason.offset, reason.text);
     return result;
+}
+
+/* Fills the key `base` from a regf image. */
+static int fill_from_regf(registry_t *registry, uint64_t base, bool merge, const void *image,
+                          size_t size, struct registry_error *error)
+{
+    struct regf_sink sink = {NULL, note_hive, enter_key, load_value, leave_key};
+    struct loading *loading = calloc(1, sizeof *loading);
+    int result;
+
+    if (!loading)
+        return -ENOMEM;
+    loading->registry = registry;
+    loading->merge = merge;
+    loading->stack[0] = base;
+    sink.context = loading;
+    result = parse(image, size, &sink, error);
+    free(loading);
+    return result;
+}
+
+static bool is_text(const void *image, size_t size)
+{
+    static const char text_start[] = "WINE REGISTRY";
+
+    return size > sizeof text_start && !memcmp(image, text_start, sizeof text_start - 1);
+}
+
+/* Fills the key `base` from an image of either kind. */
+static int fill_from_image(registry_t *registry, uint64_t base, const void *image, size_t size,
+                           struct registry_error *error)
+{
+    return is_text(image, size) ? registry_import_text_below(registry, base, image, size, error)
+                                : fill_from_regf(registry, base, false, image, size, error);
+}
+
+static int accept_key(void *context, const struct regf_key *key)
+{
+    (void)context;
+    (void)key;
+    return 0;
+}
+
+static int accept_value(void *context, const struct regf_value *value)
+{
+    (void)context;
+    (void)value;
+    return 0;
+}
+
+static int accept_leave(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+int registry_check_hive(const void *image, size_t size, struct registry_error *error)
+{
+    static const struct regf_sink sink = {NULL, note_hive, accept_key, accept_value, accept_leave};
+
+    error->text[0] = 0;
+    return is_text(image, size) ? 0 : parse(image, size, &sink, error);
+}
+
+/* Lays a branch over the key `base`, inside begin and end. */
+static int overlay_branch(registry_t *registry, uint64_t branch, uint64_t base,
+                          struct registry_error *error)
+{
+    void *image;
+    size_t size;
+    int result = write_image(registry, branch, REGISTRY_HIVE_LATEST, &image, &size, error);
+
+    if (result < 0)
+        return result;
+    result = fill_from_regf(registry, base, true, image, size, error);
+    free(image);
+    return result;
+}
+
+/* The merged branch stands in the store for as long as the transaction lasts, which is rolled
+ * back. */
+int registry_save_merged(registry_t *registry, uint64_t high, uint64_t low, void **image,
+                         size_t *size, struct registry_error *error)
+{
+    static const uint16_t name[] = u"(merging)";
+    struct hive_key row = {.parent = REGISTRY_ROOT_KEY,
+                           .last_write = registry_now(),
+                           .name = name,
+                           .name_units = sizeof name / sizeof name[0] - 1};
+    struct registry_guard guard;
+    struct hive_key exists;
+    uint64_t merged;
+    int result;
+
+    error->text[0] = 0;
+    result = registry_begin_write_key(registry, &guard, high, &exists);
+    if (result < 0)
+        return result;
+    result = hive_store_read_key(registry->store, low, &exists);
+    result = result == -ENOENT ? -EIDRM : result;
+    if (result == 0)
+        result = hive_store_insert_key(registry->store, &row, &merged);
+    if (result == 0)
+        result = overlay_branch(registry, low, merged, error);
+    if (result == 0)
+        result = overlay_branch(registry, high, merged, error);
+    if (result == 0)
+        result = write_image(registry, merged, REGISTRY_HIVE_LATEST, image, size, error);
+    if (result == 0)
+        result = -ECANCELED;
+    result = registry_end_write(registry, &guard, result, NULL, 0);
+    return result == -ECANCELED ? 0 : result;
 }
 
 int registry_load_hive(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
@@ -153,7 +276,7 @@ int registry_load_hive(registry_t *registry, uint64_t parent, const uint16_t *na
         result = hive_store_insert_key(registry->store, &row, key);
     if (result == 0)
         result = hive_store_put_hive(registry->store, *key, file);
-    if (result == 0)
+    if (result == 0 && size)
         result = fill_from_image(registry, *key, image, size, error);
     return registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
 }
@@ -168,6 +291,18 @@ int registry_hive_file(registry_t *registry, uint64_t key, char *path)
     result = hive_store_get_hive(registry->store, key, path, PATH_MAX);
     registry_leave(registry, &guard);
     return result;
+}
+
+int registry_set_hive_file(registry_t *registry, uint64_t key, const char *path)
+{
+    struct registry_guard guard;
+    struct hive_key row;
+    int result = registry_begin_write_key(registry, &guard, key, &row);
+
+    if (result < 0)
+        return result;
+    result = hive_store_put_hive(registry->store, key, path);
+    return registry_end_write(registry, &guard, result, NULL, 0);
 }
 
 int registry_unload_hive(registry_t *registry, uint64_t key)

@@ -38,6 +38,7 @@ int regf_image_share(struct regf_image *image, const void *descriptor, size_t si
                      uint32_t *offset);
 
 /* Completes the image: nothing may be added after this. */
-void regf_image_seal(struct regf_image *image, uint32_t minor, uint32_t root, uint64_t last_written);
+void regf_image_seal(struct regf_image *image, uint32_t minor, uint32_t root,
+                     uint64_t last_written);
 
 #endif

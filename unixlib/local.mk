@@ -35,6 +35,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/hive.c unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \
+	unixlib/nt/hive_file.h unixlib/nt/hive_file.c unixlib/nt/hive_mount.h unixlib/nt/hive_mount.c unixlib/nt/hive_save.c unixlib/nt/hive_query.c unixlib/nt/key_protect.h unixlib/nt/key_protect.c \
 	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 

@@ -22,8 +22,8 @@ static int under_stock, may_fail;
 #define ok(condition, ...) check_at(__LINE__, (condition) != 0, __VA_ARGS__)
 #define status_is(status, expected)                                                                \
     do {                                                                                           \
-        long status_found = (long)(status);                                      \
-        ok(status_found == (long)(expected), "%s: %08lx", #expected, status_found);                      \
+        long status_found = (long)(status);                                                        \
+        ok(status_found == (long)(expected), "%s: %08lx", #expected, status_found);                \
     } while (0)
 
 static void __attribute__((format(printf, 3, 4)))

@@ -10,45 +10,6 @@
 
 static HANDLE base; /* \Registry\Machine\Software\pwk-key-services */
 
-static NTSTATUS open_under(HANDLE *key, HANDLE root, const WCHAR *name, ACCESS_MASK access)
-{
-    UNICODE_STRING string;
-    OBJECT_ATTRIBUTES attributes;
-
-    return NtOpenKey(key, access, name_attributes(&attributes, &string, root, name));
-}
-
-static NTSTATUS create_under(HANDLE *key, HANDLE root, const WCHAR *name, ACCESS_MASK access)
-{
-    UNICODE_STRING string;
-    OBJECT_ATTRIBUTES attributes;
-
-    return NtCreateKey(key, access, name_attributes(&attributes, &string, root, name), 0, NULL, 0,
-                       NULL);
-}
-
-static NTSTATUS set_number(HANDLE key, const WCHAR *name, DWORD number)
-{
-    UNICODE_STRING string;
-
-    RtlInitUnicodeString(&string, name);
-    return NtSetValueKey(key, &string, 0, REG_DWORD, &number, sizeof(number));
-}
-
-/* -1 where there is no such value. */
-static DWORD get_number(HANDLE key, const WCHAR *name)
-{
-    unsigned char buffer[64];
-    UNICODE_STRING string;
-    DWORD number, length;
-
-    RtlInitUnicodeString(&string, name);
-    if (NtQueryValueKey(key, &string, KeyValuePartialInformation, buffer, sizeof(buffer), &length))
-        return ~0u;
-    memcpy(&number, buffer + 12, sizeof(number));
-    return number;
-}
-
 /* ---- access ---- */
 
 static void test_desired_access(void)

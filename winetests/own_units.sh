@@ -7,8 +7,21 @@
 begin
 keep_session
 
-unit=$PWK_BUILDDIR/winetests/key_services.exe
-ok 'key_services under pwk-wine' kernel units "$unit"
-ok 'key_services again, in the same kernel' kernel units "$unit"
-ok 'key_services under stock Wine' stock "$unit" stock
+for unit in key_services key_hives; do
+    program=$PWK_BUILDDIR/winetests/$unit.exe
+    ok "$unit under pwk-wine" kernel units "$program"
+    ok "$unit again, in the same kernel" kernel units "$program"
+    ok "$unit under stock Wine" stock "$program" stock
+done
+
+# A process that is killed leaves its application hive in the store; whoever loads the file next
+# finds what was acknowledged, and puts it back into the file.
+hold writer kernel units "$PWK_BUILDDIR/winetests/key_hives.exe" write
+held_says writer 1 ready
+kill -KILL "${held[writer]}"
+for process in $(loader_processes); do
+    tr '\0' ' ' <"/proc/$process/cmdline" | grep -q 'key_hives' && kill -KILL "$process"
+done
+ok 'an application hive after kill -9' kernel units "$PWK_BUILDDIR/winetests/key_hives.exe" read
+ok 'the same from its file' kernel other "$PWK_BUILDDIR/winetests/key_hives.exe" remove
 finish

@@ -71,9 +71,21 @@ static nt_handle adopt(nt_handle theirs)
 static bool takes_key(nt_handler handler)
 {
     static const nt_handler others[] = {
-        nt_create_key,         nt_open_key,   nt_open_key_ex,  nt_load_key,
-        nt_load_key_ex,        nt_unload_key, nt_later_always, nt_create_key_transacted,
-        nt_open_key_transacted};
+        nt_create_key,
+        nt_open_key,
+        nt_open_key_ex,
+        nt_load_key,
+        nt_load_key_ex,
+        nt_unload_key,
+        nt_unload_key2,
+        nt_unload_key_ex,
+        nt_replace_key,
+        nt_compact_keys,
+        nt_query_open_subkeys,
+        nt_query_open_subkeys_ex,
+        nt_create_key_transacted,
+        nt_open_key_transacted,
+    };
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (handler == others[i])

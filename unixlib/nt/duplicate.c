@@ -7,6 +7,7 @@
  * dlls/ntdll/tests/om.c.
  */
 #include "nt/guard.h"
+#include "nt/hive_mount.h"
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/peer.h"
@@ -169,6 +170,8 @@ ntstatus nt_duplicate_object(const struct nt_call *call)
     status = duplicate_between(&wanted, &foreign, &copy);
     if (foreign)
         return nt_forward(call);
+    if (wanted.options & DUPLICATE_CLOSE_SOURCE)
+        hive_handle_closed();
     if (status == STATUS_NOT_SUPPORTED)
         return nt_deny(call, status, "key handle for a process outside the kernel");
     if (out)

@@ -441,7 +441,8 @@ bool key_handle_any(bool (*match)(uint64_t key, void *context), void *context)
 
     for (uint32_t index = 0; index < end; index++) {
         struct key_handle content;
-        if (read_slot(&own.file->slots[index], &content) && match(content.key, context))
+        if (read_slot(&own.file->slots[index], &content) &&
+            match(registry_key_outside(content.key), context))
             return true;
     }
     return false;

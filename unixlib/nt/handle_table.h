@@ -76,7 +76,7 @@ bool key_handle_get(nt_handle handle, struct key_handle *content);
 bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_close);
 bool key_handle_close(nt_handle handle);
 
-/* True where `match` holds for the key of any open handle. */
+/* True where `match` holds for the key of any open handle, outside its transaction. */
 bool key_handle_any(bool (*match)(uint64_t key, void *context), void *context);
 
 #endif

@@ -1,172 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hive.c - the key family: hives in files. Files are opened by Wine, so that a program can save
- * and load only what it could write and read; what is in them is not trusted.
- * Sources: "ZwSaveKey", "ZwLoadKeyEx", "ZwUnloadKey", "ZwRestoreKey", "RegLoadKey function".
+ * hive.c - the key family: loading hives from files, unloading and replacing them.
+ * Sources: "ZwLoadKeyEx", "ZwUnloadKey", "RegLoadKey function", "RegLoadAppKey function",
+ * "RegReplaceKey function".
  */
 #include "registry/hive_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "nt/handle_table.h"
+#include "nt/hive_file.h"
+#include "nt/hive_mount.h"
 #include "nt/key_path.h"
+#include "nt/key_protect.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/privilege.h"
-#include "registry/transaction.h"
-
-#define FILE_READ_DATA 0x1u
-#define FILE_WRITE_DATA 0x2u
-#define GENERIC_READ_AND_SYNCHRONIZE 0x80100000u
-#define FILE_SHARE_READ 0x1u
-#define FILE_SYNCHRONOUS_IO_NONALERT 0x20u
-#define HIVE_LIMIT (1u << 30) /* bytes */
-
-static ntstatus lacks_privilege(const struct nt_call *call, enum privilege privilege)
-{
-    return nt_has_privilege(privilege)
-               ? STATUS_SUCCESS
-               : nt_deny(call, STATUS_PRIVILEGE_NOT_HELD, "the privilege is not enabled");
-}
-
-/* ---- files ---- */
-
-static int write_all(int fd, const unsigned char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t written = write(fd, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return written < 0 ? -errno : -EIO;
-        bytes += written;
-        size -= (size_t)written;
-    }
-    return 0;
-}
-
-/* A whole file in memory of the caller's; -EINVAL for what cannot be a hive. */
-static int read_all(int fd, void **image, size_t *size)
-{
-    struct stat status;
-    size_t done = 0;
-
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode) || status.st_size <= 0 || status.st_size > HIVE_LIMIT)
-        return -EINVAL;
-    *size = (size_t)status.st_size;
-    *image = malloc(*size);
-    if (!*image)
-        return -ENOMEM;
-    while (done < *size) {
-        ssize_t got = pread(fd, (unsigned char *)*image + done, *size - done, (off_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            free(*image);
-            return got < 0 ? -errno : -EINVAL;
-        }
-        done += (size_t)got;
-    }
-    return 0;
-}
-
-static int descriptor_of(nt_handle file, uint32_t access)
-{
-    int32_t fd = -1;
-
-    return nt_host_call("wine_server_handle_to_fd", 4, file, access, (uint64_t)&fd, 0) ? -EBADF
-                                                                                       : fd;
-}
-
-/* Images that cannot be read are no hives to the program; everything else is the store's. */
-static ntstatus image_status(int result)
-{
-    return result == -EINVAL  ? STATUS_NOT_REGISTRY_FILE
-           : result == -EBADF ? STATUS_INVALID_HANDLE
-                              : key_status(result);
-}
-
-/* ---- saving ---- */
-
-ntstatus nt_save_key(const struct nt_call *call)
-{
-    struct registry_error reason;
-    uint64_t key;
-    ntstatus status;
-    void *image;
-    size_t size;
-    int fd, result;
-
-    if (!is_key_handle(call->arguments[0]))
-        return nt_forward(call);
-    if ((status = lacks_privilege(call, SE_BACKUP_PRIVILEGE)) ||
-        !key_of_handle(call, 0, &key, &status))
-        return status;
-    fd = descriptor_of(call->arguments[1], FILE_WRITE_DATA);
-    if (fd < 0)
-        return STATUS_INVALID_HANDLE;
-    result = registry_save_hive(nt_personality.registry, key, &image, &size, &reason);
-    if (result == 0) {
-        result = lseek(fd, 0, SEEK_SET) < 0 || ftruncate(fd, 0) < 0 ? -errno : 0;
-        if (result == 0)
-            result = write_all(fd, image, size);
-        free(image);
-    }
-    close(fd);
-    return key_status(result);
-}
 
 /* ---- loading ---- */
-
-struct hive_image {
-    void *bytes;
-    size_t size;
-    char path[PATH_MAX];
-};
-
-static ntstatus read_hive(int fd, struct hive_image *image)
-{
-    char link[40];
-    ssize_t length;
-    int result = read_all(fd, &image->bytes, &image->size);
-
-    if (result < 0)
-        return image_status(result);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    length = readlink(link, image->path, sizeof image->path - 1);
-    image->path[length > 0 ? length : 0] = 0;
-    return STATUS_SUCCESS;
-}
-
-/* Opens the file that the OBJECT_ATTRIBUTES at `attributes` name. */
-static ntstatus open_hive(uint64_t attributes, struct hive_image *image)
-{
-    struct io_status_block block;
-    nt_handle file = 0;
-    ntstatus status =
-        nt_host_call("NtOpenFile", 6, (uint64_t)&file, GENERIC_READ_AND_SYNCHRONIZE, attributes,
-                     (uint64_t)&block, FILE_SHARE_READ, FILE_SYNCHRONOUS_IO_NONALERT);
-    int fd;
-
-    if (status)
-        return status;
-    fd = descriptor_of(file, FILE_READ_DATA);
-    nt_host_call("NtClose", 1, file);
-    if (fd < 0)
-        return STATUS_ACCESS_DENIED;
-    status = read_hive(fd, image);
-    close(fd);
-    return status;
-}
 
 /* The parent of the key to be made, and the key's name within target->path. */
 static ntstatus find_parent(struct key_target *target, uint64_t *parent, size_t *name_at)
@@ -183,136 +38,276 @@ static ntstatus find_parent(struct key_target *target, uint64_t *parent, size_t 
     return result == -EXDEV ? STATUS_ACCESS_DENIED : key_status(result);
 }
 
-static ntstatus load(const struct nt_call *call)
+struct loading {
+    uint32_t flags;
+    uint32_t access; /* of the handle */
+    nt_handle *out;  /* the program's; NULL: none is wanted */
+};
+
+static ntstatus load(const struct nt_call *call, const struct loading *loading)
 {
+    static const struct hive_open_mode mode = {FILE_READ_DATA, FILE_SHARE_READ, FILE_OPEN};
     struct key_target target;
-    struct hive_image image;
     struct registry_error reason;
     uint64_t parent, key;
-    size_t name_at;
+    char path[PATH_MAX];
+    size_t name_at, size;
+    nt_handle handle = 0;
+    void *image;
     ntstatus status = STATUS_INVALID_PARAMETER;
-    int result;
+    int fd, result;
 
     if (key_target_read((const void *)call->arguments[0], &target, &status) != KEY_OURS)
         return status;
-    if ((status = lacks_privilege(call, SE_RESTORE_PRIVILEGE)) ||
+    if (key_target_is_app_hive(&target))
+        return STATUS_INVALID_PARAMETER;
+    if ((status = nt_need_privilege(call, SE_RESTORE_PRIVILEGE)) ||
         (status = find_parent(&target, &parent, &name_at)) ||
-        (status = open_hive(call->arguments[1], &image)))
+        (status = hive_open(call->arguments[1], &mode, &fd, path)))
         return status;
+    result = hive_read_all(fd, &image, &size);
+    close(fd);
+    if (result < 0)
+        return hive_status(result);
     result = registry_load_hive(nt_personality.registry, parent, target.path + name_at,
-                                target.units - name_at, image.path, image.bytes, image.size, &key,
-                                &reason);
-    free(image.bytes);
+                                target.units - name_at, path, image, size, &key, &reason);
+    free(image);
     nt_notify_written();
-    return image_status(result);
+    if (result < 0)
+        return hive_status(result);
+    if (loading->flags & (REG_OPEN_READ_ONLY | REG_IMMUTABLE) && !key_protect(key, true))
+        return STATUS_INSUFFICIENT_RESOURCES;
+    if (!loading->out)
+        return STATUS_SUCCESS;
+    status = key_open_handle(key, loading->access, target.attributes, &handle);
+    *loading->out = handle;
+    return status;
 }
 
-/* NtLoadKey and NtLoadKey2. */
+/* NtLoadKey and NtLoadKey2. The flags that the latter takes are those of NtLoadKeyEx. */
 ntstatus nt_load_key(const struct nt_call *call)
 {
-    return nt_personality.registry ? load(call) : nt_forward(call);
-}
-
-/* A root handle is given out for application hives only, which are not served. */
-ntstatus nt_load_key_ex(const struct nt_call *call)
-{
-    static const uint32_t app_hive = 0x10;
+    struct loading loading = {0};
 
     if (!nt_personality.registry)
         return nt_forward(call);
-    if ((uint32_t)call->arguments[2] & app_hive)
-        return nt_deny(call, STATUS_NOT_IMPLEMENTED, "application hives are not in this version");
-    if (call->arguments[6])
-        return STATUS_INVALID_PARAMETER_7;
-    return load(call);
+    if (call->row != nt_row(nt_load_key))
+        loading.flags = (uint32_t)call->arguments[2];
+    if (loading.flags & (uint32_t)(REG_APP_HIVE | ~REG_LOAD_FLAGS))
+        return STATUS_INVALID_PARAMETER;
+    return load(call, &loading);
 }
 
-static bool is_below(uint64_t key, void *context)
+/* No privilege is needed, and no key but \Registry\A has such hives below it. A file that is not
+ * there is made. */
+static ntstatus load_app_hive(const struct nt_call *call, const struct loading *loading)
 {
-    return registry_is_within(nt_personality.registry, registry_key_outside(key),
-                              *(uint64_t *)context);
-}
-
-/* The hive goes back to its file first: nothing is lost when that fails. */
-static int write_back(uint64_t key, const char *path)
-{
-    struct registry_error reason;
-    char temporary[PATH_MAX + 16];
-    void *image;
-    size_t size;
-    int fd, result = registry_save_hive(nt_personality.registry, key, &image, &size, &reason);
-
-    if (result < 0)
-        return result;
-    snprintf(temporary, sizeof temporary, "%s.pwk-new", path);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    result = fd < 0 ? -errno : write_all(fd, image, size);
-    free(image);
-    if (fd >= 0) {
-        if (result == 0 && fsync(fd) < 0)
-            result = -errno;
-        close(fd);
-        if (result == 0 && rename(temporary, path) < 0)
-            result = -errno;
-        if (result < 0)
-            unlink(temporary);
-    }
-    return result;
-}
-
-ntstatus nt_unload_key(const struct nt_call *call)
-{
+    struct hive_open_mode mode = {FILE_READ_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE, FILE_OPEN};
+    struct app_hive hive = {
+        .process_private = loading->flags & REG_PROCESS_PRIVATE,
+        .read_only = loading->flags & (REG_OPEN_READ_ONLY | REG_IMMUTABLE),
+        .access = loading->access,
+    };
     struct key_target target;
     char path[PATH_MAX];
-    uint64_t key;
+    nt_handle handle = 0;
+    ntstatus status = STATUS_INVALID_PARAMETER;
+    int fd;
+
+    if (key_target_read((const void *)call->arguments[0], &target, &status) != KEY_OURS)
+        return status;
+    if (!key_target_app_hive_name(&target, &hive.name, &hive.units))
+        return STATUS_INVALID_PARAMETER;
+    if (!hive.read_only) {
+        mode.access |= FILE_WRITE_DATA;
+        mode.disposition = FILE_OPEN_IF;
+    }
+    if ((status = hive_open(call->arguments[1], &mode, &fd, path)))
+        return status;
+    close(fd);
+    hive.path = path;
+    hive.attributes = target.attributes;
+    status = hive_mount_app(&hive, &handle);
+    *loading->out = handle;
+    return status;
+}
+
+/* The trust class and the event are of no consequence here: no link leads out of a hive into one
+ * of another class, and no log is replayed. */
+ntstatus nt_load_key_ex(const struct nt_call *call)
+{
+    struct loading loading = {(uint32_t)call->arguments[2], (uint32_t)call->arguments[5],
+                              (nt_handle *)call->arguments[6]};
+    bool app_hive = loading.flags & REG_APP_HIVE;
+
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    if (loading.flags & ~(uint32_t)REG_LOAD_FLAGS ||
+        (loading.flags & REG_PROCESS_PRIVATE && !app_hive))
+        return STATUS_INVALID_PARAMETER;
+    if (!loading.out != !(app_hive || loading.flags & REG_LOAD_HIVE_OPEN_HANDLE))
+        return STATUS_INVALID_PARAMETER_7;
+    return app_hive ? load_app_hive(call, &loading) : load(call, &loading);
+}
+
+/* ---- unloading ---- */
+
+/* The hive that the OBJECT_ATTRIBUTES of a call's first argument name; `path` is its file. */
+static ntstatus find_hive(const struct nt_call *call, uint64_t *key, char *path)
+{
+    struct key_target target;
     ntstatus status = STATUS_INVALID_PARAMETER;
     int result;
 
-    if (!nt_personality.registry)
-        return nt_forward(call);
     if (!call->arguments[0])
         return STATUS_ACCESS_VIOLATION;
     if (key_target_read((const void *)call->arguments[0], &target, &status) != KEY_OURS)
         return status;
-    if ((status = lacks_privilege(call, SE_RESTORE_PRIVILEGE)))
+    if ((status = nt_need_privilege(call, SE_RESTORE_PRIVILEGE)))
         return status;
+    if (key_target_is_app_hive(&target))
+        return STATUS_ACCESS_DENIED;
     result = registry_lookup(nt_personality.registry, target.from, target.path, target.units, 0,
-                             &key, NULL);
+                             key, NULL);
     if (result == 0)
-        result = registry_hive_file(nt_personality.registry, key, path);
-    if (result < 0)
-        return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
-    if (key_handle_any(is_below, &key))
-        return STATUS_CANNOT_DELETE;
-    result = write_back(key, path);
-    if (result == 0)
-        result = registry_unload_hive(nt_personality.registry, key);
+        result = registry_hive_file(nt_personality.registry, *key, path);
+    return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
+}
+
+static ntstatus unload(uint64_t key, const char *path)
+{
+    int result = hive_unload(key, path);
+
     nt_notify_written();
     return key_status(result);
 }
 
-ntstatus nt_restore_key(const struct nt_call *call)
+ntstatus nt_unload_key(const struct nt_call *call)
 {
-    struct hive_image image;
-    struct registry_error reason;
+    char path[PATH_MAX];
     uint64_t key;
     ntstatus status;
-    int fd, result;
 
-    if (!is_key_handle(call->arguments[0]))
+    if (!nt_personality.registry)
         return nt_forward(call);
-    if ((status = lacks_privilege(call, SE_RESTORE_PRIVILEGE)) ||
-        !key_of_handle(call, 0, &key, &status))
-        return status;
-    fd = descriptor_of(call->arguments[1], FILE_READ_DATA);
-    if (fd < 0)
-        return STATUS_INVALID_HANDLE;
-    status = read_hive(fd, &image);
-    close(fd);
+    status = find_hive(call, &key, path);
     if (status)
         return status;
-    result = registry_restore_hive(nt_personality.registry, key, image.bytes, image.size, &reason);
-    free(image.bytes);
-    nt_notify_written();
-    return image_status(result);
+    return hive_in_use(key) ? STATUS_CANNOT_DELETE : unload(key, path);
+}
+
+/* Forced: handles into the hive find their keys deleted. */
+ntstatus nt_unload_key2(const struct nt_call *call)
+{
+    uint32_t flags = (uint32_t)call->arguments[1];
+    char path[PATH_MAX];
+    uint64_t key;
+    ntstatus status;
+
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    if (flags & ~(uint32_t)REG_FORCE_UNLOAD)
+        return STATUS_INVALID_PARAMETER;
+    status = find_hive(call, &key, path);
+    if (status)
+        return status;
+    return !(flags & REG_FORCE_UNLOAD) && hive_in_use(key) ? STATUS_CANNOT_DELETE
+                                                           : unload(key, path);
+}
+
+/* With an event a hive that is in use is unloaded when it no longer is. */
+ntstatus nt_unload_key_ex(const struct nt_call *call)
+{
+    nt_handle event = 0;
+    char path[PATH_MAX];
+    uint64_t key;
+    ntstatus status;
+
+    if (!nt_personality.registry)
+        return nt_forward(call);
+    if (!call->arguments[1])
+        return nt_unload_key(call);
+    status = find_hive(call, &key, path);
+    if (status ||
+        (status = nt_host_call("NtDuplicateObject", 7, NT_CURRENT_PROCESS, call->arguments[1],
+                               NT_CURRENT_PROCESS, (uint64_t)&event, EVENT_MODIFY_STATE, 0, 0)))
+        return status;
+    if (hive_in_use(key)) {
+        status = hive_unload_later(key, path, event);
+        if (status == STATUS_PENDING)
+            return status;
+    } else if ((status = unload(key, path)) == STATUS_SUCCESS) {
+        nt_host_call("NtSetEvent", 2, event, 0);
+    }
+    nt_host_call("NtClose", 1, event);
+    return status;
+}
+
+/* ---- replacing ---- */
+
+struct replacement {
+    char current[PATH_MAX], new[PATH_MAX], old[PATH_MAX];
+};
+
+static ntstatus check_file(int fd)
+{
+    struct registry_error reason;
+    void *image;
+    size_t size;
+    int result = hive_read_all(fd, &image, &size);
+
+    if (result == 0) {
+        result = registry_check_hive(image, size, &reason);
+        free(image);
+    }
+    return hive_status(result);
+}
+
+static ntstatus open_files(const struct nt_call *call, struct replacement *files)
+{
+    static const struct hive_open_mode reading = {FILE_READ_DATA | ACCESS_DELETE,
+                                                  FILE_SHARE_READ | FILE_SHARE_DELETE, FILE_OPEN};
+    static const struct hive_open_mode making = {FILE_WRITE_DATA, 0, FILE_CREATE};
+    int fd;
+    ntstatus status = hive_open(call->arguments[0], &reading, &fd, files->new);
+
+    if (status)
+        return status;
+    status = check_file(fd);
+    close(fd);
+    if (status == STATUS_SUCCESS &&
+        !(status = hive_open(call->arguments[2], &making, &fd, files->old)))
+        close(fd);
+    return status;
+}
+
+/* "RegReplaceKey function": the new file takes the place of the hive's, and is what the next load
+ * finds; what is loaded now goes to the old file, now and when it is unloaded. Served for hives
+ * that were loaded from a file. */
+ntstatus nt_replace_key(const struct nt_call *call)
+{
+    struct key_handle handle;
+    struct replacement files;
+    ntstatus status;
+    int result;
+
+    if (!nt_personality.registry || !is_key_handle(call->arguments[1]))
+        return nt_forward(call);
+    if ((status = nt_need_privilege(call, SE_RESTORE_PRIVILEGE)))
+        return status;
+    if (!key_handle_get(call->arguments[1], &handle))
+        return STATUS_INVALID_HANDLE;
+    result = registry_hive_file(nt_personality.registry, handle.key, files.current);
+    if (result < 0)
+        return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
+    if ((status = open_files(call, &files)))
+        return status;
+    result = hive_write_back(handle.key, files.old);
+    if (result == 0)
+        result = rename(files.new, files.current) < 0 ? -errno : 0;
+    if (result == 0)
+        result = registry_set_hive_file(nt_personality.registry, handle.key, files.old);
+    else
+        unlink(files.old);
+    return key_status(result);
 }

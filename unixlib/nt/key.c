@@ -9,6 +9,7 @@
 
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
+#include "nt/key_protect.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
 #include "nt/transaction.h"
@@ -92,6 +93,8 @@ static ntstatus open_key(const struct nt_call *call, uint64_t transaction, bool 
         break;
     }
     *out = 0;
+    if (key_target_is_app_hive(&target))
+        return nt_deny(call, STATUS_ACCESS_DENIED, "application hives have no path");
     target.from = registry_key_in_transaction(target.from, transaction);
     result = registry_lookup(nt_personality.registry, target.from, target.path, target.units,
                              target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, &key,
@@ -143,6 +146,25 @@ struct creation {
     struct nt_name class_name;
     struct registry_path elsewhere;
 };
+
+/* True where the key to be made would stand in a branch that may not be changed. */
+static bool is_protected_place(const struct key_target *target)
+{
+    size_t units = target->units;
+    uint64_t key;
+
+    /* The nearest key on the way that is there. */
+    while (registry_lookup(nt_personality.registry, target->from, target->path, units, 0, &key,
+                           NULL) < 0) {
+        if (!units)
+            return false;
+        while (units && target->path[units - 1] == '\\')
+            units--;
+        while (units && target->path[units - 1] != '\\')
+            units--;
+    }
+    return units < target->units && key_is_protected(key);
+}
 
 /* The part of NtCreateKey behind the copying in. */
 static ntstatus create_key(const struct nt_call *call, struct creation *creation)
@@ -199,6 +221,10 @@ static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction
         break;
     }
     *out = 0;
+    if (key_target_is_app_hive(&creation.target))
+        return nt_deny(call, STATUS_ACCESS_DENIED, "application hives have no path");
+    if (key_any_protected() && is_protected_place(&creation.target))
+        return nt_deny(call, STATUS_ACCESS_DENIED, "the key may not be changed");
     creation.class_name.units = 0;
     if (call->arguments[4])
         status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
@@ -253,13 +279,4 @@ ntstatus nt_flush_key(const struct nt_call *call)
         return status;
     result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
     return key_status(result ? result : registry_flush(nt_personality.registry));
-}
-
-/* A service that comes later: an error, never success, and never the prefix's registry in place
- * of ours. */
-ntstatus nt_later_always(const struct nt_call *call)
-{
-    if (!nt_personality.registry)
-        return nt_forward(call);
-    return nt_deny(call, STATUS_NOT_IMPLEMENTED, "not in this version of pwk");
 }

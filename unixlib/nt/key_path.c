@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "nt/handle_table.h"
+#include "nt/key_protect.h"
 #include "nt/personality.h"
 #include "nt/privilege.h"
 #include "registry/transaction.h"
 #include "registry/upcase.h"
 
 static const uint16_t registry_prefix[] = {'\\', 'R', 'e', 'g', 'i', 's', 't', 'r', 'y'};
+#define CHANGING_RIGHTS                                                                            \
+    (KEY_SET_VALUE | KEY_CREATE_SUB_KEY | ACCESS_DELETE | ACCESS_WRITE_DAC | ACCESS_WRITE_OWNER)
 #define PREFIX_UNITS (sizeof registry_prefix / sizeof registry_prefix[0])
 
 /* True for \Registry itself and everything below it. */
@@ -99,6 +102,38 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
     return KEY_OURS;
 }
 
+/* Where the path of a target below \Registry stands behind the component A; 0: it has another. */
+static size_t behind_app_root(const struct key_target *target)
+{
+    size_t at = 0;
+
+    if (target->from != REGISTRY_ROOT_KEY)
+        return 0;
+    while (at < target->units && target->path[at] == '\\')
+        at++;
+    if (at == target->units || (target->path[at] | 0x20) != 'a')
+        return 0;
+    at++;
+    return at == target->units || target->path[at] == '\\' ? at : 0;
+}
+
+bool key_target_is_app_hive(const struct key_target *target)
+{
+    return behind_app_root(target) != 0;
+}
+
+bool key_target_app_hive_name(const struct key_target *target, const uint16_t **name, size_t *units)
+{
+    size_t at = behind_app_root(target);
+
+    while (at && at < target->units && target->path[at] == '\\')
+        at++;
+    *name = target->path + at;
+    for (*units = 0; at + *units < target->units && (*name)[*units] != '\\';)
+        ++*units;
+    return at && *units && at + *units == target->units;
+}
+
 uint32_t key_access_granted(uint32_t desired)
 {
     uint32_t kept = KEY_ALL_RIGHTS | ACCESS_SYSTEM_SECURITY | ACCESS_SYNCHRONIZE;
@@ -141,6 +176,10 @@ bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, n
     }
     if ((content.access & access) != access) {
         *status = nt_deny(call, STATUS_ACCESS_DENIED, "the handle was opened without that right");
+        return false;
+    }
+    if (access & CHANGING_RIGHTS && key_is_protected(content.key)) {
+        *status = nt_deny(call, STATUS_ACCESS_DENIED, "the key may not be changed");
         return false;
     }
     *key = content.key;

@@ -26,6 +26,15 @@ enum key_owner { KEY_OURS, KEY_WINE, KEY_BAD };
 enum key_owner key_target_read(const struct object_attributes *attributes,
                                struct key_target *target, ntstatus *status);
 
+/* True for \\Registry\\A and what is below it: no path leads there, only the handles of those who
+ * loaded an application hive. */
+bool key_target_is_app_hive(const struct key_target *target);
+
+/* The name of an application hive that is to be loaded, within the target; false where the target
+ * is none. */
+bool key_target_app_hive_name(const struct key_target *target, const uint16_t **name,
+                              size_t *units);
+
 /* The full path of a key of wineserver's, in front of what target->path names below it; false
  * where the handle is no key's. Wine is asked. */
 bool key_of_wine_path(nt_handle handle, struct key_target *target);

@@ -41,6 +41,7 @@ enum object_attribute {
 enum key_access {
     KEY_QUERY_VALUE = 0x1,
     KEY_SET_VALUE = 0x2,
+    KEY_CREATE_SUB_KEY = 0x4,
     KEY_ENUMERATE_SUB_KEYS = 0x8,
     KEY_NOTIFY = 0x10,
     KEY_WOW64_VIEWS = 0x300,
@@ -155,6 +156,26 @@ struct key_value_partial_information {
     uint32_t type;
     uint32_t data_length;
 };
+
+/* "RegSaveKeyEx function (winreg.h)", "RegRestoreKey function (winreg.h)", winnt.h */
+enum hive_format {
+    REG_STANDARD_FORMAT = 1,
+    REG_LATEST_FORMAT = 2,
+    REG_NO_COMPRESSION = 4,
+};
+enum hive_flag {
+    REG_NO_LAZY_FLUSH = 0x4,
+    REG_FORCE_RESTORE = 0x8,
+    REG_APP_HIVE = 0x10,
+    REG_PROCESS_PRIVATE = 0x20,
+    REG_LOAD_HIVE_OPEN_HANDLE = 0x800,
+    REG_OPEN_READ_ONLY = 0x2000,
+    REG_IMMUTABLE = 0x4000,
+    REG_LOAD_FLAGS = 0xfff4, /* all that loading takes; the others say how a file is written */
+    REG_FORCE_UNLOAD = 1,    /* of NtUnloadKey2 */
+};
+
+#define EVENT_MODIFY_STATE 0x2u
 
 /* "NtQueryObject function (winternl.h)" */
 enum object_information_class {

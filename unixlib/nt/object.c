@@ -7,6 +7,7 @@
 
 #include "nt/adopt.h"
 #include "nt/handle_table.h"
+#include "nt/hive_mount.h"
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/personality.h"
@@ -28,7 +29,10 @@ ntstatus nt_close(const struct nt_call *call)
     if (content.protect_from_close)
         return STATUS_HANDLE_NOT_CLOSABLE;
     nt_notify_closed(call->arguments[0]);
-    return key_handle_close(call->arguments[0]) ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
+    if (!key_handle_close(call->arguments[0]))
+        return STATUS_INVALID_HANDLE;
+    hive_handle_closed();
+    return STATUS_SUCCESS;
 }
 
 static ntstatus put(const struct nt_call *call, const void *information, uint32_t size)

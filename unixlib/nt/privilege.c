@@ -30,3 +30,10 @@ bool nt_has_privilege(enum privilege privilege)
     nt_host_call("NtClose", 1, token);
     return held;
 }
+
+ntstatus nt_need_privilege(const struct nt_call *call, enum privilege privilege)
+{
+    return nt_has_privilege(privilege)
+               ? STATUS_SUCCESS
+               : nt_deny(call, STATUS_PRIVILEGE_NOT_HELD, "the privilege is not enabled");
+}

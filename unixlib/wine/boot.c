@@ -17,6 +17,7 @@
 #include "kernel/prefix_registry.h"
 #include "kernel/process_kernel_internal.h"
 #include "nt/handle_table.h"
+#include "nt/hive_mount.h"
 #include "nt/personality.h"
 #include "nt/version.h"
 #include "wine/birth.h"
@@ -149,6 +150,8 @@ static void end_process(void)
     if (!boot.processes || atomic_flag_test_and_set(&boot.ended))
         return;
     pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "ended", NULL);
+    if (nt_personality.registry)
+        hive_mount_end();
     if (nt_personality.registry)
         registry_abandon(nt_personality.registry);
     nt_personality.slot = NULL; /* what is still counted must not fall to the next owner */

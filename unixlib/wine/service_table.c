@@ -178,10 +178,9 @@ void *pwk_service_table_entry(const char *name)
 
 ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments)
 {
-    if (!table.originals[row])
-        return STATUS_NOT_IMPLEMENTED;
-    return pwk_call_wine(table.convention, table.originals[row], arguments,
-                         nt_services[row].arguments);
+    return table.originals[row] ? pwk_call_wine(table.convention, table.originals[row], arguments,
+                                                nt_services[row].arguments)
+                                : STATUS_INVALID_SYSTEM_SERVICE;
 }
 
 ntstatus pwk_service_table_call(const char *name, const uint64_t *arguments, size_t count)
