@@ -151,6 +151,57 @@ static void test_views(void)
     NtClose(key64);
 }
 
+/* ---- notification ---- */
+
+static int is_set(HANDLE event)
+{
+    return WaitForSingleObject(event, 0) == WAIT_OBJECT_0;
+}
+
+/* "NtNotifyChangeMultipleKeys function (winternl.h)" */
+static void test_subordinate_key(void)
+{
+    OBJECT_ATTRIBUTES second, same;
+    UNICODE_STRING second_string, same_string;
+    HANDLE key, other, event;
+    IO_STATUS_BLOCK block;
+    char buffer[16];
+
+    if (under_stock)
+        return; /* it forgets the second key */
+    NtCreateEvent(&event, EVENT_ALL_ACCESS, NULL, 0, FALSE);
+    status_is(create_under(&key, base, L"notify", KEY_ALL_ACCESS), STATUS_SUCCESS);
+    status_is(create_under(&other, NULL, L"\\Registry\\User\\.Default\\pwk-notify", KEY_ALL_ACCESS),
+              STATUS_SUCCESS);
+    name_attributes(&second, &second_string, NULL, L"\\Registry\\User\\.Default\\pwk-notify");
+    name_attributes(&same, &same_string, base, L"");
+
+#define NOTIFY(count, attributes, filter)                                                          \
+    NtNotifyChangeMultipleKeys(key, count, attributes, event, NULL, NULL, &block, filter, TRUE,    \
+                               buffer, sizeof(buffer), TRUE)
+    status_is(NOTIFY(2, &second, REG_NOTIFY_CHANGE_LAST_SET), STATUS_INVALID_PARAMETER);
+    status_is(NOTIFY(1, &same, REG_NOTIFY_CHANGE_LAST_SET), STATUS_INVALID_PARAMETER);
+    status_is(NOTIFY(1, &second, 0x20), STATUS_INVALID_PARAMETER);
+    status_is(NtNotifyChangeMultipleKeys(key, 1, &second, event, NULL, NULL, &block,
+                                         REG_NOTIFY_CHANGE_LAST_SET, TRUE, (void *)16, 16, TRUE),
+              STATUS_ACCESS_VIOLATION);
+    for (int round = 0; round < 4; round++) {
+        status_is(NOTIFY(1, &second, REG_NOTIFY_CHANGE_LAST_SET), STATUS_PENDING);
+        ok(!is_set(event), "round %d: fires for nothing", round);
+        status_is(set_number(round & 1 ? other : key, L"number", round), STATUS_SUCCESS);
+        ok(is_set(event), "round %d: does not fire", round);
+    }
+    status_is(NOTIFY(1, &second, REG_NOTIFY_CHANGE_LAST_SET), STATUS_PENDING);
+    status_is(NtDeleteKey(other), STATUS_SUCCESS);
+    ok(is_set(event), "the second key was deleted");
+    status_is(NOTIFY(1, &second, REG_NOTIFY_CHANGE_LAST_SET), STATUS_OBJECT_NAME_NOT_FOUND);
+#undef NOTIFY
+    NtClose(other);
+    NtDeleteKey(key);
+    NtClose(key);
+    NtClose(event);
+}
+
 int main(int argc, char **argv)
 {
     begin_unit(argc, argv);
@@ -160,6 +211,7 @@ int main(int argc, char **argv)
     test_desired_access();
     test_needed_access();
     test_views();
+    test_subordinate_key();
     status_is(NtDeleteKey(base), STATUS_SUCCESS);
     NtClose(base);
     return report();

@@ -25,7 +25,9 @@
 #include "nt/key_path.h"
 #include "nt/personality.h"
 #include "registry/transaction.h"
+#include "registry/upcase.h"
 
+#define REG_LEGAL_CHANGE_FILTER 0x1000000fu /* and REG_NOTIFY_THREAD_AGNOSTIC */
 #define THREAD_SLEEP_MS 1000
 #define FIRE_WAITS 1000
 #define FIRE_WAIT_US 50
@@ -44,8 +46,8 @@ struct waiter {
 struct watch {
     struct watch *next;
     nt_handle handle;
-    uint32_t serial; /* which of the handles that had this value */
-    uint64_t key;
+    uint32_t serial;      /* which of the handles that had this value */
+    uint64_t key, second; /* 0: no subordinate key */
     uint32_t filter;
     bool subtree;
     struct waiter *waiters;
@@ -94,14 +96,21 @@ static void collect(struct watch *watch, ntstatus outcome, struct waiter **fired
     }
 }
 
-static bool concerns(const struct watch *watch, const struct registry_change *change)
+static bool touches(const struct watch *watch, uint64_t key, const struct registry_change *change)
 {
+    if (!key)
+        return false;
     if (change->kinds & REGISTRY_CHANGED_GONE)
-        return change->key == watch->key;
+        return change->key == key;
     if (!(change->kinds & watch->filter))
         return false;
-    return change->key == watch->key ||
-           (watch->subtree && registry_is_within(nt_personality.registry, change->key, watch->key));
+    return change->key == key ||
+           (watch->subtree && registry_is_within(nt_personality.registry, change->key, key));
+}
+
+static bool concerns(const struct watch *watch, const struct registry_change *change)
+{
+    return touches(watch, watch->key, change) || touches(watch, watch->second, change);
 }
 
 /* Another process may have closed the handle by duplicating it. */
@@ -225,7 +234,7 @@ static void start_thread(void)
 struct registration {
     nt_handle handle;
     uint32_t serial;
-    uint64_t key;
+    uint64_t key, second;
     uint32_t filter;
     bool subtree;
     struct waiter *waiter;
@@ -266,6 +275,8 @@ static ntstatus add_waiter(const struct registration *registration)
     nt_lock(&mutex, &before);
     watch = find_or_add(registration);
     if (watch) {
+        if (registration->second)
+            watch->second = registration->second;
         registration->waiter->next = watch->waiters;
         watch->waiters = registration->waiter;
     }
@@ -291,8 +302,23 @@ static nt_handle duplicate(nt_handle handle, uint32_t access)
 struct notify_arguments {
     uint64_t event, apc, context, status_block;
     uint32_t filter;
-    bool subtree, async;
+    bool subtree;
+    uint64_t buffer;
+    uint32_t length;
+    bool async;
+    uint64_t second; /* a subordinate key, or 0 */
 };
+
+/* "ZwNotifyChangeKey": nothing is put into the buffer, but it must be one. */
+static void probe(uint64_t buffer, uint32_t length)
+{
+    volatile unsigned char *bytes = (volatile unsigned char *)buffer;
+
+    if (!bytes || !length)
+        return;
+    bytes[0] = bytes[0];
+    bytes[length - 1] = bytes[length - 1];
+}
 
 static ntstatus wait_for(nt_handle event)
 {
@@ -305,12 +331,19 @@ static ntstatus wait_for(nt_handle event)
 static ntstatus notify(const struct nt_call *call, const struct notify_arguments *arguments)
 {
     struct registration registration = {
-        .handle = call->arguments[0], .filter = arguments->filter, .subtree = arguments->subtree};
+        .handle = call->arguments[0],
+        .second = arguments->second,
+        .filter = arguments->filter,
+        .subtree = arguments->subtree,
+    };
     nt_handle event = arguments->async ? arguments->event : 0;
     struct key_handle content;
     struct waiter *waiter;
     ntstatus status;
 
+    if (arguments->filter & ~(uint32_t)REG_LEGAL_CHANGE_FILTER)
+        return STATUS_INVALID_PARAMETER;
+    probe(arguments->buffer, arguments->length);
     if (!key_of_handle(call, KEY_NOTIFY, &registration.key, &status))
         return status;
     if (!key_handle_get(registration.handle, &content))
@@ -349,22 +382,84 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
 ntstatus nt_notify_change_key(const struct nt_call *call)
 {
     const uint64_t *a = call->arguments;
-    struct notify_arguments arguments = {
-        a[1], a[2], a[3], a[4], (uint32_t)a[5], (uint8_t)a[6] != 0, (uint8_t)a[9] != 0};
+    struct notify_arguments arguments = {.event = a[1],
+                                         .apc = a[2],
+                                         .context = a[3],
+                                         .status_block = a[4],
+                                         .filter = (uint32_t)a[5],
+                                         .subtree = (uint8_t)a[6] != 0,
+                                         .buffer = a[7],
+                                         .length = (uint32_t)a[8],
+                                         .async = (uint8_t)a[9] != 0};
 
     return is_key_handle(a[0]) ? notify(call, &arguments) : nt_forward(call);
 }
 
-/* Subordinate keys are not served: asking for any is an error, as on Windows for more than one. */
+/* How much of a key's path names its hive: \REGISTRY and two components. */
+static size_t hive_units(const struct registry_path *path)
+{
+    size_t at = 0;
+
+    for (int components = 0; at < path->units; at++)
+        if (path->text[at] == '\\' && ++components > 3)
+            break;
+    return at;
+}
+
+static ntstatus in_other_hive(uint64_t key, uint64_t second)
+{
+    struct registry_path one, two;
+    int result = registry_key_path(nt_personality.registry, key, &one);
+
+    if (result == 0)
+        result = registry_key_path(nt_personality.registry, second, &two);
+    if (result < 0)
+        return key_status(result);
+    return registry_name_compare(one.text, hive_units(&one), two.text, hive_units(&two)) == 0
+               ? STATUS_INVALID_PARAMETER
+               : STATUS_SUCCESS;
+}
+
+static ntstatus find_second(const struct nt_call *call, uint64_t *second)
+{
+    struct key_target target;
+    struct key_handle master;
+    ntstatus status = STATUS_INVALID_PARAMETER;
+    int result;
+
+    if (!key_handle_get(call->arguments[0], &master))
+        return STATUS_INVALID_HANDLE;
+    if (key_target_read((const void *)call->arguments[2], &target, &status) != KEY_OURS)
+        return status;
+    if (key_target_is_app_hive(&target))
+        return STATUS_ACCESS_DENIED;
+    result =
+        registry_lookup(nt_personality.registry, target.from, target.path, target.units,
+                        target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, second, NULL);
+    return result < 0 ? key_status(result) : in_other_hive(master.key, *second);
+}
+
+/* "NtNotifyChangeMultipleKeys function (winternl.h)": at most one subordinate key, of another hive
+ * than the first. A change of either fires. */
 ntstatus nt_notify_change_multiple_keys(const struct nt_call *call)
 {
     const uint64_t *a = call->arguments;
-    struct notify_arguments arguments = {
-        a[3], a[4], a[5], a[6], (uint32_t)a[7], (uint8_t)a[8] != 0, (uint8_t)a[11] != 0};
+    struct notify_arguments arguments = {.event = a[3],
+                                         .apc = a[4],
+                                         .context = a[5],
+                                         .status_block = a[6],
+                                         .filter = (uint32_t)a[7],
+                                         .subtree = (uint8_t)a[8] != 0,
+                                         .buffer = a[9],
+                                         .length = (uint32_t)a[10],
+                                         .async = (uint8_t)a[11] != 0};
+    ntstatus status;
 
     if (!is_key_handle(a[0]))
         return nt_forward(call);
-    if ((uint32_t)a[1])
+    if ((uint32_t)a[1] > 1)
         return STATUS_INVALID_PARAMETER;
+    if ((uint32_t)a[1] && (status = find_second(call, &arguments.second)))
+        return status;
     return notify(call, &arguments);
 }
