@@ -107,6 +107,13 @@ int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, s
 #define REGISTRY_VOLATILE 1u    /* gone when the kernel's last process has ended */
 #define REGISTRY_CREATE_LINK 2u /* a symbolic link */
 
+/* What programs may set of a key's flags (registry_set_flags): the registry keeps these bits and
+ * gives them no meaning. */
+#define REGISTRY_USER_FLAGS_SHIFT 8 /* 4 bits */
+#define REGISTRY_CONTROL_FLAGS_SHIFT 12
+#define REGISTRY_VIRTUAL_FLAGS_SHIFT 16
+#define REGISTRY_SETTABLE_FLAGS 0xfff00u
+
 /* Opens or creates `path` below `from`; all but the last component must exist (-ENOTDIR).
  * `created` tells which. Links on the way are followed; REGISTRY_OPEN_LINK as in lookup. */
 int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
@@ -121,6 +128,9 @@ int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, si
 
 /* Sets the last-write time. */
 int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write);
+
+/* Puts `flags` in the place of those bits of REGISTRY_SETTABLE_FLAGS that `mask` names. */
+int registry_set_flags(registry_t *registry, uint64_t key, uint32_t mask, uint32_t flags);
 
 /* The key's own security descriptor (self-relative; the registry does not look into it): up to
  * `capacity` bytes, its true size in *size. -ENODATA where it has none of its own. */
@@ -139,7 +149,7 @@ struct registry_key_info {
     uint32_t max_value_data;
     uint32_t name_bytes;
     uint32_t class_bytes;
-    uint32_t flags; /* REGISTRY_VOLATILE, REGISTRY_CREATE_LINK */
+    uint32_t flags; /* REGISTRY_VOLATILE, REGISTRY_CREATE_LINK, REGISTRY_SETTABLE_FLAGS */
 };
 
 /* The buffers of the reading calls: filled up to `capacity` bytes; `info` has the true sizes. */

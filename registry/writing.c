@@ -6,6 +6,7 @@
 #include "registry/registry_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "registry/transaction_internal.h"
 #include "registry/upcase.h"
@@ -179,6 +180,28 @@ int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_wr
     if (registry_transaction_of(key))
         return transaction_set_last_write(registry, key, last_write);
     return write_key(registry, &change, write_time, &last_write, sizeof last_write);
+}
+
+int registry_set_flags(registry_t *registry, uint64_t key, uint32_t mask, uint32_t flags)
+{
+    struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_ATTRIBUTES};
+    uint16_t class_name[UINT16_MAX / 2];
+    struct registry_guard guard;
+    struct hive_key row;
+    int result = registry_begin_write_key(registry, &guard, key, &row);
+
+    if (result < 0)
+        return result;
+    mask &= REGISTRY_SETTABLE_FLAGS;
+    if (row.class_units > sizeof class_name / sizeof class_name[0])
+        result = -EUCLEAN;
+    else if (row.class_units)
+        memcpy(class_name, row.class_name, row.class_units * sizeof class_name[0]);
+    if (result == 0)
+        result = hive_store_update_key(registry->store, key, row.last_write,
+                                       (row.flags & ~mask) | (flags & mask), class_name,
+                                       row.class_units);
+    return registry_end_write(registry, &guard, result, &change, 1);
 }
 
 int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size)

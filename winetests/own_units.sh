@@ -7,7 +7,7 @@
 begin
 keep_session
 
-for unit in key_services key_hives; do
+for unit in key_services key_hives key_information; do
     program=$PWK_BUILDDIR/winetests/$unit.exe
     ok "$unit under pwk-wine" kernel units "$program"
     ok "$unit again, in the same kernel" kernel units "$program"

@@ -32,7 +32,8 @@ struct slot {
     _Atomic uint32_t access;
     _Atomic uint32_t state;     /* FLAG_..., and above them how often the slot was taken */
     _Atomic uint32_t next_free; /* index + 1 */
-    uint32_t unused[3];
+    _Atomic uint32_t tags;
+    uint32_t unused[2];
 };
 
 #define FLAG_INHERIT 1u
@@ -294,6 +295,7 @@ static uint32_t flags_of(bool inherit, bool protect_from_close)
 static void fill(struct slot *slot, const struct key_handle *content)
 {
     atomic_store_explicit(&slot->access, content->access, memory_order_relaxed);
+    atomic_store_explicit(&slot->tags, content->tags, memory_order_relaxed);
     atomic_store_explicit(&slot->key, content->key, memory_order_release);
 }
 
@@ -303,6 +305,7 @@ static bool read_slot(struct slot *slot, struct key_handle *content)
 
     content->key = atomic_load_explicit(&slot->key, memory_order_acquire);
     content->access = atomic_load_explicit(&slot->access, memory_order_relaxed);
+    content->tags = atomic_load_explicit(&slot->tags, memory_order_relaxed);
     state = atomic_load_explicit(&slot->state, memory_order_relaxed);
     content->inherit = state & FLAG_INHERIT;
     content->protect_from_close = (state & FLAG_PROTECT) != 0;
@@ -427,6 +430,16 @@ bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_clos
             return false;
         changed = (state & ~(FLAG_INHERIT | FLAG_PROTECT)) | flags_of(inherit, protect_from_close);
     } while (!atomic_compare_exchange_weak(&slot->state, &state, changed));
+    return true;
+}
+
+bool key_handle_set_tags(nt_handle handle, uint32_t tags)
+{
+    struct slot *slot = slot_of(&own, handle);
+
+    if (!slot || !atomic_load(&slot->key))
+        return false;
+    atomic_store(&slot->tags, tags);
     return true;
 }
 

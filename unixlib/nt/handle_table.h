@@ -27,6 +27,7 @@
 struct key_handle {
     uint64_t key;
     uint32_t access;
+    uint32_t tags; /* a program's own mark: KeySetHandleTagsInformation */
     uint8_t inherit;
     uint8_t protect_from_close;
     uint32_t serial; /* out only: tells a handle from an earlier one of the same value */
@@ -74,6 +75,7 @@ bool key_table_remove(struct key_table *table, nt_handle handle);
 nt_handle key_handle_open(const struct key_handle *content);
 bool key_handle_get(nt_handle handle, struct key_handle *content);
 bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_close);
+bool key_handle_set_tags(nt_handle handle, uint32_t tags);
 bool key_handle_close(nt_handle handle);
 
 /* True where `match` holds for the key of any open handle, outside its transaction. */

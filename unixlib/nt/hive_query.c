@@ -170,17 +170,15 @@ ntstatus nt_compact_keys(const struct nt_call *call)
     if (count > COMPACT_LIMIT)
         return STATUS_INVALID_PARAMETER;
     for (uint32_t i = 0; i < count; i++) {
-        struct registry_key_info info;
         struct key_handle content;
-        int result;
+        ntstatus status;
 
         if (!key_handle_get(handles[i], &content))
             return STATUS_INVALID_HANDLE;
         if ((content.access & KEY_WRITE_RIGHTS) != KEY_WRITE_RIGHTS)
             return nt_deny(call, STATUS_ACCESS_DENIED, "the handle was opened without that right");
-        result = registry_query_key(nt_personality.registry, content.key, false, &info, NULL, NULL);
-        if (result < 0)
-            return key_status(result);
+        if ((status = key_check(content.key)))
+            return status;
     }
     return STATUS_SUCCESS;
 }
@@ -188,7 +186,6 @@ ntstatus nt_compact_keys(const struct nt_call *call)
 /* A hive is written without free space whenever it goes to its file. */
 ntstatus nt_compress_key(const struct nt_call *call)
 {
-    struct registry_key_info info;
     char path[PATH_MAX];
     uint64_t key;
     ntstatus status;
@@ -196,11 +193,9 @@ ntstatus nt_compress_key(const struct nt_call *call)
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
-    if (!key_of_handle(call, KEY_WRITE_RIGHTS, &key, &status))
+    if (!key_of_handle(call, KEY_WRITE_RIGHTS, &key, &status) || (status = key_check(key)))
         return status;
-    result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
-    if (result == 0)
-        result = registry_hive_file(nt_personality.registry, key, path);
+    result = registry_hive_file(nt_personality.registry, key, path);
     if (result < 0)
         return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
     return key_status(registry_flush(nt_personality.registry));
@@ -209,18 +204,13 @@ ntstatus nt_compress_key(const struct nt_call *call)
 /* Until this process ends nothing writes to the key through it. */
 ntstatus nt_lock_registry_key(const struct nt_call *call)
 {
-    struct registry_key_info info;
     uint64_t key;
     ntstatus status;
-    int result;
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
     if ((status = nt_need_privilege(call, SE_LOCK_MEMORY_PRIVILEGE)) ||
-        !key_of_handle(call, KEY_WRITE_RIGHTS, &key, &status))
+        !key_of_handle(call, KEY_WRITE_RIGHTS, &key, &status) || (status = key_check(key)))
         return status;
-    result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
-    if (result < 0)
-        return key_status(result);
     return key_protect(key, false) ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }

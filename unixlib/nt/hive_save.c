@@ -61,16 +61,14 @@ ntstatus nt_save_key(const struct nt_call *call)
 
 /* "RegSaveKeyEx function": REG_NO_COMPRESSION is for the root of a hive. What is written holds no
  * free space in any case. */
-static bool may_save_whole(uint64_t handle)
+static bool is_hive(uint64_t handle)
 {
     struct key_handle content;
-    struct registry_key_info info;
     char path[PATH_MAX];
 
-    return key_handle_get(handle, &content) &&
-           registry_query_key(nt_personality.registry, content.key, false, &info, NULL, NULL) ==
-               0 &&
-           registry_hive_file(nt_personality.registry, content.key, path) == 0;
+    return !key_handle_get(handle, &content) ||
+           registry_hive_file(nt_personality.registry, content.key, path) != -ENOENT ||
+           key_check(content.key) != STATUS_SUCCESS;
 }
 
 ntstatus nt_save_key_ex(const struct nt_call *call)
@@ -81,7 +79,7 @@ ntstatus nt_save_key_ex(const struct nt_call *call)
     case REG_STANDARD_FORMAT:
         return save(call, REGISTRY_HIVE_STANDARD);
     case REG_NO_COMPRESSION:
-        if (!may_save_whole(call->arguments[0]))
+        if (!is_hive(call->arguments[0]))
             return STATUS_INVALID_PARAMETER;
         return save(call, REGISTRY_HIVE_LATEST);
     case REG_LATEST_FORMAT:
@@ -143,7 +141,7 @@ ntstatus nt_restore_key(const struct nt_call *call)
     if (flags & ~(uint32_t)(REG_NO_LAZY_FLUSH | REG_FORCE_RESTORE))
         return STATUS_INVALID_PARAMETER;
     if ((status = nt_need_privilege(call, SE_RESTORE_PRIVILEGE)) ||
-        !key_of_handle(call, 0, &key, &status))
+        !key_of_handle(call, 0, &key, &status) || (status = key_check(key)))
         return status;
     if (key_is_protected(key))
         return nt_deny(call, STATUS_ACCESS_DENIED, "the key may not be changed");

@@ -186,6 +186,13 @@ bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, n
     return true;
 }
 
+ntstatus key_check(uint64_t key)
+{
+    struct registry_key_info info;
+
+    return key_status(registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL));
+}
+
 ntstatus key_status(int error)
 {
     if (error < 0)

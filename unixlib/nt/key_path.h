@@ -49,6 +49,9 @@ uint32_t key_access_granted(uint32_t desired);
  * that is not ours must have been passed on before. */
 bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, ntstatus *status);
 
+/* STATUS_SUCCESS where the key is there, STATUS_KEY_DELETED where it no longer is. */
+ntstatus key_check(uint64_t key);
+
 /* The answer for an error of the registry; the person is told where the store itself failed. */
 ntstatus key_status(int error);
 

@@ -11,6 +11,7 @@
 #include "nt/key_path.h"
 #include "nt/personality.h"
 #include "nt/version.h"
+#include "registry/upcase.h"
 
 /* Where an answer goes: the program's memory. */
 struct answer {
@@ -134,22 +135,119 @@ static ntstatus query_cached(uint64_t key, const struct answer *answer)
     return outcome(answer, KEY_CACHED_FIXED, KEY_CACHED_FIXED);
 }
 
-static ntstatus query(uint64_t key, uint32_t class_number, const struct answer *answer)
+static ntstatus put_whole(const struct answer *answer, const void *fixed, uint32_t size)
 {
-    switch (class_number) {
-    case KeyBasicInformation:
-        return query_basic(key, answer);
-    case KeyNodeInformation:
-        return query_node(key, answer);
-    case KeyFullInformation:
-        return query_full(key, answer);
-    case KeyNameInformation:
-        return query_name(key, answer);
-    case KeyCachedInformation:
-        return query_cached(key, answer);
-    default:
-        return STATUS_INVALID_PARAMETER;
-    }
+    put_fixed(answer, fixed, size);
+    return outcome(answer, size, size);
+}
+
+static ntstatus query_flags(uint64_t key, const struct answer *answer)
+{
+    struct registry_key_info info;
+    struct key_flags_information fixed;
+    int result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
+
+    if (result < 0)
+        return key_status(result);
+    fixed.user_flags = info.flags >> REGISTRY_USER_FLAGS_SHIFT & 0xf;
+    fixed.key_flags = info.flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK);
+    fixed.control_flags = info.flags >> REGISTRY_CONTROL_FLAGS_SHIFT & 0xf;
+    return put_whole(answer, &fixed, sizeof fixed);
+}
+
+/* True for the key at a path (one of `units`) and what is below it. */
+static bool is_in(const struct registry_path *path, const uint16_t *branch, size_t units)
+{
+    return path->units >= units && registry_name_compare(path->text, units, branch, units) == 0 &&
+           (path->units == units || path->text[units] == '\\');
+}
+
+#define IS_IN_PATH(path, branch) is_in(path, branch, sizeof(branch) / sizeof(branch)[0] - 1)
+
+/* "Registry Virtualization": what may be virtualized of HKEY_LOCAL_MACHINE\Software. Nothing is:
+ * that is for 32-bit programs without a manifest. */
+static bool is_virtualization_candidate(const struct registry_path *path)
+{
+    static const uint16_t software[] = u"\\Registry\\Machine\\Software";
+    static const uint16_t classes[] = u"\\Registry\\Machine\\Software\\Classes";
+    static const uint16_t windows[] = u"\\Registry\\Machine\\Software\\Microsoft\\Windows";
+    static const uint16_t nt[] = u"\\Registry\\Machine\\Software\\Microsoft\\Windows NT";
+
+    return IS_IN_PATH(path, software) && !IS_IN_PATH(path, classes) && !IS_IN_PATH(path, windows) &&
+           !IS_IN_PATH(path, nt);
+}
+
+static ntstatus query_virtualization(uint64_t key, const struct answer *answer)
+{
+    struct registry_key_info info;
+    struct registry_path path;
+    uint32_t fixed;
+    int result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
+
+    if (result == 0)
+        result = registry_key_path(nt_personality.registry, key, &path);
+    if (result < 0)
+        return key_status(result);
+    fixed = (info.flags >> REGISTRY_VIRTUAL_FLAGS_SHIFT & 7) * VIRTUAL_TARGET;
+    if (is_virtualization_candidate(&path))
+        fixed |= VIRTUALIZATION_CANDIDATE;
+    return put_whole(answer, &fixed, sizeof fixed);
+}
+
+/* Links may lead out of all hives but those that a program brought along itself. */
+static ntstatus query_trust(uint64_t key, const struct answer *answer)
+{
+    static const uint16_t app_hives[] = u"\\Registry\\A";
+    struct registry_path path;
+    uint32_t trusted;
+    int result = registry_key_path(nt_personality.registry, key, &path);
+
+    if (result < 0)
+        return key_status(result);
+    trusted = !IS_IN_PATH(&path, app_hives);
+    return put_whole(answer, &trusted, sizeof trusted);
+}
+
+/* No key of the kernel's has a mark that a program could see: what is deleted is not told of. */
+static ntstatus query_layer(uint64_t key, const struct answer *answer)
+{
+    static const uint32_t none = 0;
+    ntstatus status = key_check(key);
+
+    return status ? status : put_whole(answer, &none, sizeof none);
+}
+
+typedef ntstatus (*query_function)(uint64_t key, const struct answer *answer);
+
+static const query_function queries[] = {
+    [KeyBasicInformation] = query_basic,
+    [KeyNodeInformation] = query_node,
+    [KeyFullInformation] = query_full,
+    [KeyNameInformation] = query_name,
+    [KeyCachedInformation] = query_cached,
+    [KeyFlagsInformation] = query_flags,
+    [KeyVirtualizationInformation] = query_virtualization,
+    [KeyHandleTagsInformation] = NULL, /* the handle's, not the key's */
+    [KeyTrustInformation] = query_trust,
+    [KeyLayerInformation] = query_layer,
+};
+
+static ntstatus query_handle_tags(const struct nt_call *call, uint64_t key,
+                                  const struct answer *answer)
+{
+    struct key_handle handle;
+    ntstatus status = key_check(key);
+
+    if (status)
+        return status;
+    if (!key_handle_get(call->arguments[0], &handle))
+        return STATUS_INVALID_HANDLE;
+    return put_whole(answer, &handle.tags, sizeof handle.tags);
+}
+
+static bool needs_no_access(uint32_t class_number)
+{
+    return class_number == KeyNameInformation || class_number == KeyHandleTagsInformation;
 }
 
 ntstatus nt_query_key(const struct nt_call *call)
@@ -163,22 +261,28 @@ ntstatus nt_query_key(const struct nt_call *call)
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
     nt_version_settle();
-    if (!key_of_handle(call, class_number == KeyNameInformation ? 0 : KEY_QUERY_VALUE, &key,
-                       &status))
+    if (class_number >= sizeof queries / sizeof queries[0])
+        return STATUS_INVALID_PARAMETER;
+    if (!key_of_handle(call, needs_no_access(class_number) ? 0 : KEY_QUERY_VALUE, &key, &status))
         return status;
-    return query(key, class_number, &answer);
+    return class_number == KeyHandleTagsInformation ? query_handle_tags(call, key, &answer)
+                                                    : queries[class_number](key, &answer);
 }
 
 ntstatus nt_enumerate_key(const struct nt_call *call)
 {
     struct answer answer = {(void *)call->arguments[3], (uint32_t)call->arguments[4],
                             (uint32_t *)call->arguments[5]};
+    uint32_t class_number = (uint32_t)call->arguments[2];
     uint64_t key, subkey;
     ntstatus status;
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
     nt_version_settle();
+    /* "ZwEnumerateKey": basic, node or full */
+    if (class_number > KeyFullInformation)
+        return STATUS_INVALID_PARAMETER;
     if (!key_of_handle(call, KEY_ENUMERATE_SUB_KEYS, &key, &status))
         return status;
     do {
@@ -186,7 +290,7 @@ ntstatus nt_enumerate_key(const struct nt_call *call)
                                             (uint32_t)call->arguments[1], &subkey);
         if (result < 0)
             return key_status(result);
-        status = query(subkey, (uint32_t)call->arguments[2], &answer);
+        status = queries[class_number](subkey, &answer);
         /* Deleted in between: the index now means the next one. */
     } while (status == STATUS_KEY_DELETED);
     return status;

@@ -344,7 +344,8 @@ static ntstatus notify(const struct nt_call *call, const struct notify_arguments
     if (arguments->filter & ~(uint32_t)REG_LEGAL_CHANGE_FILTER)
         return STATUS_INVALID_PARAMETER;
     probe(arguments->buffer, arguments->length);
-    if (!key_of_handle(call, KEY_NOTIFY, &registration.key, &status))
+    if (!key_of_handle(call, KEY_NOTIFY, &registration.key, &status) ||
+        (status = key_check(registration.key)))
         return status;
     if (!key_handle_get(registration.handle, &content))
         return STATUS_INVALID_HANDLE;

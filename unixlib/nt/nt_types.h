@@ -81,6 +81,8 @@ enum key_information_class {
     KeyFlagsInformation,
     KeyVirtualizationInformation,
     KeyHandleTagsInformation,
+    KeyTrustInformation,
+    KeyLayerInformation,
 };
 
 struct key_basic_information {
@@ -121,6 +123,19 @@ struct key_cached_information {
     uint32_t name_length;
 };
 
+/* KEY_FLAGS_INFORMATION, as the headers of System Informer (phnt) have it */
+struct key_flags_information {
+    uint32_t user_flags;
+    uint32_t key_flags; /* 1: volatile, 2: a symbolic link */
+    uint32_t control_flags;
+};
+
+/* "KEY_VIRTUALIZATION_INFORMATION structure (wdm.h)" */
+enum key_virtualization {
+    VIRTUALIZATION_CANDIDATE = 0x1,
+    VIRTUAL_TARGET = 0x4, /* and two more bits, in the order in which they are set */
+};
+
 /* The sizes of the fixed parts: the offsets of what follows, not sizeof with its padding. */
 #define KEY_BASIC_FIXED 16u
 #define KEY_NODE_FIXED 24u
@@ -135,6 +150,7 @@ enum key_value_information_class {
     KeyValuePartialInformation,
     KeyValueFullInformationAlign64,
     KeyValuePartialInformationAlign64,
+    KeyValueLayerInformation,
 };
 
 struct key_value_basic_information {
@@ -149,6 +165,11 @@ struct key_value_full_information {
     uint32_t data_offset;
     uint32_t data_length;
     uint32_t name_length;
+};
+
+struct key_value_partial_information_align64 {
+    uint32_t type;
+    uint32_t data_length;
 };
 
 struct key_value_partial_information {
@@ -267,6 +288,7 @@ enum key_set_information_class {
     KeySetVirtualizationInformation,
     KeySetDebugInformation,
     KeySetHandleTagsInformation,
+    KeySetLayerInformation,
 };
 
 #define MEM_COMMIT 0x1000u

@@ -17,11 +17,13 @@
 #define BASIC_FIXED 12u
 #define FULL_FIXED 20u
 #define PARTIAL_FIXED 12u
+#define PARTIAL_ALIGN64_FIXED 8u
+#define LAYER_FIXED 4u
 
 /* The layout of an information class: where its name and its data start. */
 struct layout {
     uint32_t fixed;
-    uint32_t name_at;
+    uint32_t name_at; /* UINT32_MAX: it has no name */
     uint32_t data_at; /* UINT32_MAX: it has no data */
     uint32_t whole;
 };
@@ -39,6 +41,20 @@ static bool lay_out(uint32_t class_number, const struct registry_value_info *inf
         layout->fixed = layout->name_at = FULL_FIXED;
         layout->data_at = FULL_FIXED + info->name_bytes;
         layout->whole = layout->data_at + info->data_bytes;
+        return true;
+    case KeyValueFullInformationAlign64:
+        layout->fixed = layout->name_at = FULL_FIXED;
+        layout->data_at = (FULL_FIXED + info->name_bytes + 7) & ~7u;
+        layout->whole = layout->data_at + info->data_bytes;
+        return true;
+    case KeyValuePartialInformationAlign64:
+        layout->fixed = layout->data_at = PARTIAL_ALIGN64_FIXED;
+        layout->name_at = UINT32_MAX;
+        layout->whole = PARTIAL_ALIGN64_FIXED + info->data_bytes;
+        return true;
+    case KeyValueLayerInformation:
+        layout->fixed = layout->whole = LAYER_FIXED;
+        layout->name_at = layout->data_at = UINT32_MAX;
         return true;
     case KeyValuePartialInformation:
         layout->fixed = PARTIAL_FIXED;
@@ -58,11 +74,18 @@ static void put_fixed(uint32_t class_number, const struct registry_value_info *i
     struct key_value_full_information full = {0, info->type, layout->data_at, info->data_bytes,
                                               info->name_bytes};
     struct key_value_partial_information partial = {0, info->type, info->data_bytes};
-    const void *fixed = class_number == KeyValueBasicInformation  ? (const void *)&basic
-                        : class_number == KeyValueFullInformation ? (const void *)&full
-                                                                  : (const void *)&partial;
+    struct key_value_partial_information_align64 aligned = {info->type, info->data_bytes};
+    static const uint32_t no_tombstone = 0;
+    const void *const fixed[] = {
+        [KeyValueBasicInformation] = &basic,
+        [KeyValueFullInformation] = &full,
+        [KeyValuePartialInformation] = &partial,
+        [KeyValueFullInformationAlign64] = &full,
+        [KeyValuePartialInformationAlign64] = &aligned,
+        [KeyValueLayerInformation] = &no_tombstone,
+    };
 
-    memcpy(memory, fixed, length < layout->fixed ? length : layout->fixed);
+    memcpy(memory, fixed[class_number], length < layout->fixed ? length : layout->fixed);
 }
 
 static struct registry_buffer room_at(void *memory, uint32_t length, uint32_t offset)
@@ -153,7 +176,8 @@ ntstatus nt_enumerate_value_key(const struct nt_call *call)
         if (result < 0)
             return key_status(result);
         lay_out(class_number, &info, &layout);
-    } while (class_number == KeyValueFullInformation && info.name_bytes != name_bytes);
+    } while (layout.name_at != UINT32_MAX && layout.data_at != UINT32_MAX &&
+             info.name_bytes != name_bytes);
     put_fixed(class_number, &info, &layout, memory, length);
     return outcome(&layout, length, (uint32_t *)call->arguments[5]);
 }
@@ -266,7 +290,7 @@ ntstatus nt_query_multiple_value_key(const struct nt_call *call)
     if (count > MULTIPLE_LIMIT)
         return STATUS_INSUFFICIENT_RESOURCES;
     length = *(const uint32_t *)call->arguments[4];
-    if (!key_of_handle(call, KEY_QUERY_VALUE, &key, &status))
+    if (!key_of_handle(call, KEY_QUERY_VALUE, &key, &status) || (status = key_check(key)))
         return status;
     for (uint32_t i = 0; i < count; i++) {
         status = query_entry(key, &entries[i], (void *)call->arguments[3], length, &used);
