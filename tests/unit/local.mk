@@ -23,7 +23,8 @@ UNIT_TESTS = \
 	tests/unit/test_audit \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
-	tests/unit/test_services tests/unit/test_status
+	tests/unit/test_services tests/unit/test_status \
+	tests/unit/test_key_services
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
@@ -38,6 +39,7 @@ tests_unit_test_regf_tools_SOURCES = tests/unit/test_regf_tools.c $(REGF_FIXTURE
 REGISTRY_FIXTURE = tests/unit/registry_fixture.h tests/unit/registry_fixture.c
 REGISTRY_MODEL = tests/unit/registry_model.h tests/unit/registry_model.c \
 	tests/unit/registry_model_compare.c $(REGISTRY_FIXTURE)
+tests_unit_test_key_services_SOURCES = tests/unit/test_key_services.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_SOURCES = tests/unit/test_registry.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_damage_SOURCES = tests/unit/test_registry_damage.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_ends_SOURCES = tests/unit/test_registry_ends.c $(REGISTRY_FIXTURE)
