@@ -326,10 +326,12 @@ void hive_handle_closed(void)
     }
 }
 
-/* Other threads may still be at work: nothing is given back, and nobody is waited for long. */
+/* Other threads may still be at work: nobody is waited for long. Events are not set: Wine may be
+ * gone. */
 void hive_mount_end(void)
 {
     struct timespec deadline;
+    struct mount *left = NULL;
     sigset_t all, before;
 
     if (!atomic_load(&mount_count))
@@ -339,8 +341,14 @@ void hive_mount_end(void)
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 1;
     if (pthread_mutex_timedlock(&mutex, &deadline) == 0) {
-        leave_unused(true);
+        left = leave_unused(true);
         pthread_mutex_unlock(&mutex);
+    }
+    while (left) {
+        struct mount *next = left->next;
+
+        free(left);
+        left = next;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
