@@ -451,5 +451,5 @@ int main(void)
     };
 
     alarm(120);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return key_table_start(-1) < 0 || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,7 +188,7 @@ static void *image_of(registry_t *registry, const char *path, size_t *size)
 
     snprintf(full, sizeof full, "Machine\\%s", path);
     assert_int_equal(
-        registry_save_hive(registry, lookup(registry, ROOT, full), &image, size, &error), 0);
+        registry_save_hive(registry, lookup(registry, ROOT, full), REGISTRY_HIVE_LATEST, &image, size, &error), 0);
     return image;
 }
 

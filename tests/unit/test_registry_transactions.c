@@ -242,7 +242,7 @@ static void descriptors_times_and_flags_belong_to_it(void **state)
     assert_int_not_equal(key_info(registry, key).last_write, 12345);
     assert_int_equal(try_create(registry, ours, "V", REGISTRY_VOLATILE, &fresh), 0);
     assert_int_equal(try_create(registry, fresh, "N", 0, &made), -ECHILD);
-    assert_int_equal(registry_save_hive(registry, ours, &image, &size, &error), -EOPNOTSUPP);
+    assert_int_equal(registry_save_hive(registry, ours, REGISTRY_HIVE_LATEST, &image, &size, &error), -EOPNOTSUPP);
     assert_int_equal(registry_unload_hive(registry, ours), -EOPNOTSUPP);
     assert_int_equal(registry_transaction_commit(registry, transaction), 0);
     assert_int_equal(registry_get_security(registry, key, descriptor, 16, &size), 0);

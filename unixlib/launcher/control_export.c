@@ -135,7 +135,7 @@ static int export_hive(struct export *export)
                              session->path.units, 0, &key, NULL);
 
     if (rc == 0)
-        rc = registry_save_hive(session->registry, key, &image, &size, &why);
+        rc = registry_save_hive(session->registry, key, REGISTRY_HIVE_LATEST, &image, &size, &why);
     if (rc != 0)
         return why.text[0]
                    ? pwk_error_set(&session->error, rc, "%s: %s", session->key_name, why.text)
