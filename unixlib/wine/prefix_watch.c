@@ -2,8 +2,8 @@
 /*
  * prefix_watch.c - see prefix_watch.h.
  *
- * An event of the session's, found by its name, tells a starting kernel at no cost whether the
- * texts are the newest: wineserver signals it within the call that changes a key. The watcher
+ * Events of the session's, found by their names, tell a starting kernel whether the
+ * texts are the newest, for five calls: wineserver signals it within the call that changes a key. The watcher
  * marks the page busy before it resets the event, so that one of the two says "not yet" until the
  * new text is published.
  */
@@ -35,20 +35,29 @@
 #define PAUSE_TIMES 20    /* and at most so many times what writing the text took */
 #define STALLED_ROUNDS 30 /* of 100 ms, then another watcher is started */
 
-static const uint16_t event_name[] = u"\\BaseNamedObjects\\pwk-prefix-watch";
+/* Of the session's, one a branch. */
+static const uint16_t *const event_names[PWK_PREFIX_BRANCHES] = {
+    u"\\BaseNamedObjects\\pwk-watch-machine", u"\\BaseNamedObjects\\pwk-watch-user"};
 
 #define CALL(name, ...)                                                                            \
     pwk_service_table_call(name, (const uint64_t[]){__VA_ARGS__},                                  \
                            sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
 
-static void name_event(struct object_attributes *attributes, struct unicode_string *name)
+struct event_name {
+    struct object_attributes attributes;
+    struct unicode_string name;
+};
+
+static struct object_attributes *name_event(struct event_name *event, size_t branch)
 {
-    name->length = sizeof event_name - sizeof event_name[0];
-    name->maximum_length = name->length;
-    name->buffer = (uint16_t *)event_name;
-    memset(attributes, 0, sizeof *attributes);
-    attributes->length = sizeof *attributes;
-    attributes->object_name = name;
+    event->name = (struct unicode_string){0, 0, (uint16_t *)event_names[branch]};
+    while (event_names[branch][event->name.length / 2])
+        event->name.length += 2;
+    event->name.maximum_length = event->name.length;
+    memset(&event->attributes, 0, sizeof event->attributes);
+    event->attributes.length = sizeof event->attributes;
+    event->attributes.object_name = &event->name;
+    return &event->attributes;
 }
 
 static bool is_signaled(nt_handle event)
@@ -61,37 +70,34 @@ static bool is_signaled(nt_handle event)
 /* ---- the watcher ---- */
 
 struct branch {
-    nt_handle keys[2]; /* one reports to the event that all see, one to the branch's own */
-    nt_handle events[2];
-    struct io_status_block blocks[2];
+    nt_handle key, event;
+    struct io_status_block block;
 };
 
 static struct watcher {
     struct pwk_prefix_layer layer;
-    nt_handle event, last_program_ended;
+    nt_handle last_program_ended;
     struct branch branches[PWK_PREFIX_BRANCHES];
     struct pwk_error error;
 } watcher;
 
-static ntstatus watch_branch(struct branch *branch, size_t number)
+/* The event is signaled from its birth: nothing has been published. Another watcher's is not
+ * ours. */
+static int watch_branch(struct branch *branch, size_t number)
 {
-    ntstatus status = STATUS_SUCCESS;
+    struct event_name name;
 
-    branch->events[0] = watcher.event;
-    status = CALL("NtCreateEvent", (uint64_t)&branch->events[1], EVENT_ACCESS, 0, 0, 1);
-    for (size_t i = 0; !status && i < 2; i++)
-        status = pwk_snapshot_open_key(pwk_snapshot_paths[number], &branch->keys[i]);
-    return status;
+    if (CALL("NtCreateEvent", (uint64_t)&branch->event, EVENT_ACCESS,
+             (uint64_t)name_event(&name, number), 0, 1))
+        return -EEXIST;
+    return pwk_snapshot_open_key(pwk_snapshot_paths[number], &branch->key) ? -EIO : 0;
 }
 
-static ntstatus arm(struct branch *branch)
+static int arm(struct branch *branch)
 {
-    ntstatus status = STATUS_SUCCESS;
-
-    for (size_t i = 0; i < 2 && !(status & 0x80000000u); i++)
-        status = CALL("NtNotifyChangeKey", branch->keys[i], branch->events[i], 0, 0,
-                      (uint64_t)&branch->blocks[i], WATCHED_CHANGES, 1, 0, 0, 1);
-    return status & 0x80000000u ? status : STATUS_SUCCESS;
+    ntstatus status = CALL("NtNotifyChangeKey", branch->key, branch->event, 0, 0,
+                           (uint64_t)&branch->block, WATCHED_CHANGES, 1, 0, 0, 1);
+    return status & 0x80000000u ? -EIO : 0;
 }
 
 static int write_text(size_t branch, uint64_t generation)
@@ -119,8 +125,8 @@ static int write_text(size_t branch, uint64_t generation)
     return 0;
 }
 
-/* Publishes what has changed; all branches the first time. */
-static int publish(bool first)
+/* Publishes what has changed. */
+static int publish(void)
 {
     struct pwk_prefix_page *page = watcher.layer.page;
     uint64_t generation = page->generation + 1;
@@ -128,13 +134,15 @@ static int publish(bool first)
 
     __atomic_store_n(&page->busy, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&page->wanted, 0, __ATOMIC_SEQ_CST);
-    CALL("NtResetEvent", watcher.event, 0);
+    /* What changes between the reset and the writing is in the text. */
     for (size_t i = 0; result == 0 && i < PWK_PREFIX_BRANCHES; i++) {
         struct branch *branch = &watcher.branches[i];
-        if (!first && !is_signaled(branch->events[1]))
+        if (!is_signaled(branch->event))
             continue;
-        CALL("NtResetEvent", branch->events[1], 0);
-        result = arm(branch) ? -EIO : write_text(i, generation);
+        CALL("NtResetEvent", branch->event, 0);
+        result = arm(branch);
+        if (result == 0)
+            result = write_text(i, generation);
     }
     if (result == 0) {
         __atomic_store_n(&page->generation, generation, __ATOMIC_SEQ_CST);
@@ -165,45 +173,43 @@ static void pause_after(int64_t started)
 static int prepare(void)
 {
     struct pwk_backup_privilege before;
-    struct unicode_string name;
-    struct object_attributes attributes;
     uint64_t instance = 0;
+    int result = 0;
 
-    name_event(&attributes, &name);
-    /* Signaled from its birth: nothing has been published. Another watcher's is not ours. */
-    if (CALL("NtCreateEvent", (uint64_t)&watcher.event, EVENT_ACCESS, (uint64_t)&attributes, 0, 1))
-        return -EEXIST;
     if (getrandom(&instance, sizeof instance, GRND_NONBLOCK) < 0 || !instance)
         instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
     __atomic_store_n(&watcher.layer.page->busy, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&watcher.layer.page->instance, instance, __ATOMIC_SEQ_CST);
     if (pwk_backup_privilege_take(&before) < 0)
         return -EPERM;
-    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
-        if (watch_branch(&watcher.branches[i], i))
-            return -EIO;
-    if (CALL("NtSetInformationProcess", NT_CURRENT_PROCESS, ProcessWineMakeSystem,
+    for (size_t i = 0; result == 0 && i < PWK_PREFIX_BRANCHES; i++)
+        result = watch_branch(&watcher.branches[i], i);
+    if (result == 0 &&
+        CALL("NtSetInformationProcess", NT_CURRENT_PROCESS, ProcessWineMakeSystem,
              (uint64_t)&watcher.last_program_ended, sizeof watcher.last_program_ended))
-        return -EIO;
-    return 0;
+        result = -EIO;
+    return result;
 }
 
 /* Stands in the place of the program: never returns. */
 static int watch(void)
 {
-    nt_handle handles[] = {0, 0};
+    nt_handle handles[1 + PWK_PREFIX_BRANCHES];
     int result = prepare();
 
     if (result == 0)
-        result = publish(true);
+        result = publish();
     handles[0] = watcher.last_program_ended;
-    handles[1] = watcher.event;
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
+        handles[1 + i] = watcher.branches[i].event;
     while (result == 0) {
         int64_t started;
-        if (CALL("NtWaitForMultipleObjects", 2, (uint64_t)handles, 1, 0, 0) != 1)
+        ntstatus which =
+            CALL("NtWaitForMultipleObjects", 1 + PWK_PREFIX_BRANCHES, (uint64_t)handles, 1, 0, 0);
+        if (which < 1 || which > PWK_PREFIX_BRANCHES)
             break;
         started = now_ms();
-        result = publish(false);
+        result = publish();
         pause_after(started);
     }
     _exit(0);
@@ -229,14 +235,50 @@ __attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *nt
 
 static struct pwk_prefix_layer followed;
 
+/* The watcher's events; false where there is no watcher. */
+struct watcher_events {
+    nt_handle handles[PWK_PREFIX_BRANCHES];
+};
+
+static void close_events(struct watcher_events *events)
+{
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
+        if (events->handles[i])
+            CALL("NtClose", events->handles[i]);
+}
+
+static bool find_watcher(struct watcher_events *events)
+{
+    struct event_name name;
+
+    memset(events, 0, sizeof *events);
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++) {
+        if (CALL("NtOpenEvent", (uint64_t)&events->handles[i], EVENT_ACCESS,
+                 (uint64_t)name_event(&name, i))) {
+            events->handles[i] = 0;
+            close_events(events);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool any_signaled(const struct watcher_events *events)
+{
+    int64_t at_once = 0;
+
+    return CALL("NtWaitForMultipleObjects", PWK_PREFIX_BRANCHES, (uint64_t)events->handles, 1, 0,
+                (uint64_t)&at_once) < PWK_PREFIX_BRANCHES;
+}
+
 /* Waits until the texts are as new as this call; false: the watcher does nothing any more. */
-static bool wait_until_new(nt_handle event)
+static bool wait_until_new(const struct watcher_events *events)
 {
     struct pwk_prefix_page *page = followed.page;
 
     for (int round = 0; round < STALLED_ROUNDS; round++) {
         uint64_t generation = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
-        if (!is_signaled(event) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
+        if (!any_signaled(events) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
             return true;
         pwk_prefix_layer_want(&followed);
         pwk_prefix_layer_wait(&followed, generation, 100);
@@ -246,27 +288,16 @@ static bool wait_until_new(nt_handle event)
     return false;
 }
 
-/* The watcher's event; 0 where there is no watcher. */
-static nt_handle find_watcher(void)
-{
-    struct unicode_string name;
-    struct object_attributes attributes;
-    nt_handle event = 0;
-
-    name_event(&attributes, &name);
-    return CALL("NtOpenEvent", (uint64_t)&event, EVENT_ACCESS, (uint64_t)&attributes) ? 0 : event;
-}
-
 static int bring_up_to_date(struct pwk_error *error)
 {
     int64_t deadline = now_ms() + START_SECONDS * 1000;
     int64_t started = 0;
 
     while (now_ms() < deadline) {
-        nt_handle event = find_watcher();
-        if (event) {
-            bool current = wait_until_new(event);
-            CALL("NtClose", event);
+        struct watcher_events events;
+        if (find_watcher(&events)) {
+            bool current = wait_until_new(&events);
+            close_events(&events);
             if (current)
                 return 0;
         } else if (now_ms() - started > RESTART_MS && !pwk_prefix_layer_watched(&followed)) {
