@@ -30,9 +30,7 @@ struct shared {
     pthread_mutex_t lock;
     struct coherence_lower lower;
     uint64_t next_key;
-    _Alignas(64) _Atomic uint64_t generation;
-    _Atomic uint32_t busy;
-    _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
+    _Alignas(64) struct coherence_clock clock;
     struct coherence_change ring[COHERENCE_RING];
     struct journal journal;
 };
@@ -148,9 +146,9 @@ int coherence_start(coherence_t *coherence)
     pthread_mutexattr_destroy(&attributes);
     if (code)
         return -code;
-    atomic_store(&shared->generation, 0);
-    atomic_store(&shared->busy, 0);
-    atomic_store(&shared->sleepers, 0);
+    atomic_store(&shared->clock.generation, 0);
+    atomic_store(&shared->clock.busy, 0);
+    atomic_store(&shared->clock.sleepers, 0);
     shared->next_key = 0;
     memset(&shared->signature, 0, sizeof shared->signature);
     memset(&shared->lower, 0, sizeof shared->lower); /* the store knows */
@@ -192,12 +190,17 @@ void coherence_close(coherence_t *coherence,
 
 uint64_t coherence_generation(coherence_t *coherence)
 {
-    return atomic_load_explicit(&coherence->shared->generation, memory_order_acquire);
+    return atomic_load_explicit(&coherence->shared->clock.generation, memory_order_acquire);
 }
 
 bool coherence_busy(coherence_t *coherence)
 {
-    return atomic_load_explicit(&coherence->shared->busy, memory_order_acquire) != 0;
+    return atomic_load_explicit(&coherence->shared->clock.busy, memory_order_acquire) != 0;
+}
+
+const struct coherence_clock *coherence_clock(coherence_t *coherence)
+{
+    return &coherence->shared->clock;
 }
 
 int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
@@ -227,8 +230,8 @@ int coherence_lock(coherence_t *coherence)
     code = pthread_mutex_timedlock(&shared->lock, &deadline);
     if (code == EOWNERDEAD) {
         pthread_mutex_consistent(&shared->lock);
-        atomic_fetch_add(&shared->generation, COHERENCE_RING + 1);
-        atomic_store(&shared->busy, 0);
+        atomic_fetch_add(&shared->clock.generation, COHERENCE_RING + 1);
+        atomic_store(&shared->clock.busy, 0);
         return COHERENCE_HOLDER_DIED;
     }
     return -code;
@@ -236,19 +239,19 @@ int coherence_lock(coherence_t *coherence)
 
 void coherence_announce(coherence_t *coherence)
 {
-    atomic_store(&coherence->shared->busy, 1);
+    atomic_store(&coherence->shared->clock.busy, 1);
 }
 
 /* The low half of the generation, which a futex can watch (little-endian). */
 static uint32_t *generation_word(struct shared *shared)
 {
-    return (uint32_t *)&shared->generation;
+    return (uint32_t *)&shared->clock.generation;
 }
 
 void coherence_publish(coherence_t *coherence, const struct coherence_change *changes, size_t count)
 {
     struct shared *shared = coherence->shared;
-    uint64_t generation = atomic_load(&shared->generation);
+    uint64_t generation = atomic_load(&shared->clock.generation);
 
     if (count > COHERENCE_RING / 2) {
         count = COHERENCE_RING + 1;
@@ -256,8 +259,8 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
         for (size_t i = 0; i < count; i++)
             shared->ring[(generation + i) % COHERENCE_RING] = changes[i];
     }
-    atomic_store(&shared->generation, generation + count);
-    atomic_store(&shared->busy, 0);
+    atomic_store(&shared->clock.generation, generation + count);
+    atomic_store(&shared->clock.busy, 0);
     coherence_wake(coherence);
 }
 
@@ -265,7 +268,7 @@ void coherence_wake(coherence_t *coherence)
 {
     struct shared *shared = coherence->shared;
 
-    if (atomic_load(&shared->sleepers))
+    if (atomic_load(&shared->clock.sleepers))
         syscall(SYS_futex, generation_word(shared), FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
@@ -323,15 +326,15 @@ void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also,
 {
     struct shared *shared = coherence->shared;
 
-    atomic_fetch_add(&shared->sleepers, 1);
-    if (atomic_load(&shared->generation) == seen)
+    atomic_fetch_add(&shared->clock.sleepers, 1);
+    if (atomic_load(&shared->clock.generation) == seen)
         sleep_on(generation_word(shared), (uint32_t)seen, also, also_seen, milliseconds);
-    atomic_fetch_sub(&shared->sleepers, 1);
+    atomic_fetch_sub(&shared->clock.sleepers, 1);
 }
 
 void coherence_unlock(coherence_t *coherence)
 {
-    atomic_store(&coherence->shared->busy, 0);
+    atomic_store(&coherence->shared->clock.busy, 0);
     pthread_mutex_unlock(&coherence->shared->lock);
 }
 

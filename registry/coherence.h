@@ -60,8 +60,15 @@ void coherence_leave(coherence_t *coherence,
 
 /* Changes published so far. A reader whose cache has seen exactly this many is up to date,
  * unless `busy`: a writer is between commit and publication. */
+struct coherence_clock {
+    _Atomic uint64_t generation;
+    _Atomic uint32_t busy;
+    _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
+};
 uint64_t coherence_generation(coherence_t *coherence);
 bool coherence_busy(coherence_t *coherence);
+/* Mapped until coherence_close. */
+const struct coherence_clock *coherence_clock(coherence_t *coherence);
 
 /* The changes from generation `seen` on, up to `capacity` of them; the count, or -EOVERFLOW when
  * they are no longer known (then everything may have changed). */

@@ -10,22 +10,7 @@
 
 #define MINIMUM_BYTES (64u << 10)
 #define MAXIMUM_BYTES (1u << 30)
-#define CHAIN_LIMIT 256 /* steps of a reader that may be following torn links */
-#define ALIGNMENT 16u
-
-static uint64_t mix(uint64_t value)
-{
-    value ^= value >> 32;
-    value *= UINT64_C(0xd6e8feb86659fd93);
-    value ^= value >> 32;
-    return value;
-}
-
-static uint32_t bucket_of(const struct key_cache *cache, enum cache_kind kind, uint64_t key,
-                          uint64_t hash)
-{
-    return (uint32_t)mix(key * 4 + kind + hash) & cache->bucket_mask;
-}
+#define ALIGNMENT KEY_CACHE_ALIGNMENT
 
 int key_cache_init(struct key_cache *cache, size_t bytes)
 {
@@ -59,54 +44,6 @@ void key_cache_finish(struct key_cache *cache)
     cache->ring = NULL;
 }
 
-uint32_t key_cache_read_begin(const struct key_cache *cache)
-{
-    return __atomic_load_n(&cache->sequence, __ATOMIC_ACQUIRE);
-}
-
-bool key_cache_read_valid(const struct key_cache *cache, uint32_t sequence)
-{
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return !(sequence & 1) && __atomic_load_n(&cache->sequence, __ATOMIC_RELAXED) == sequence;
-}
-
-/* The entry at an offset that may be nonsense; NULL where not even its head is in the ring. */
-static const struct cache_entry *entry_at(const struct key_cache *cache, uint32_t offset)
-{
-    if (offset < ALIGNMENT || offset % ALIGNMENT ||
-        offset > cache->ring_size - sizeof(struct cache_entry))
-        return NULL;
-    return (const struct cache_entry *)(cache->ring + offset);
-}
-
-static const struct cache_entry *find(const struct key_cache *cache, enum cache_kind kind,
-                                      uint64_t key, uint64_t hash, uint32_t limit, size_t *size)
-{
-    uint32_t offset =
-        __atomic_load_n(&cache->buckets[bucket_of(cache, kind, key, hash)], __ATOMIC_RELAXED);
-
-    for (uint32_t steps = 0; steps < limit; steps++) {
-        const struct cache_entry *entry = entry_at(cache, offset);
-        if (!entry)
-            return NULL;
-        if (__atomic_load_n(&entry->kind, __ATOMIC_RELAXED) == (uint32_t)kind &&
-            __atomic_load_n(&entry->key, __ATOMIC_RELAXED) == key &&
-            __atomic_load_n(&entry->hash, __ATOMIC_RELAXED) == hash) {
-            size_t room = cache->ring_size - offset - sizeof *entry;
-            *size = __atomic_load_n(&entry->payload_size, __ATOMIC_RELAXED);
-            return *size <= room ? entry : NULL;
-        }
-        offset = __atomic_load_n(&entry->next, __ATOMIC_RELAXED);
-    }
-    return NULL;
-}
-
-const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cache_kind kind,
-                                         uint64_t key, uint64_t hash, size_t *size)
-{
-    return find(cache, kind, key, hash, CHAIN_LIMIT, size);
-}
-
 void key_cache_write_begin(struct key_cache *cache)
 {
     __atomic_store_n(&cache->sequence, cache->sequence + 1, __ATOMIC_RELAXED);
@@ -121,7 +58,7 @@ void key_cache_write_end(struct key_cache *cache)
 static void unlink_entry(struct key_cache *cache, const struct cache_entry *entry)
 {
     uint32_t offset = (uint32_t)((const unsigned char *)entry - cache->ring);
-    uint32_t *link = &cache->buckets[bucket_of(cache, entry->kind, entry->key, entry->hash)];
+    uint32_t *link = &cache->buckets[key_cache_bucket(cache, entry->kind, entry->key, entry->hash)];
 
     while (*link && *link != offset)
         link = &((struct cache_entry *)(cache->ring + *link))->next;
@@ -133,7 +70,7 @@ void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t ke
 {
     size_t size;
     struct cache_entry *entry =
-        (struct cache_entry *)find(cache, kind, key, hash, UINT32_MAX, &size);
+        (struct cache_entry *)key_cache_search(cache, kind, key, hash, UINT32_MAX, &size);
 
     if (!entry)
         return;
@@ -206,7 +143,7 @@ void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key,
             evict(cache);
     }
     entry = (struct cache_entry *)(cache->ring + cache->head);
-    bucket = &cache->buckets[bucket_of(cache, kind, key, hash)];
+    bucket = &cache->buckets[key_cache_bucket(cache, kind, key, hash)];
     entry->size = whole;
     entry->kind = kind;
     entry->key = key;

@@ -47,12 +47,67 @@ struct key_cache {
 int key_cache_init(struct key_cache *cache, size_t bytes);
 void key_cache_finish(struct key_cache *cache);
 
+/* ---- how an entry is found ---- */
+
+#define KEY_CACHE_ALIGNMENT 16u
+#define KEY_CACHE_CHAIN_LIMIT 256 /* steps of a reader that may be following torn links */
+
+static inline uint32_t key_cache_bucket(const struct key_cache *cache, enum cache_kind kind,
+                                        uint64_t key, uint64_t hash)
+{
+    uint64_t mixed = key * 4 + kind + hash;
+
+    mixed = (mixed ^ mixed >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    return (uint32_t)(mixed ^ mixed >> 32) & cache->bucket_mask;
+}
+
+/* The entry after at most `limit` steps, or NULL. Offsets may be nonsense: not even the head of
+ * what is looked at lies outside the ring. */
+static inline const struct cache_entry *key_cache_search(const struct key_cache *cache,
+                                                         enum cache_kind kind, uint64_t key,
+                                                         uint64_t hash, uint32_t limit,
+                                                         size_t *size)
+{
+    uint32_t offset = __atomic_load_n(&cache->buckets[key_cache_bucket(cache, kind, key, hash)],
+                                      __ATOMIC_RELAXED);
+
+    for (uint32_t steps = 0; steps < limit; steps++) {
+        const struct cache_entry *entry = (const void *)(cache->ring + offset);
+
+        if (offset < KEY_CACHE_ALIGNMENT || offset % KEY_CACHE_ALIGNMENT ||
+            offset > cache->ring_size - sizeof *entry)
+            return NULL;
+        if (__atomic_load_n(&entry->kind, __ATOMIC_RELAXED) == (uint32_t)kind &&
+            __atomic_load_n(&entry->key, __ATOMIC_RELAXED) == key &&
+            __atomic_load_n(&entry->hash, __ATOMIC_RELAXED) == hash) {
+            *size = __atomic_load_n(&entry->payload_size, __ATOMIC_RELAXED);
+            return *size <= cache->ring_size - offset - sizeof *entry ? entry : NULL;
+        }
+        offset = __atomic_load_n(&entry->next, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
 /* ---- readers ---- */
-uint32_t key_cache_read_begin(const struct key_cache *cache);
-bool key_cache_read_valid(const struct key_cache *cache, uint32_t sequence);
+
+static inline uint32_t key_cache_read_begin(const struct key_cache *cache)
+{
+    return __atomic_load_n(&cache->sequence, __ATOMIC_ACQUIRE);
+}
+
+static inline bool key_cache_read_valid(const struct key_cache *cache, uint32_t sequence)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return !(sequence & 1) && __atomic_load_n(&cache->sequence, __ATOMIC_RELAXED) == sequence;
+}
+
 /* The entry or NULL. All of entry->payload up to the returned *size lies within the ring. */
-const struct cache_entry *key_cache_find(const struct key_cache *cache, enum cache_kind kind,
-                                         uint64_t key, uint64_t hash, size_t *size);
+static inline const struct cache_entry *key_cache_find(const struct key_cache *cache,
+                                                       enum cache_kind kind, uint64_t key,
+                                                       uint64_t hash, size_t *size)
+{
+    return key_cache_search(cache, kind, key, hash, KEY_CACHE_CHAIN_LIMIT, size);
+}
 
 /* ---- the writer; between begin and end ---- */
 void key_cache_write_begin(struct key_cache *cache);

@@ -29,13 +29,4 @@ void lower_forget_older(registry_t *registry);
  * locks itself: to be called without. */
 void lower_catch_up(registry_t *registry);
 
-/* True where the lower layer has moved on since the store was last brought in step. */
-static inline bool lower_is_behind(const registry_t *registry)
-{
-    const uint64_t *generation = registry->lower.generation;
-
-    return generation && __atomic_load_n(generation, __ATOMIC_ACQUIRE) !=
-                             __atomic_load_n(&registry->lower_seen, __ATOMIC_RELAXED);
-}
-
 #endif

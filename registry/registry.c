@@ -224,6 +224,7 @@ int registry_open(const char *directory, const struct registry_options *options,
         registry_close(registry);
         return result;
     }
+    registry->clock = coherence_clock(registry->coherence);
     registry->cache.seen = coherence_generation(registry->coherence);
     registry->sound = true;
     *out = registry;
@@ -271,13 +272,6 @@ void registry_abandon(registry_t *registry)
     hive_store_close(registry->store);
     registry->store = NULL;
     coherence_leave(registry->coherence, sign_files, registry);
-}
-
-bool registry_fresh(registry_t *registry)
-{
-    return !coherence_busy(registry->coherence) && !lower_is_behind(registry) &&
-           coherence_generation(registry->coherence) ==
-               __atomic_load_n(&registry->cache.seen, __ATOMIC_RELAXED);
 }
 
 static void apply_change(struct key_cache *cache, const struct coherence_change *change)

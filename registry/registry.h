@@ -183,6 +183,16 @@ int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *nam
                          size_t name_units, struct registry_value_info *info,
                          const struct registry_buffer *data);
 
+#define REGISTRY_WARM_UNITS 32u
+/* The shortest way to a value: answers only what stands in the cache and is up to date; false
+ * (with `info` and `data` void) is no answer, and registry_query_value has it. `name`: up to
+ * REGISTRY_WARM_UNITS ASCII units, four to a word, the last word filled up with 0. `data` may be
+ * the caller's caller's memory and fault: nothing is held. Works in general registers alone, so
+ * that a caller of the Microsoft convention has no vector registers to save. */
+bool registry_query_warm_value(const registry_t *registry, uint64_t key, const uint64_t *name,
+                               size_t name_units, struct registry_value_info *info, void *data,
+                               size_t capacity);
+
 /* The value at `index`, in the order in which values were first set. Lock-free when warm. */
 int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
                              struct registry_value_info *info, const struct registry_buffer *name,

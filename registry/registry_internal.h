@@ -22,6 +22,7 @@ struct registry {
     char database[PATH_MAX];
     hive_store_t *store;
     coherence_t *coherence;
+    const struct coherence_clock *clock; /* the coherence's; once opened */
     pthread_mutex_t mutex;
     struct key_cache cache;
     struct fixed_values fixed;
@@ -118,8 +119,25 @@ int registry_create_journalled(registry_t *registry, struct hive_key *row); /* j
 /* -ENOTEMPTY, -EIDRM */
 int registry_delete_journalled(registry_t *registry, uint64_t key);
 
+/* True where the lower layer has moved on since the store was last brought in step. */
+static inline bool lower_is_behind(const registry_t *registry)
+{
+    const uint64_t *generation = registry->lower.generation;
+
+    return generation && __atomic_load_n(generation, __ATOMIC_ACQUIRE) !=
+                             __atomic_load_n(&registry->lower_seen, __ATOMIC_RELAXED);
+}
+
 /* True when the cache has seen all that was published. */
-bool registry_fresh(registry_t *registry);
+static inline bool registry_fresh(const registry_t *registry)
+{
+    const struct coherence_clock *clock = registry->clock;
+
+    return !atomic_load_explicit(&clock->busy, memory_order_acquire) &&
+           !lower_is_behind(registry) &&
+           atomic_load_explicit(&clock->generation, memory_order_acquire) ==
+               __atomic_load_n(&registry->cache.seen, __ATOMIC_RELAXED);
+}
 
 uint64_t registry_now(void); /* FILETIME */
 

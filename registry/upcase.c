@@ -57,8 +57,15 @@ uint16_t registry_upcase_wide(uint16_t unit)
 int registry_name_compare(const uint16_t *a, size_t a_units, const uint16_t *b, size_t b_units)
 {
     size_t common = a_units < b_units ? a_units : b_units;
+    size_t i = 0;
 
-    for (size_t i = 0; i < common; i++) {
+    for (uint64_t four[2]; common - i >= 4; i += 4) {
+        memcpy(&four[0], a + i, sizeof(four[0]));
+        memcpy(&four[1], b + i, sizeof(four[1]));
+        if (four[0] != four[1])
+            break;
+    }
+    for (; i < common; i++) {
         if (a[i] != b[i]) {
             int difference = registry_upcase(a[i]) - registry_upcase(b[i]);
 
@@ -69,21 +76,12 @@ int registry_name_compare(const uint16_t *a, size_t a_units, const uint16_t *b, 
     return (a_units > b_units) - (a_units < b_units);
 }
 
-/* The same 16-bit number in each quarter. */
-#define EACH_UNIT(x) ((uint64_t)(x) * UINT64_C(0x0001000100010001))
-
-/* Upcases four units at once. Where all are ASCII, bit 7 of the two sums tells for each unit
- * whether it is at least 'a' and whether it is beyond 'z'. */
 static uint64_t upcase_four(uint64_t four)
 {
     uint16_t units[4];
 
-    if ((four & EACH_UNIT(0xff80)) == 0) {
-        uint64_t from_a = four + EACH_UNIT(0x80 - 'a');
-        uint64_t beyond_z = four + EACH_UNIT(0x80 - 'z' - 1);
-
-        return four - ((from_a & ~beyond_z & EACH_UNIT(0x80)) >> 2);
-    }
+    if (__builtin_expect(registry_four_are_ascii(four), 1))
+        return registry_upcase_four_ascii(four);
     memcpy(units, &four, sizeof(units));
     for (size_t i = 0; i < 4; i++)
         units[i] = registry_upcase(units[i]);
@@ -91,27 +89,26 @@ static uint64_t upcase_four(uint64_t four)
     return four;
 }
 
-/* Both halves of the full product, folded into one: each bit of the state reaches all others. */
-static uint64_t mix(uint64_t state, uint64_t word)
-{
-    unsigned __int128 product = (unsigned __int128)(state ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 uint64_t registry_name_hash(const uint16_t *name, size_t units)
 {
-    uint64_t state = UINT64_C(0x243f6a8885a308d3) + units;
+    uint64_t state = registry_hash_begin(units);
     uint64_t four;
 
     for (; units >= 4; units -= 4, name += 4) {
         memcpy(&four, name, sizeof(four));
-        state = mix(state, upcase_four(four));
+        state = registry_hash_add(state, upcase_four(four));
     }
-    if (units) {
-        four = 0;
-        memcpy(&four, name, units * sizeof(*name));
-        state = mix(state, upcase_four(four));
+    /* Not by way of memory: a processor waits for narrow stores before a wide load of them. */
+    four = 0;
+    switch (units) {
+    case 3:
+        four = (uint64_t)name[2] << 32;
+        /* fall through */
+    case 2:
+        four |= (uint64_t)name[1] << 16;
+        /* fall through */
+    case 1:
+        state = registry_hash_add(state, upcase_four(four | name[0]));
     }
-    return mix(state, UINT64_C(0xd1342543de82ef95));
+    return registry_hash_end(state);
 }

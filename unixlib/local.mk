@@ -24,7 +24,6 @@ libnt_a_SOURCES = \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
 	unixlib/nt/services.def unixlib/nt/services.h unixlib/nt/services.c \
 	unixlib/nt/personality.h unixlib/nt/personality.c unixlib/nt/dispatch.c \
-	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
 	unixlib/nt/copy.h unixlib/nt/copy.c unixlib/nt/adopt.h unixlib/nt/adopt.c \
 	unixlib/nt/guard.h unixlib/nt/privilege.h unixlib/nt/privilege.c \
 	unixlib/nt/peer.h unixlib/nt/peer.c unixlib/nt/duplicate.c unixlib/nt/bequest.h \
@@ -50,6 +49,14 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/wine/service_call.h unixlib/wine/service_call.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
+
+# The warm way of NtQueryValueKey, in three rooms: no vector register in any of it (warm_row.c).
+noinst_LIBRARIES += libwarm.a
+libwarm_a_SOURCES = registry/warm_value.c \
+	unixlib/nt/handle_table.h unixlib/nt/handle_table.c \
+	unixlib/nt/warm_value.h unixlib/nt/warm_value.c \
+	unixlib/wine/warm_row.h unixlib/wine/warm_row.c
+libwarm_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
 
 liblauncher_a_SOURCES = \
 	unixlib/launcher/arguments.h unixlib/launcher/arguments.c \
@@ -92,10 +99,10 @@ pwk_loader_x86_64_pwk_loader64_LDADD = -ldl
 CORE_ARCHIVES = libkernel.a libregistry.a
 unixsodir = $(pkglibdir)/x86_64-unix
 unixso_DATA = pwk/x86_64-unix/pwk.so
-pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a $(CORE_ARCHIVES)
+pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a libwarm.a $(CORE_ARCHIVES)
 	@$(MKDIR_P) pwk/x86_64-unix
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ $(AM_LDFLAGS) $(LDFLAGS) \
-		-Wl,--whole-archive libwineroom.a libnt.a libkernel.a -Wl,--no-whole-archive \
+		-Wl,--whole-archive libwineroom.a libnt.a libwarm.a libkernel.a -Wl,--no-whole-archive \
 		libregistry.a -Wl,-z,now $(CORE_LIBS)
 
 LIBPWK_MAJOR = 0

@@ -43,6 +43,7 @@ grows()
 }
 
 ok 'the kernel is made' kernel counted "$calls" registry 1
+ok 'a call leaves the vector registers as they are' kernel counted "$calls" vectors 30
 grows 'yscalls intercepted' registry 1
 grows 'rrors' registry 0
 grows 'rrors' errors 1

@@ -302,6 +302,83 @@ static void keys_that_make_room_for_each_other(void **state)
     registry_close(registry);
 }
 
+/* Asks on the shortest way; `name` may hold any units. */
+static bool ask_warm(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
+                     struct registry_value_info *info, void *data, size_t capacity)
+{
+    uint64_t words[REGISTRY_WARM_UNITS / 4] = {0};
+
+    memcpy(words, name, units * 2);
+    return registry_query_warm_value(registry, key, words, units, info, data, capacity);
+}
+
+static void warm_values_are_the_same(void **state)
+{
+    registry_t *registry = open_store();
+    uint64_t key = create(registry, ROOT, "key");
+    unsigned char data[200], found[200];
+    struct registry_value_info info;
+    uint16_t name[REGISTRY_WARM_UNITS + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (unsigned char)(i * 7 + 1);
+    for (size_t units = 0; units <= REGISTRY_WARM_UNITS; units++) {
+        for (size_t i = 0; i < units; i++)
+            name[i] = (uint16_t)('a' + (units + i) % 26);
+        assert_int_equal(
+            registry_set_value(registry, key, name, units, (uint32_t)units, data, units * 6), 0);
+    }
+    assert_int_equal(registry_query_value(registry, key, name, 1, &info, NULL), -ENOENT);
+    for (size_t units = 0; units <= REGISTRY_WARM_UNITS; units++) {
+        for (size_t i = 0; i < units; i++)
+            name[i] = (uint16_t)((i & 1 ? 'A' : 'a') + (units + i) % 26);
+        for (size_t capacity = 0; capacity <= units * 6 + 1; capacity++) {
+            memset(found, 0, sizeof(found));
+            assert_true(ask_warm(registry, key, name, units, &info, found, capacity));
+            assert_int_equal(info.type, units);
+            assert_int_equal(info.data_bytes, units * 6);
+            size_t filled = capacity < units * 6 ? capacity : units * 6;
+            assert_memory_equal(found, data, filled);
+            assert_int_equal(found[filled], 0);
+        }
+    }
+    registry_close(registry);
+}
+
+static void what_is_not_warm_gets_no_answer(void **state)
+{
+    static const uint16_t names[][5] = {u"v", u"\u00e9\u00e9", u"a\u0176", u"vvvv"};
+    registry_t *registry = open_store(), *other = open_store();
+    uint64_t key = create(registry, ROOT, "key");
+    struct registry_value_info info;
+    char data[16];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(registry_set_value(registry, key, names[i], i + 1, REG_BINARY, "old", 3),
+                         0);
+    assert_false(ask_warm(other, key, names[0], 1, &info, data, sizeof(data)));
+    check_text(other, key, "v", "old");
+    assert_true(ask_warm(other, key, names[0], 1, &info, data, sizeof(data)));
+    /* What another one writes makes it cold. */
+    set(registry, key, "V", "new");
+    assert_false(ask_warm(other, key, names[0], 1, &info, data, sizeof(data)));
+    check_text(other, key, "v", "new");
+    assert_true(ask_warm(other, key, names[0], 1, &info, data, sizeof(data)));
+    assert_memory_equal(data, "new", 3);
+    assert_true(ask_warm(other, key, names[3], 4, &info, data, sizeof(data)));
+    /* Names that are not ASCII, that are not there, keys that are not there. */
+    assert_false(ask_warm(other, key, names[1], 2, &info, data, sizeof(data)));
+    assert_false(ask_warm(other, key, names[2], 3, &info, data, sizeof(data)));
+    assert_false(ask_warm(other, key, names[3], 3, &info, data, sizeof(data)));
+    assert_false(ask_warm(other, key + 1, names[0], 1, &info, data, sizeof(data)));
+    assert_int_equal(registry_delete_value(registry, key, names[0], 1), 0);
+    assert_false(ask_warm(other, key, names[0], 1, &info, data, sizeof(data)));
+    registry_close(other);
+    registry_close(registry);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -316,6 +393,8 @@ int main(void)
         TEST(data_have_a_largest_size),
         TEST(keys_too_large_for_the_cache),
         TEST(keys_that_make_room_for_each_other),
+        TEST(warm_values_are_the_same),
+        TEST(what_is_not_warm_gets_no_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,8 +63,9 @@ void pwk_process_slot_add(const struct pwk_process_slot *slot,
 /* Leaves: the counters go into the kernel's totals. */
 void pwk_process_table_leave(pwk_process_table_t *table, struct pwk_process_slot *slot);
 
-/* Async-signal-safe, lock-free, exact. `slot` may be NULL. */
-void pwk_count(struct pwk_process_slot *slot, enum pwk_counter counter, uint64_t amount);
+/* Async-signal-safe, lock-free, exact; in general registers alone. `slot` may be NULL. */
+__attribute__((target("general-regs-only"))) void
+pwk_count(struct pwk_process_slot *slot, enum pwk_counter counter, uint64_t amount);
 
 /* ---- how processes of the kernel find each other's handle tables ---- */
 

@@ -417,6 +417,21 @@ bool key_handle_get(nt_handle handle, struct key_handle *content)
     return key_table_get(&own, handle, content);
 }
 
+bool key_handle_read(nt_handle handle, uint64_t *key, uint32_t *access)
+{
+    uint32_t index = (uint32_t)(handle - KEY_HANDLE_FIRST) / 4;
+    struct slot *chunk;
+
+    if (!is_key_handle(handle))
+        return false;
+    chunk = atomic_load_explicit(&chunks[index / CHUNK_SLOTS], memory_order_acquire);
+    if (!chunk)
+        return false;
+    *key = atomic_load_explicit(&chunk[index % CHUNK_SLOTS].key, memory_order_acquire);
+    *access = atomic_load_explicit(&chunk[index % CHUNK_SLOTS].access, memory_order_relaxed);
+    return *key != 0;
+}
+
 bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_close)
 {
     struct slot *slot = slot_of(&own, handle);

@@ -74,6 +74,8 @@ bool key_table_remove(struct key_table *table, nt_handle handle);
 
 nt_handle key_handle_open(const struct key_handle *content);
 bool key_handle_get(nt_handle handle, struct key_handle *content);
+/* The same, of what a reader needs; in general registers alone. */
+bool key_handle_read(nt_handle handle, uint64_t *key, uint32_t *access);
 bool key_handle_set_flags(nt_handle handle, bool inherit, bool protect_from_close);
 bool key_handle_set_tags(nt_handle handle, uint32_t tags);
 bool key_handle_close(nt_handle handle);

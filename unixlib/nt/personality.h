@@ -41,6 +41,9 @@ struct nt_host {
 struct nt_personality {
     struct nt_host host;
     registry_t *registry; /* NULL: registry off */
+    /* The same, once what it answers depends no more on how far the program has started: then the
+     * warm way (warm_value.h) is open. Atomic. */
+    registry_t *warm_registry;
     struct pwk_process_slot *slot;
     pwk_process_table_t *processes; /* NULL: none of this kernel's processes can be found */
     pwk_audit_t *audit;

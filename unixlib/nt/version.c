@@ -163,13 +163,15 @@ void nt_version_start(void)
     atomic_store(&phase, PHASE_STARTING);
 }
 
-void nt_version_settle(void)
+bool nt_version_settle(void)
 {
     int expected = PHASE_STARTING;
 
-    if (atomic_load_explicit(&phase, memory_order_relaxed) != PHASE_STARTING ||
-        !nt_personality.host.settled_major_version())
-        return;
+    if (atomic_load_explicit(&phase, memory_order_acquire) != PHASE_STARTING)
+        return true;
+    if (!nt_personality.host.settled_major_version())
+        return false;
     if (atomic_compare_exchange_strong(&phase, &expected, PHASE_SETTLED))
         registry_set_fixed_values(nt_personality.registry, settled.values, settled.count);
+    return true;
 }

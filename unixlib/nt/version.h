@@ -5,6 +5,8 @@
 #ifndef PWK_NT_VERSION_H
 #define PWK_NT_VERSION_H
 
+#include <stdbool.h>
+
 #include "kernel/profile.h"
 
 struct nt_version {
@@ -23,7 +25,8 @@ const struct nt_version *nt_version_facts(enum pwk_windows windows);
 /* Puts the version into the registry's view, before the program's first call is served. */
 void nt_version_start(void);
 
-/* To be called ahead of registry reads: ends the start phase once ntdll has settled. */
-void nt_version_settle(void);
+/* To be called ahead of registry reads: ends the start phase once ntdll has settled. True: it has
+ * ended. */
+bool nt_version_settle(void);
 
 #endif

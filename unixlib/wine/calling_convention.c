@@ -7,6 +7,7 @@
 #include "wine/calling_convention.h"
 
 #include "nt/services.h"
+#include "wine/warm_row.h"
 
 typedef uint64_t u;
 
@@ -64,8 +65,21 @@ static void *const entries[][2] = {
 #undef NT_SERVED
 };
 
+__attribute__((ms_abi)) ntstatus pwk_microsoft_NtQueryValueKey(PARAMETERS_6)
+{
+    return microsoft_NtQueryValueKey(NAMES_6);
+}
+
+ntstatus pwk_system_v_NtQueryValueKey(PARAMETERS_6)
+{
+    return system_v_NtQueryValueKey(NAMES_6);
+}
+
 void *pwk_row_entry(enum pwk_convention convention, unsigned row)
 {
+    if (row == row_NtQueryValueKey)
+        return convention == PWK_CALL_SYSTEM_V ? (void *)pwk_system_v_warm_row
+                                               : (void *)pwk_microsoft_warm_row;
     return entries[row][convention == PWK_CALL_SYSTEM_V];
 }
 
