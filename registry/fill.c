@@ -160,23 +160,42 @@ int registry_visit_values(registry_t *registry, uint64_t key,
     return result;
 }
 
+/* One walk over the values of a key: measured all, kept as long as they fit into the cache. */
+struct collection {
+    struct cached_key *head;
+    struct value_list *kept;
+    size_t limit, bytes;
+};
+
+static int collect_value(void *context, const struct hive_value *value)
+{
+    struct collection *collection = context;
+    struct cached_key *head = collection->head;
+    int result = collect_sizes(head, value);
+
+    collection->bytes += value->name_units * 2 + value->size;
+    if (collection->bytes > collection->limit ||
+        head->value_count > collection->limit / (sizeof(struct cached_value) + 16))
+        head->too_large = 1;
+    return result || head->too_large ? result : value_list_add(collection->kept, value);
+}
+
 /* Values whole where they fit into the cache, else only their measures. */
 static int collect_values(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
                           struct cached_key *head, struct value_list *collected)
 {
-    size_t limit = key_cache_payload_limit(&registry->cache) / 2;
-    uint64_t count, bytes;
-    int result = hive_store_measure_values(registry->store, key, &count, &bytes);
+    struct collection collection = {head, collected, key_cache_payload_limit(&registry->cache) / 2,
+                                    0};
+    int result = hive_store_visit_values(registry->store, key, collect_value, &collection);
 
-    if (result < 0)
+    if (result || !fixed_values_concern(&registry->fixed, name, units))
         return result;
-    if (bytes > limit || count > limit / (sizeof(struct cached_value) + 16)) {
-        head->too_large = fixed_values_concern(&registry->fixed, name, units) ? 2 : 1;
+    head->value_count = head->max_value_name = head->max_value_data = 0;
+    if (head->too_large) {
+        head->too_large = 2;
         return registry_visit_values(registry, key, collect_sizes, head);
     }
-    result = hive_store_visit_values(registry->store, key, value_list_add, collected);
-    if (result == 0)
-        result = apply_all_fixed(registry, key, name, units, collected);
+    result = apply_all_fixed(registry, key, name, units, collected);
     return result ? result : value_list_visit(collected, collect_sizes, head);
 }
 
@@ -283,8 +302,13 @@ bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16
                              size_t units)
 {
     struct registry_path path;
+    bool possible = false;
 
-    if (!registry->passthrough_count || registry_read_path(registry, parent, &path) < 0 ||
+    for (size_t i = 0; i < registry->passthrough_count && !possible; i++) {
+        const struct registry_path *other = &registry->passthrough[i];
+        possible = fixed_values_may_match(other->text, other->units, name, units);
+    }
+    if (!possible || registry_read_path(registry, parent, &path) < 0 ||
         path.units + 1 + units > sizeof path.text / sizeof path.text[0])
         return false;
     path.text[path.units++] = '\\';

@@ -42,14 +42,21 @@ bool fixed_values_match(const uint16_t *pattern, size_t pattern_units, const uin
     } while (1);
 }
 
+bool fixed_values_may_match(const uint16_t *pattern, size_t pattern_units, const uint16_t *name,
+                            size_t units)
+{
+    size_t start = pattern_units;
+
+    while (start > 0 && pattern[start - 1] != '\\')
+        start--;
+    return component_matches(pattern + start, pattern_units - start, name, units);
+}
+
 bool fixed_values_concern(const struct fixed_values *fixed, const uint16_t *name, size_t units)
 {
     for (size_t i = 0; i < fixed->count; i++) {
         const struct registry_fixed_value *value = &fixed->values[i];
-        size_t start = value->path_units;
-        while (start > 0 && value->path[start - 1] != '\\')
-            start--;
-        if (component_matches(value->path + start, value->path_units - start, name, units))
+        if (fixed_values_may_match(value->path, value->path_units, name, units))
             return true;
     }
     return false;

@@ -17,7 +17,11 @@ struct fixed_values {
 bool fixed_values_match(const uint16_t *pattern, size_t pattern_units, const uint16_t *path,
                         size_t path_units);
 
-/* True where the last component of any value's path could be `name`: a cheap first question. */
+/* True where the last component of such a path could be `name`: a cheap first question. */
+bool fixed_values_may_match(const uint16_t *pattern, size_t pattern_units, const uint16_t *name,
+                            size_t units);
+
+/* True where the last component of any value's path could be `name`. */
 bool fixed_values_concern(const struct fixed_values *fixed, const uint16_t *name, size_t units);
 
 #endif

@@ -75,8 +75,6 @@ int hive_store_visit_subkeys(hive_store_t *store, uint64_t parent,
 int hive_store_visit_values(hive_store_t *store, uint64_t key,
                             int (*visit)(void *context, const struct hive_value *value),
                             void *context);
-/* The sizes of a key's values without reading their data. */
-int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count, uint64_t *bytes);
 int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
                           struct hive_value *out);
 

@@ -16,7 +16,6 @@ enum hive_statement {
     HIVE_READ_KEY,
     HIVE_SUBKEYS,
     HIVE_VALUES,
-    HIVE_MEASURE_VALUES,
     HIVE_FIND_VALUE,
     HIVE_INSERT_KEY,
     HIVE_USE_KEY_ID,

@@ -18,8 +18,6 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_READ_KEY] = "SELECT " KEY_COLUMNS " FROM keys WHERE id=?1",
     [HIVE_SUBKEYS] = "SELECT " KEY_COLUMNS " FROM keys WHERE parent=?1 ORDER BY sort",
     [HIVE_VALUES] = "SELECT name, type, data FROM key_values WHERE key=?1 ORDER BY position",
-    [HIVE_MEASURE_VALUES] = "SELECT count(*), coalesce(sum(length(name) + length(data)), 0)"
-                            " FROM key_values WHERE key=?1",
     [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
     [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer, id)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -245,22 +243,6 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
         result = visit(context, &value);
     }
     sqlite3_reset(statement);
-    return result;
-}
-
-int hive_store_measure_values(hive_store_t *store, uint64_t key, uint64_t *count, uint64_t *bytes)
-{
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_MEASURE_VALUES);
-    int result;
-
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = hive_store_first_row(store, statement);
-    if (result == 0) {
-        *count = (uint64_t)sqlite3_column_int64(statement, 0);
-        *bytes = (uint64_t)sqlite3_column_int64(statement, 1);
-    }
     return result;
 }
 
