@@ -448,6 +448,44 @@ static void hostile_bytes_harm_no_reader(void **context)
     pwk_process_table_close(table);
 }
 
+/* Whatever the last ones left: the slots that they took, or a file of another version's layout. */
+static void a_table_made_anew_is_empty(void **context)
+{
+    (void)context;
+    static unsigned char bytes[HEADER_SIZE + SLOT_COUNT * SLOT_SIZE];
+    uint64_t totals[PWK_COUNTER_COUNT], none[PWK_COUNTER_COUNT] = {0}, dead = 1;
+
+    for (int other_layout = 0; other_layout < 2; other_layout++) {
+        pwk_process_table_t *table = open_table(true, NULL);
+        int fd = open(file_path(), O_RDWR);
+
+        for (int i = 0; i < 20; i++) {
+            struct pwk_process_slot *slot = pwk_process_table_enter(table, 0, "x");
+            assert_non_null(slot);
+            pwk_count(slot, PWK_ERRORS, 1);
+        }
+        pwk_process_table_totals(table, totals);
+        assert_int_equal(totals[PWK_ERRORS], 20);
+        pwk_process_table_close(table);
+        if (other_layout) {
+            memset(bytes, 0xff, sizeof(bytes));
+            memcpy(bytes + sizeof(bytes) - SLOT_SIZE, &dead, 8);
+            assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+        }
+        close(fd);
+        table = open_table(true, NULL);
+        pwk_process_table_totals(table, totals);
+        assert_memory_equal(totals, none, sizeof(totals));
+        pwk_process_table_close(table);
+        fd = open(file_path(), O_RDONLY);
+        assert_int_equal(pread(fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+        for (size_t i = HEADER_SIZE; i < sizeof(bytes); i++) {
+            assert_int_equal(bytes[i], 0);
+        }
+        close(fd);
+    }
+}
+
 static void a_hostile_slot_is_shown_as_clean_text(void **context)
 {
     (void)context;
@@ -507,6 +545,7 @@ int main(void)
         TEST(a_link_in_the_place_of_the_file_is_refused),
         TEST(a_full_disk_is_an_error_and_no_signal),
         TEST(a_full_table_takes_nobody_in),
+        TEST(a_table_made_anew_is_empty),
         TEST(hostile_bytes_harm_no_reader),
         TEST(a_hostile_slot_is_shown_as_clean_text),
         TEST(a_file_cut_short_harms_no_reader),

@@ -28,7 +28,7 @@
 #include "kernel/profile.h"
 #include "kernel/utf8.h"
 
-#define TABLE_MAGIC UINT64_C(0x31656c626174776b) /* "kwtable1" */
+#define TABLE_MAGIC UINT64_C(0x32656c626174776b) /* "kwtable2" */
 #define OPEN_TRIES 100
 #define READ_TRIES 16
 
@@ -202,6 +202,22 @@ static void clear_pages(unsigned char *file, size_t size)
     }
 }
 
+/* How much of the file may hold something: only to look at all of it would be a fiftieth of a
+ * program's start. A process that put a wrong number there has falsified its own kernel's statistics,
+ * which its slots allow it too. */
+static size_t size_in_use(int fd)
+{
+    const size_t slots = offsetof(struct table_file, slots);
+    uint64_t magic, touched;
+
+    if (!read_fully(fd, &magic, sizeof(magic), 0) || magic != TABLE_MAGIC ||
+        !read_fully(fd, &touched, sizeof(touched), offsetof(struct table_file, touched)) ||
+        touched > SLOT_COUNT) {
+        return sizeof(struct table_file);
+    }
+    return slots + (touched * sizeof(struct pwk_process_slot) + 4095) / 4096 * 4096;
+}
+
 /* Empties the table; the exclusive lock is held. The file never gets shorter than a table, since a
  * process that has just lost its lock may have it mapped still; posix_fallocate sees to it that a
  * full disk shows here and not as SIGBUS later. */
@@ -221,7 +237,7 @@ static int make_anew(int fd)
     if (file == MAP_FAILED) {
         return -errno;
     }
-    clear_pages(file, size);
+    clear_pages(file, size_in_use(fd));
     memcpy(file, &magic, sizeof(magic));
     munmap(file, size);
     return 0;
@@ -405,6 +421,16 @@ static void copy_program(char *out, size_t capacity, const char *text)
     out[length] = '\0';
 }
 
+/* Ahead of the slot's first use. */
+static void note_touched(struct table_file *file, size_t slot)
+{
+    uint64_t touched = atomic_load(&file->touched);
+
+    while (touched <= slot &&
+           !atomic_compare_exchange_weak(&file->touched, &touched, (uint64_t)slot + 1)) {
+    }
+}
+
 struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uint32_t windows,
                                                  const char *program)
 {
@@ -422,6 +448,7 @@ struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uin
             continue;
         }
         owner = 0;
+        note_touched(table->file, i);
         if (!atomic_compare_exchange_strong(&slot->owner, &owner, mine)) {
             continue;
         }

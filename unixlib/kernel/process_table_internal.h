@@ -32,7 +32,8 @@ struct table_file {
     _Atomic uint64_t folds_begun;
     _Atomic uint64_t folds_ended;
     _Atomic uint64_t totals[PWK_COUNTER_COUNT]; /* of ended processes */
-    char unused[4096 - (4 + PWK_COUNTER_COUNT) * 8];
+    _Atomic uint64_t touched; /* slots from here on were never taken */
+    char unused[4096 - (5 + PWK_COUNTER_COUNT) * 8];
     struct pwk_process_slot slots[SLOT_COUNT];
 };
 
