@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # run.sh - stock Wine beside pwk-wine, in turn in one run: registry calls and process start, as a
-# table in Markdown. Numbers are the best of all rounds.
+# table in Markdown. Numbers are the best of all rounds. Warm starts, which differ by little on a
+# machine that is never quite still, are made in pairs, the two sides in turn going first, and the
+# median of the pairs' ratios is given as well.
 #
 #   run.sh [--quick]    --quick: one round of few calls, to see that it works
 #
@@ -12,9 +14,10 @@
 # "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
 . "$(dirname "$0")/../integration/library.sh"
 
-rounds=5 count=2000 starts=5 pairs=20000 values=1000000
+# start_pairs: of warm starts a round
+rounds=5 count=2000 starts=5 start_pairs=20 pairs=20000 values=1000000
 if [ "${1:-}" = --quick ]; then
-    rounds=1 count=50 starts=1 pairs=200 values=10000
+    rounds=1 count=50 starts=1 start_pairs=2 pairs=200 values=10000
 elif [ $# -gt 0 ]; then
     die "unknown argument '$1'; the only one is --quick"
 fi
@@ -22,7 +25,7 @@ begin
 
 bench=$PWK_BUILDDIR/tests/bench/bench_registry.exe
 [ -f "$bench" ] || die "$bench is not built"
-declare -A best
+declare -A best took
 
 # keep SIDE NAME NANOSECONDS
 keep()
@@ -61,7 +64,24 @@ process_start()
     run_side "$1" "$programs/process_probe.exe" status 0 </dev/null >/dev/null 2>&1 ||
         die "the program fails on the side of $1"
     end_time=$EPOCHREALTIME
-    keep "$1" "$2" $(((${end_time/./} - ${begin_time/./}) * 1000))
+    took[$1]=$(((${end_time/./} - ${begin_time/./}) * 1000))
+    keep "$1" "$2" "${took[$1]}"
+}
+
+# start_pair SIDE SIDE: warm starts of both, and a line "STOCK PWK" in $work/pairs.
+start_pair()
+{
+    process_start "$1" 'process start, warm'
+    process_start "$2" 'process start, warm'
+    echo "${took[stock]} ${took[pwk]}" >>"$work/pairs"
+}
+
+# median_of EXPRESSION FORMAT: of an awk expression over the pairs ($1: stock, $2: pwk).
+median_of()
+{
+    awk "{ print $1 }" "$work/pairs" | sort -g |
+        awk -v format="$2" '{ all[NR] = $1 }
+            END { printf format, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2 }'
 }
 
 # together SIDE PROCESSES: all begin at one moment; the slowest counts.
@@ -109,10 +129,12 @@ for ((round = 0; round < rounds; round++)); do
             together "$side" "$processes"
         done
     done
-    for ((start = 0; start < starts * 4; start++)); do
-        for side in stock pwk; do
-            process_start "$side" 'process start, warm'
-        done
+    for ((pair = 0; pair < start_pairs; pair++)); do
+        if ((pair % 2)); then
+            start_pair stock pwk
+        else
+            start_pair pwk stock
+        fi
     done
 done
 
@@ -141,6 +163,12 @@ for name in RegQueryValueExA RegQueryValueExW RegOpenKeyEx+RegCloseKey RegSetVal
     'set+query, 4 at once' 'set+query, 8 at once' 'process start, warm' 'process start, cold'; do
     row "$name"
 done
+
+cat <<FOOTER
+
+Warm starts in $((rounds * start_pairs)) pairs: median $(median_of '$1 / 1e6' %.2f) ms and \
+$(median_of '$2 / 1e6' %.2f) ms, median of the ratios stock / pwk $(median_of '$1 / $2' %.3f).
+FOOTER
 
 mkdir "$work/stores"
 "$PWK_BUILDDIR/tests/bench/bench_store" "$work/stores" "$values" >"$work/stores.txt" ||

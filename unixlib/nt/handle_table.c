@@ -419,16 +419,12 @@ bool key_handle_get(nt_handle handle, struct key_handle *content)
 
 bool key_handle_read(nt_handle handle, uint64_t *key, uint32_t *access)
 {
-    uint32_t index = (uint32_t)(handle - KEY_HANDLE_FIRST) / 4;
-    struct slot *chunk;
+    struct slot *slot = slot_of(&own, handle);
 
-    if (!is_key_handle(handle))
+    if (!slot)
         return false;
-    chunk = atomic_load_explicit(&chunks[index / CHUNK_SLOTS], memory_order_acquire);
-    if (!chunk)
-        return false;
-    *key = atomic_load_explicit(&chunk[index % CHUNK_SLOTS].key, memory_order_acquire);
-    *access = atomic_load_explicit(&chunk[index % CHUNK_SLOTS].access, memory_order_relaxed);
+    *key = atomic_load_explicit(&slot->key, memory_order_acquire);
+    *access = atomic_load_explicit(&slot->access, memory_order_relaxed);
     return *key != 0;
 }
 
