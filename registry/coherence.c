@@ -100,10 +100,17 @@ static int map_file(coherence_t *coherence, const char *path, struct registry_er
     return 0;
 }
 
+/* What flock(2) cannot do: ask without giving up what one has. */
+static struct flock presence(short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+}
+
 int coherence_open(const char *path, coherence_t **out, struct coherence_finding *finding,
                    struct registry_error *error)
 {
     coherence_t *coherence = calloc(1, sizeof *coherence);
+    struct flock present = presence(F_RDLCK);
     int result;
 
     memset(finding, 0, sizeof *finding);
@@ -115,6 +122,8 @@ int coherence_open(const char *path, coherence_t **out, struct coherence_finding
     result = map_file(coherence, path, error);
     if (result == 0 && take_part(coherence) < 0)
         result = fail(error, path, "another process holds it");
+    if (result == 0 && fcntl(coherence->fd, F_OFD_SETLK, &present) < 0)
+        result = fail(error, path, "cannot be locked");
     if (result < 0) {
         coherence_close(coherence, NULL, NULL);
         return result;
@@ -127,6 +136,13 @@ int coherence_open(const char *path, coherence_t **out, struct coherence_finding
     }
     *out = coherence;
     return 0;
+}
+
+bool coherence_is_last(coherence_t *coherence)
+{
+    struct flock lock = presence(F_WRLCK);
+
+    return fcntl(coherence->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
 int coherence_start(coherence_t *coherence)
@@ -149,7 +165,6 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->clock.generation, 0);
     atomic_store(&shared->clock.busy, 0);
     atomic_store(&shared->clock.sleepers, 0);
-    shared->next_key = 0;
     memset(&shared->signature, 0, sizeof shared->signature);
     memset(&shared->lower, 0, sizeof shared->lower); /* the store knows */
     atomic_thread_fence(memory_order_seq_cst);

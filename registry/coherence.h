@@ -58,6 +58,9 @@ void coherence_leave(coherence_t *coherence,
                      bool (*sign)(void *context, struct coherence_signature *signature),
                      void *context);
 
+/* True where no other process has it open; one may come at any moment. */
+bool coherence_is_last(coherence_t *coherence);
+
 /* Changes published so far. A reader whose cache has seen exactly this many is up to date,
  * unless `busy`: a writer is between commit and publication. */
 struct coherence_clock {
@@ -94,7 +97,7 @@ struct coherence_lower coherence_lower(coherence_t *coherence);
 void coherence_set_lower(coherence_t *coherence, struct coherence_lower lower);
 
 /* The id that the next key is given without asking the store; 0: ask it. Under the writers' lock.
- */
+ * It outlasts an orderly end. */
 uint64_t coherence_next_key(coherence_t *coherence);
 void coherence_set_next_key(coherence_t *coherence, uint64_t id);
 

@@ -298,17 +298,24 @@ int registry_fill_subkeys(registry_t *registry, uint64_t key)
     return result;
 }
 
+/* By its name alone. */
+static bool may_be_passthrough(registry_t *registry, const uint16_t *name, size_t units)
+{
+    for (size_t i = 0; i < registry->passthrough_count; i++) {
+        const struct registry_path *other = &registry->passthrough[i];
+        if (fixed_values_may_match(other->text, other->units, name, units))
+            return true;
+    }
+    return false;
+}
+
 bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
                              size_t units)
 {
     struct registry_path path;
-    bool possible = false;
 
-    for (size_t i = 0; i < registry->passthrough_count && !possible; i++) {
-        const struct registry_path *other = &registry->passthrough[i];
-        possible = fixed_values_may_match(other->text, other->units, name, units);
-    }
-    if (!possible || registry_read_path(registry, parent, &path) < 0 ||
+    if (!may_be_passthrough(registry, name, units) ||
+        registry_read_path(registry, parent, &path) < 0 ||
         path.units + 1 + units > sizeof path.text / sizeof path.text[0])
         return false;
     path.text[path.units++] = '\\';
@@ -353,6 +360,21 @@ int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *na
         head.flags |= CACHED_NAME_PASSTHROUGH;
     registry_store_name(registry, parent, name, &head);
     return 0;
+}
+
+bool registry_fill_missing_name(registry_t *registry, uint64_t parent, const uint16_t *name,
+                                size_t units)
+{
+    struct cached_name head = {.units = (uint32_t)units};
+    size_t size;
+    const struct cache_entry *entry =
+        key_cache_find(&registry->cache, CACHE_SUBKEYS, parent, 0, &size);
+
+    if (!entry || ((const struct cached_subkeys *)entry->payload)->count ||
+        may_be_passthrough(registry, name, units))
+        return false;
+    registry_store_name(registry, parent, name, &head);
+    return true;
 }
 
 int registry_read_path(registry_t *registry, uint64_t key, struct registry_path *path)

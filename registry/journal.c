@@ -134,6 +134,7 @@ struct reading {
     size_t size;
     uint64_t *gone; /* keys that the journal made and deleted, sorted */
     size_t gone_count;
+    bool at_the_end;
     uint64_t highest;             /* id of a key that was made */
     uint64_t touched, touched_at; /* a key whose time is yet to be written */
 };
@@ -182,7 +183,7 @@ static bool is_in(const uint64_t *ids, size_t count, uint64_t id)
     return count && bsearch(&id, ids, count, sizeof *ids, compare_ids);
 }
 
-/* Finds the keys that came and went. */
+/* Finds the keys that came and went, or that go now. */
 static int find_gone(struct reading *reading)
 {
     size_t most = reading->size / sizeof(struct record) + 1, made_count = 0;
@@ -196,12 +197,13 @@ static int find_gone(struct reading *reading)
         if (record->kind != RECORD_KEY)
             continue;
         made[most + made_count++] = record->key;
-        if (record->key > reading->highest)
+        if (record->key > reading->highest && !reading->at_the_end)
             reading->highest = record->key;
     }
     qsort(made + most, made_count, sizeof *made, compare_ids);
     for (size_t at = 0; (record = next_record(reading, &at));)
-        if (record->kind == RECORD_DELETION && is_in(made + most, made_count, record->key))
+        if ((record->kind == RECORD_DELETION && is_in(made + most, made_count, record->key)) ||
+            (record->kind == RECORD_KEY && reading->at_the_end && record->type & REGISTRY_VOLATILE))
             reading->gone[reading->gone_count++] = record->key;
     qsort(reading->gone, reading->gone_count, sizeof *reading->gone, compare_ids);
     return 0;
@@ -263,12 +265,30 @@ static int write_record(struct reading *reading, const struct record *record)
     default:
         return 0;
     }
-    return result ? result : touch(reading, record->parent, record->last_write);
+    if (result == 0 && !(gone && reading->at_the_end))
+        result = touch(reading, record->parent, record->last_write);
+    return result;
 }
 
-int journal_apply(const struct journal *journal, hive_store_t *store)
+bool journal_concerns(const struct journal *journal, uint64_t key)
 {
-    struct reading reading = {.store = store, .size = atomic_load(&journal->used)};
+    struct reading reading = {.records = (unsigned char *)journal->records,
+                              .size = atomic_load(&journal->used)};
+    const struct record *record;
+    size_t at = 0;
+
+    if (reading.size > JOURNAL_BYTES)
+        return true;
+    while ((record = next_record(&reading, &at)))
+        if (record->key == key || record->parent == key)
+            return true;
+    return at != reading.size;
+}
+
+int journal_apply(const struct journal *journal, hive_store_t *store, bool at_the_end)
+{
+    struct reading reading = {
+        .store = store, .size = atomic_load(&journal->used), .at_the_end = at_the_end};
     const struct record *record;
     int result = 0;
 

@@ -70,6 +70,22 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
     touch_cached_parent(registry, row->parent, row->last_write);
 }
 
+/* 1 where a new key has to do with the layer below: it would stand over a tombstone, or its parent
+ * becomes the kernel's by it. A volatile key makes nothing else last. */
+static int lower_is_concerned(registry_t *registry, const struct hive_key *row,
+                              const struct cached_key *parent)
+{
+    int result;
+
+    if (parent->layer == HIVE_UPPER || parent->layer & HIVE_SUPERSEDE_TREE)
+        return 0;
+    if (!(parent->layer & HIVE_UPPER) && !(row->flags & REGISTRY_VOLATILE))
+        return 1;
+    result = hive_store_key_is_hidden(registry->store, row->parent, row->name, row->name_units);
+    hive_store_release(registry->store);
+    return result;
+}
+
 static int journal_creation(registry_t *registry, void *context)
 {
     struct hive_key *row = context;
@@ -79,6 +95,7 @@ static int journal_creation(registry_t *registry, void *context)
     uint64_t next = coherence_next_key(registry->coherence), existing;
     struct cached_key parent;
     uint32_t flags;
+    int result;
 
     if (!next || fixed_values_concern(&registry->fixed, row->name, row->name_units))
         return -E2BIG;
@@ -86,8 +103,11 @@ static int journal_creation(registry_t *registry, void *context)
         !registry_cached_subkey(registry, row->parent, row->name, row->name_units, &existing,
                                 &flags))
         return -EAGAIN;
-    if (existing || flags || !(parent.layer == HIVE_UPPER || parent.layer & HIVE_SUPERSEDE_TREE))
+    if (existing || flags)
         return -E2BIG;
+    result = lower_is_concerned(registry, row, &parent);
+    if (result != 0)
+        return result < 0 ? result : -E2BIG;
     if (parent.flags & REGISTRY_VOLATILE && !(row->flags & REGISTRY_VOLATILE))
         return -ECHILD;
     row->id = next;

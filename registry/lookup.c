@@ -53,7 +53,17 @@ int registry_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *
         registry_cached_subkey(registry, parent, name, units, id, flags) &&
         key_cache_read_valid(&registry->cache, sequence))
         return 0;
-    result = registry_enter(registry, &guard);
+    result = registry_enter_for(registry, &guard, REGISTRY_NO_KEY);
+    if (result < 0)
+        return result;
+    if (registry_cached_subkey(registry, parent, name, units, id, flags) ||
+        (registry_fill_missing_name(registry, parent, name, units) &&
+         registry_cached_subkey(registry, parent, name, units, id, flags))) {
+        registry_leave(registry, &guard);
+        return 0;
+    }
+    registry_leave(registry, &guard);
+    result = registry_enter_for(registry, &guard, parent);
     if (result < 0)
         return result;
     if (!registry_cached_subkey(registry, parent, name, units, id, flags)) {

@@ -128,12 +128,19 @@ static int journal_value(registry_t *registry, void *context)
 {
     const struct setting *setting = context;
     uint64_t last_write = registry_now();
+    const struct cached_value *found;
     struct cached_key head;
     unsigned char *payload;
 
     payload = cached_block(registry, setting->key, &head);
     if (!payload)
         return -EAGAIN;
+    /* As on Windows and in wineserver, what is there already is not written, and tells nobody. */
+    found = find_value(payload, &head, setting->value);
+    if (found && found->type == setting->value->type && found->data_bytes == setting->value->size &&
+        (!found->data_bytes ||
+         !memcmp(payload + found->data_offset, setting->value->data, found->data_bytes)))
+        return 0;
     if (!journal_append(coherence_journal(registry->coherence), setting->key, last_write,
                         setting->value))
         return -E2BIG;

@@ -71,7 +71,7 @@ static int read_cached(registry_t *registry, uint64_t key, attempt try_cache, vo
         }
         if (valid && (result <= 0 || result == NEEDS_STORE))
             return result;
-        int entered = registry_enter(registry, &guard);
+        int entered = registry_enter_for(registry, &guard, key);
         if (entered < 0)
             return entered;
         if (valid)

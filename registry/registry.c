@@ -72,7 +72,7 @@ static int copy_passthrough(registry_t *registry, const struct registry_options 
 }
 
 /* Under the writers' lock, or as the only process. */
-static int write_journal_down(registry_t *registry)
+static int write_journal_down(registry_t *registry, bool at_the_end)
 {
     struct journal *journal = coherence_journal(registry->coherence);
     int result;
@@ -81,7 +81,7 @@ static int write_journal_down(registry_t *registry)
         return 0;
     result = hive_store_begin(registry->store);
     if (result == 0)
-        result = journal_apply(journal, registry->store);
+        result = journal_apply(journal, registry->store, at_the_end);
     if (result == 0)
         result = hive_store_commit(registry->store);
     if (result < 0)
@@ -119,11 +119,13 @@ static int take_over_store(registry_t *registry, const struct coherence_finding 
     struct coherence_signature found;
     int result = 0;
 
-    if (!sign_files(registry, &found) || memcmp(&found, &finding->signature, sizeof found))
+    if (!sign_files(registry, &found) || memcmp(&found, &finding->signature, sizeof found)) {
+        coherence_set_next_key(registry->coherence, 0);
         result = hive_store_check(registry->store, registry->database, error);
+    }
     if (result == 0 && registry->writable) {
         journal_start(coherence_journal(registry->coherence), found.words[0]);
-        result = write_journal_down(registry);
+        result = write_journal_down(registry, true);
         if (result == 0)
             result = hive_store_remove_volatile(registry->store);
         if (result < 0)
@@ -231,6 +233,21 @@ int registry_open(const char *directory, const struct registry_options *options,
     return 0;
 }
 
+/* What the journal holds, before this process closes the store. */
+static void write_rest_down(registry_t *registry)
+{
+    bool last;
+
+    if (!registry->sound || !registry->writable || lock_writers(registry) < 0)
+        return;
+    last = coherence_is_last(registry->coherence);
+    write_journal_down(registry, last);
+    /* Who came in the meantime may have seen what was volatile. */
+    if (last)
+        coherence_publish(registry->coherence, registry_everything, REGISTRY_EVERYTHING);
+    coherence_unlock(registry->coherence);
+}
+
 void registry_close(registry_t *registry)
 {
     sigset_t all, before;
@@ -240,10 +257,7 @@ void registry_close(registry_t *registry)
     transaction_finish_all(registry);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (registry->sound && registry->writable && lock_writers(registry) == 0) {
-        write_journal_down(registry);
-        coherence_unlock(registry->coherence);
-    }
+    write_rest_down(registry);
     close_parts(registry);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     key_cache_finish(&registry->cache);
@@ -265,10 +279,7 @@ void registry_abandon(registry_t *registry)
     /* A thread that Wine ended cannot hold it; one that writes will soon be done. */
     if (pthread_mutex_timedlock(&registry->mutex, &deadline) != 0)
         return;
-    if (registry->sound && registry->writable && lock_writers(registry) == 0) {
-        write_journal_down(registry);
-        coherence_unlock(registry->coherence);
-    }
+    write_rest_down(registry);
     hive_store_close(registry->store);
     registry->store = NULL;
     coherence_leave(registry->coherence, sign_files, registry);
@@ -306,14 +317,16 @@ static void take_in_changes(registry_t *registry)
 
 const struct coherence_change registry_everything[REGISTRY_EVERYTHING];
 
-int registry_enter(registry_t *registry, struct registry_guard *guard)
+static bool must_write_down(registry_t *registry, uint64_t key)
 {
-    if (lower_is_behind(registry))
-        lower_catch_up(registry);
-    return registry_enter_as_is(registry, guard);
+    const struct journal *journal = coherence_journal(registry->coherence);
+
+    return registry->writable && key != REGISTRY_NO_KEY && journal_pending(journal) &&
+           (!key || journal_concerns(journal, key));
 }
 
-int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
+/* `key` 0: any key may be asked for. */
+static int enter(registry_t *registry, struct registry_guard *guard, uint64_t key)
 {
     sigset_t all;
     int result = 0;
@@ -322,12 +335,11 @@ int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
     pthread_sigmask(SIG_SETMASK, &all, &guard->signals);
     pthread_mutex_lock(&registry->mutex);
     /* A writer between commit and publication is waited for. */
-    if (coherence_busy(registry->coherence) ||
-        (registry->writable && journal_pending(coherence_journal(registry->coherence)))) {
+    if (coherence_busy(registry->coherence) || must_write_down(registry, key)) {
         result = lock_writers(registry);
         if (result == 0) {
-            if (registry->writable)
-                result = write_journal_down(registry);
+            if (must_write_down(registry, key))
+                result = write_journal_down(registry, false);
             coherence_unlock(registry->coherence);
         }
     }
@@ -337,6 +349,25 @@ int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
     }
     take_in_changes(registry);
     return 0;
+}
+
+int registry_enter(registry_t *registry, struct registry_guard *guard)
+{
+    if (lower_is_behind(registry))
+        lower_catch_up(registry);
+    return registry_enter_as_is(registry, guard);
+}
+
+int registry_enter_as_is(registry_t *registry, struct registry_guard *guard)
+{
+    return enter(registry, guard, 0);
+}
+
+int registry_enter_for(registry_t *registry, struct registry_guard *guard, uint64_t key)
+{
+    if (lower_is_behind(registry))
+        lower_catch_up(registry);
+    return enter(registry, guard, key);
 }
 
 int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry, void *context),
@@ -392,7 +423,7 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
     /* The store gives out ids from here on. */
     coherence_set_next_key(registry->coherence, 0);
     /* What another process put into the journal since we came in. */
-    result = write_journal_down(registry);
+    result = write_journal_down(registry, false);
     if (result == 0)
         result = hive_store_begin(registry->store);
     if (result < 0) {

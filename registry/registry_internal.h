@@ -87,7 +87,11 @@ struct registry_guard {
 };
 /* Blocks all signals, takes the process's mutex and takes in what other processes changed. */
 int registry_enter(registry_t *registry, struct registry_guard *guard);
-/* The same without following the lower layer first. */
+/* For what the store says of one key, its values and its subkeys: the journal is written down only
+ * where it holds something about that key. */
+int registry_enter_for(registry_t *registry, struct registry_guard *guard, uint64_t key);
+#define REGISTRY_NO_KEY UINT64_MAX /* the store is not asked at all */
+/* registry_enter without following the lower layer first. */
 int registry_enter_as_is(registry_t *registry, struct registry_guard *guard);
 void registry_leave(registry_t *registry, struct registry_guard *guard);
 
@@ -146,6 +150,9 @@ uint64_t registry_now(void); /* FILETIME */
 int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
 int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units);
+/* The same without the store, where the cache knows that there is no subkey at all; else false. */
+bool registry_fill_missing_name(registry_t *registry, uint64_t parent, const uint16_t *name,
+                                size_t units);
 /* True for a subkey, there or not, that lives elsewhere. */
 bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16_t *name,
                              size_t units);

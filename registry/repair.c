@@ -225,7 +225,7 @@ static int fill_new_store(struct work *work, hive_store_t *store)
     journal_start(journal, (uint64_t)work->status.st_ino);
     result = hive_store_begin(store);
     if (result == 0)
-        result = journal_apply(journal, store);
+        result = journal_apply(journal, store, true);
     if (result == 0)
         result = hive_store_commit(store);
     if (result < 0)

@@ -32,6 +32,9 @@ static void refused_and_unchanged(int code)
 }
 
 /* A store of many pages, closed in order. */
+/* So many that the log is written into the database at the close. */
+#define LARGE_STORE_VALUES 1500
+
 static void make_large_store(void)
 {
     registry_t *registry = open_store();
@@ -40,7 +43,7 @@ static void make_large_store(void)
 
     memset(data, 'd', sizeof(data));
     data[sizeof(data) - 1] = '\0';
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < LARGE_STORE_VALUES; i++) {
         snprintf(name, sizeof(name), "value %d", i);
         set(registry, key, name, data);
     }
@@ -226,13 +229,13 @@ static void opened_for_reading_only(void **state)
     make_large_store();
     assert_int_equal(registry_open(store_folder, &options, &registry, NULL), 0);
     key = lookup(registry, ROOT, "Machine");
-    assert_int_equal(key_info(registry, key).values, 300);
+    assert_int_equal(key_info(registry, key).values, LARGE_STORE_VALUES);
     assert_int_equal(try_create(registry, ROOT, "new", 0, &other), -EROFS);
     assert_int_equal(try_set(registry, key, "new", REG_BINARY, "x", 1), -EROFS);
     assert_int_equal(registry_delete(registry, key), -EROFS);
     assert_int_equal(registry_delete_value(registry, key, name.text, name.units), -EROFS);
     assert_true(lookup(registry, ROOT, "MACHINE") == key);
-    assert_int_equal(key_info(registry, key).values, 300);
+    assert_int_equal(key_info(registry, key).values, LARGE_STORE_VALUES);
     registry_close(registry);
 }
 
