@@ -78,9 +78,10 @@ liblauncher_a_SOURCES = \
 
 bin_PROGRAMS += pwk-wine pwkctl
 pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c
-pwk_wine_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
+pwk_wine_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
+pwk_wine_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(INIH_LIBS)
 pwkctl_SOURCES = unixlib/launcher/pwkctl.c
-pwkctl_LDADD = $(pwk_wine_LDADD)
+pwkctl_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.
 noinst_LIBRARIES += libwineroom_location.a

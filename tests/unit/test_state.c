@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,6 +78,7 @@ static void prefix_paths(void **state)
     struct pwk_error error;
     char path[PATH_MAX];
     char too_long[PATH_MAX + 2];
+    const struct passwd *user;
 
     (void)state;
     setenv("WINEPREFIX", "/a/b//", 1);
@@ -99,6 +101,13 @@ static void prefix_paths(void **state)
     setenv("HOME", "/home/somebody", 1);
     assert_int_equal(pwk_prefix_path(path, &error), 0);
     assert_string_equal(path, "/home/somebody/.wine");
+    user = getpwuid(getuid());
+    unsetenv("HOME");
+    if (user != NULL && strcmp(user->pw_dir, "/") != 0) {
+        assert_int_equal(pwk_prefix_path(path, &error), 0);
+        assert_memory_equal(path, user->pw_dir, strlen(user->pw_dir));
+        assert_string_equal(path + strlen(user->pw_dir), "/.wine");
+    }
 }
 
 static void states_are_made_and_listed(void **state)

@@ -44,15 +44,27 @@ static int join(char path[PATH_MAX], const char *first, const char *second, stru
     return 0;
 }
 
+/* HOME, else what /etc/passwd says. Not getpwuid: a statically linked program (pwk-wine) would have
+ * to load the system's name services. */
 static const char *home_folder(void)
 {
+    static char found[PATH_MAX];
     const char *home = getenv("HOME");
     const struct passwd *entry;
+    FILE *users;
 
     if (home != NULL && home[0] == '/')
         return home;
-    entry = getpwuid(getuid());
-    return entry != NULL && entry->pw_dir[0] == '/' ? entry->pw_dir : NULL;
+    users = fopen("/etc/passwd", "re");
+    if (users == NULL)
+        return NULL;
+    do
+        entry = fgetpwent(users);
+    while (entry != NULL && entry->pw_uid != getuid());
+    if (entry != NULL && entry->pw_dir[0] == '/' && strlen(entry->pw_dir) < sizeof(found))
+        strcpy(found, entry->pw_dir);
+    fclose(users);
+    return found[0] != '\0' ? found : NULL;
 }
 
 int pwk_prefix_path(char path[PATH_MAX], struct pwk_error *error)
@@ -65,7 +77,7 @@ int pwk_prefix_path(char path[PATH_MAX], struct pwk_error *error)
         home = home_folder();
         if (home == NULL)
             return pwk_error_set(error, -ENOENT,
-                                 "there is no home folder to hold .wine: set WINEPREFIX");
+                                 "there is no home folder to hold .wine: set HOME or WINEPREFIX");
         return join(path, home, ".wine", error);
     }
     if (prefix[0] != '/')
