@@ -189,8 +189,8 @@ static size_t count_alive(const struct table_file *copy)
     return alive;
 }
 
-/* Writes only where something stands: most of the table never was used, and a first write to each of
- * its pages would be a good part of what a kernel costs a program's start. */
+/* Writes only where something stands: a first write to each page would be a good part of what a
+ * kernel costs a program's start. */
 static void clear_pages(unsigned char *file, size_t size)
 {
     static const unsigned char zeros[4096];
@@ -203,8 +203,8 @@ static void clear_pages(unsigned char *file, size_t size)
 }
 
 /* How much of the file may hold something: only to look at all of it would be a fiftieth of a
- * program's start. A process that put a wrong number there has falsified its own kernel's statistics,
- * which its slots allow it too. */
+ * program's start. A process that put a wrong number there has falsified its own kernel's
+ * statistics, which its slots allow it too. */
 static size_t size_in_use(int fd)
 {
     const size_t slots = offsetof(struct table_file, slots);
