@@ -405,6 +405,10 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
     int result;
 
     registry->lower = *lower;
+    if (lower->later) {
+        registry->lower_seen = __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE);
+        return 0;
+    }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     /* `open` may read the registry. */

@@ -251,6 +251,7 @@ struct registry_lower {
      * caller's. May be called from any thread, with all signals blocked. */
     int (*open)(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS], size_t *count);
     void *context;
+    bool later; /* the store is in step with the present state by other means */
 };
 
 /* From now on what changes below shows, except where the kernel wrote or deleted something itself;

@@ -18,12 +18,20 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/state.h"
 
 #define MAGIC UINT64_C(0x31726579616c7077)
 #define OPEN_TRIES 50
+#define SECONDS_1601_TO_1970 UINT64_C(11644473600)
+
+static uint64_t filetime(const struct timespec *time)
+{
+    return ((uint64_t)time->tv_sec + SECONDS_1601_TO_1970) * 10000000 +
+           (uint64_t)time->tv_nsec / 100;
+}
 
 /* One folder a prefix, whatever path leads to it. */
 static int find_folder(struct pwk_prefix_layer *layer, struct pwk_error *error)
@@ -227,6 +235,67 @@ int pwk_prefix_layer_start_watcher(const char *loader)
     if (result == 0)
         while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
             continue;
+    return result;
+}
+
+uint64_t pwk_filetime_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return filetime(&now);
+}
+
+static int file_path(char path[PATH_MAX + 16], size_t number)
+{
+    static const char *const names[REGISTRY_LOWER_TEXTS] = {"system.reg", "user.reg",
+                                                            "userdef.reg"};
+    char prefix[PATH_MAX];
+    int result = pwk_prefix_path(prefix, NULL);
+
+    if (result == 0)
+        snprintf(path, PATH_MAX + 16, "%s/%s", prefix, names[number]);
+    return result;
+}
+
+int pwk_prefix_files_look(struct pwk_prefix_files *files)
+{
+    char path[PATH_MAX + 16];
+    struct stat status;
+
+    *files = (struct pwk_prefix_files){.signature = 1};
+    for (size_t i = 0; i < REGISTRY_LOWER_TEXTS; i++) {
+        int result = file_path(path, i);
+        if (result == 0 && stat(path, &status) < 0)
+            result = -errno;
+        if (result < 0)
+            return result;
+        const uint64_t facts[] = {(uint64_t)status.st_ino, (uint64_t)status.st_size,
+                                  filetime(&status.st_mtim)};
+        for (size_t j = 0; j < sizeof facts / sizeof facts[0]; j++)
+            files->signature = (files->signature ^ facts[j]) * UINT64_C(0xd6e8feb86659fd93) + 1;
+        files->newest = facts[2] > files->newest ? facts[2] : files->newest;
+    }
+    files->signature |= 1;
+    return 0;
+}
+
+int pwk_prefix_files_texts(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
+                           size_t *count)
+{
+    char path[PATH_MAX + 16];
+    int result = 0;
+
+    (void)context;
+    (void)generation;
+    for (*count = 0; result == 0 && *count < REGISTRY_LOWER_TEXTS;) {
+        result = file_path(path, *count);
+        if (result == 0 && (fds[*count] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
+            result = -errno;
+        *count += result == 0;
+    }
+    while (result < 0 && *count > 0)
+        close(fds[--*count]);
     return result;
 }
 

@@ -54,6 +54,20 @@ int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer);
  * of its own: nothing of the caller's is open in it. It may find that there is one, and end. */
 int pwk_prefix_layer_start_watcher(const char *loader);
 
+/* When pwk-wine was started, for the process that it becomes: in this variable, as FILETIME. */
+#define PWK_STARTED_VARIABLE "PWK_STARTED"
+uint64_t pwk_filetime_now(void);
+
+/* The prefix's own files, which hold its registry while no session is up. */
+struct pwk_prefix_files {
+    uint64_t signature; /* tells one state of them from another; never 0 */
+    uint64_t newest;    /* FILETIME of the last change */
+};
+int pwk_prefix_files_look(struct pwk_prefix_files *files);
+/* As pwk_prefix_layer_texts; `context` is not used, the generation left alone. */
+int pwk_prefix_files_texts(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
+                           size_t *count);
+
 /* Sleeps until the generation is not `seen` any more, or for so long. */
 void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsigned milliseconds);
 /* Asks the watcher to hurry. */

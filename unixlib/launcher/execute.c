@@ -162,10 +162,14 @@ static int run(const struct pwk_plan *plan, struct pwk_error *error)
 static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
 {
     struct pwk_prefix_layer layer;
+    char now[24];
     int rc = pwk_prefix_layer_open(&layer, error);
 
     if (rc < 0 || pwk_prefix_layer_watched(&layer))
         return rc;
+    snprintf(now, sizeof now, "%" PRIu64, pwk_filetime_now());
+    if (setenv(PWK_STARTED_VARIABLE, now, 1) != 0)
+        return pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
     rc = pwk_prefix_layer_start_watcher(plan->loader);
     return rc < 0 ? pwk_error_set(error, rc, "%s cannot be started: %s", plan->loader, strerror(-rc))
                   : 0;

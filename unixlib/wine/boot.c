@@ -37,6 +37,7 @@ static struct {
     uint64_t birth; /* what the parent knows this process by */
     int bequest;    /* the table of key handles that it left, or -1 */
     bool first_process;
+    uint64_t started; /* FILETIME; 0: not by pwk-wine */
     atomic_flag ended;
 } boot = {.ended = ATOMIC_FLAG_INIT};
 
@@ -124,7 +125,7 @@ static int first_call(void)
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
-        empty = pwk_watch_follow(nt_personality.registry, empty > 0, &error);
+        empty = pwk_watch_follow(nt_personality.registry, empty > 0, boot.started, &error);
     else if (empty)
         empty = pwk_snapshot_import(nt_personality.registry, &error);
     if (empty < 0) {
@@ -280,6 +281,15 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     return 0;
 }
 
+/* It is this process's, not its children's. */
+static void take_start_time(void)
+{
+    const char *text = getenv(PWK_STARTED_VARIABLE);
+
+    boot.started = text ? strtoull(text, NULL, 10) : 0;
+    unsetenv(PWK_STARTED_VARIABLE);
+}
+
 __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntdll_dll,
                                                     const char *program, char ***environment)
 {
@@ -290,6 +300,7 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
     if (!text)
         return 0;
     boot.ntdll = ntdll;
+    take_start_time();
     result = pwk_boot_record_parse(&boot.record, text, &error);
     boot.bequest = pwk_birth_take(&boot.birth);
     if (result == 0 &&

@@ -3,9 +3,9 @@
  * prefix_watch.c - see prefix_watch.h.
  *
  * Events of the session's, found by their names, tell a starting kernel whether the
- * texts are the newest, for five calls: wineserver signals it within the call that changes a key. The watcher
- * marks the page busy before it resets the event, so that one of the two says "not yet" until the
- * new text is published.
+ * texts are the newest, for five calls: wineserver signals it within the call that changes a key.
+ * The watcher marks the page busy before it resets the event, so that one of the two says "not yet"
+ * until the new text is published.
  */
 #include "wine/prefix_watch.h"
 
@@ -29,6 +29,8 @@
 #define EVENT_ACCESS 0x1f0003u
 #define ProcessWineMakeSystem 1000u
 #define WATCHED_CHANGES 0xfu /* names, attributes, values, descriptors */
+#define SystemTimeOfDayInformation 3u
+#define FIRST_PAUSE_MS 1000 /* a session that begins has better things to do */
 #define START_SECONDS 15
 #define RESTART_MS 500
 #define PAUSE_MS 300      /* between two states when many changes come, at most */
@@ -160,14 +162,21 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Sleeps, unless a kernel that starts wants the newest state. */
+static void pause_for(int64_t milliseconds)
+{
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
+
+    syscall(SYS_futex, &watcher.layer.page->wanted, FUTEX_WAIT, 0, &time, NULL, 0);
+}
+
 /* A program that changes the prefix all the time does not keep wineserver writing texts all the
- * time; a kernel that starts ends the pause. */
+ * time. */
 static void pause_after(int64_t started)
 {
     int64_t pause = (now_ms() - started + 1) * PAUSE_TIMES;
-    struct timespec time = {0, (pause < PAUSE_MS ? pause : PAUSE_MS) * 1000000};
 
-    syscall(SYS_futex, &watcher.layer.page->wanted, FUTEX_WAIT, 0, &time, NULL, 0);
+    pause_for(pause < PAUSE_MS ? pause : PAUSE_MS);
 }
 
 static int prepare(void)
@@ -179,6 +188,7 @@ static int prepare(void)
     if (getrandom(&instance, sizeof instance, GRND_NONBLOCK) < 0 || !instance)
         instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
     __atomic_store_n(&watcher.layer.page->busy, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&watcher.layer.page->wanted, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&watcher.layer.page->instance, instance, __ATOMIC_SEQ_CST);
     if (pwk_backup_privilege_take(&before) < 0)
         return -EPERM;
@@ -197,8 +207,10 @@ static int watch(void)
     nt_handle handles[1 + PWK_PREFIX_BRANCHES];
     int result = prepare();
 
-    if (result == 0)
+    if (result == 0) {
+        pause_for(FIRST_PAUSE_MS);
         result = publish();
+    }
     handles[0] = watcher.last_program_ended;
     for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
         handles[1 + i] = watcher.branches[i].event;
@@ -318,38 +330,77 @@ static int bring_up_to_date(struct pwk_error *error)
                          "private");
 }
 
-static int take_in(registry_t *registry, struct pwk_error *error)
+/* When the session's wineserver was started: "NtQuerySystemInformation function (winternl.h)",
+ * SystemTimeOfDayInformation, in which Wine gives that time as the machine's boot. */
+static uint64_t session_started(void)
+{
+    uint64_t information[6] = {0};
+    uint32_t size = 0;
+
+    return CALL("NtQuerySystemInformation", SystemTimeOfDayInformation, (uint64_t)information,
+                sizeof information, (uint64_t)&size)
+               ? 0
+               : information[0];
+}
+
+/* The files hold what the prefix had when the session began: nobody but the session itself, which
+ * is younger than this start, can have changed it. */
+static bool files_are_current(uint64_t started, struct pwk_prefix_files *files)
+{
+    uint64_t session = started ? session_started() : 0;
+
+    return session > started && pwk_prefix_files_look(files) == 0 && files->newest < session;
+}
+
+static int take_in(registry_t *registry, const struct registry_lower *lower,
+                   struct pwk_error *error)
 {
     int fds[REGISTRY_LOWER_TEXTS], result;
     uint64_t generation;
     size_t count = 0;
 
-    result = pwk_prefix_layer_texts(&followed, &generation, fds, &count);
+    result = lower->open(lower->context, &generation, fds, &count);
     if (result < 0)
-        return pwk_error_set(error, result, "%s: the prefix's registry cannot be read: %s",
-                             followed.folder, strerror(-result));
+        return pwk_error_set(error, result, "the prefix's registry cannot be read: %s",
+                             strerror(-result));
     result = pwk_snapshot_take_in(registry, fds, count, error);
     while (count > 0)
         close(fds[--count]);
     return result;
 }
 
-int pwk_watch_follow(registry_t *registry, bool empty, struct pwk_error *error)
+static int follow(registry_t *registry, const struct registry_lower *lower, bool empty,
+                  struct pwk_error *error)
 {
-    struct registry_lower lower = {.open = pwk_prefix_layer_texts, .context = &followed};
     struct registry_error reason;
+    int result = empty ? take_in(registry, lower, error) : 0;
+
+    if (result == 0 && (result = registry_follow_lower(registry, lower, &reason)) < 0)
+        pwk_error_set(error, result, "%s", reason.text);
+    return result;
+}
+
+int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error)
+{
+    static const uint64_t only_generation = 1;
+    struct registry_lower files = {.generation = &only_generation, .open = pwk_prefix_files_texts};
+    struct registry_lower lower = {.open = pwk_prefix_layer_texts, .context = &followed};
+    struct pwk_prefix_files found;
     int result = pwk_prefix_layer_open(&followed, error);
 
-    if (result == 0)
+    if (result < 0)
+        return result;
+    lower.later = files_are_current(started, &found);
+    files.instance = lower.later ? found.signature : 0;
+    if (lower.later)
+        result = follow(registry, &files, empty, error);
+    else
         result = bring_up_to_date(error);
-    if (result == 0 && empty)
+    if (result == 0 && empty && !lower.later)
         result = pwk_snapshot_check(error);
-    if (result == 0 && empty)
-        result = take_in(registry, error);
     if (result < 0)
         return result;
     lower.instance = __atomic_load_n(&followed.page->instance, __ATOMIC_ACQUIRE);
     lower.generation = &followed.page->generation;
-    result = registry_follow_lower(registry, &lower, &reason);
-    return result < 0 ? pwk_error_set(error, result, "%s", reason.text) : 0;
+    return follow(registry, &lower, empty && !lower.later, error);
 }

@@ -23,7 +23,9 @@ int pwk_watch(void *ntdll, const char *ntdll_dll);
 
 /* On a thread of Wine's: lets a kernel's registry follow the prefix's. A watcher is started where
  * there is none. A registry that is still `empty` takes the prefix's in first. When it returns,
- * what anybody wrote to the prefix before the call shows. */
-int pwk_watch_follow(registry_t *registry, bool empty, struct pwk_error *error);
+ * what anybody wrote to the prefix before the call shows. `started`: when pwk-wine was started for
+ * this process, as FILETIME, or 0; where the session is younger than that, nobody can have written
+ * but into the prefix's files, which are then read in place of waiting for the watcher. */
+int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error);
 
 #endif
