@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "registry/upcase.h"
+
 enum record_kind { RECORD_VALUE = 1, RECORD_KEY, RECORD_DELETION };
 
 /* Followed by name and data: a value's, or a key's name and class. */
@@ -127,6 +129,12 @@ bool journal_append_deletion(struct journal *journal, uint64_t key, uint64_t par
 
 /* ---- writing it down ---- */
 
+/* What a value was set to last, where it was set more than once. */
+struct latest {
+    const struct record *record; /* NULL: free */
+    bool written;
+};
+
 /* A copy of the records, which a hostile program can no longer change. */
 struct reading {
     hive_store_t *store;
@@ -135,6 +143,8 @@ struct reading {
     uint64_t *gone; /* keys that the journal made and deleted, sorted */
     size_t gone_count;
     bool at_the_end;
+    struct latest *latest; /* by key and name of a value; a power of two of them */
+    size_t latest_mask;
     uint64_t highest;             /* id of a key that was made */
     uint64_t touched, touched_at; /* a key whose time is yet to be written */
 };
@@ -170,6 +180,39 @@ bool journal_is_sane(const struct journal *journal)
     while (next_record(&reading, &at))
         continue;
     return at == reading.size;
+}
+
+static struct latest *latest_of(const struct reading *reading, const struct record *record)
+{
+    const uint16_t *name = record_name(record);
+    size_t at = (registry_name_hash(name, record->name_units) ^ record->key * 0x9e3779b1u) &
+                reading->latest_mask;
+
+    for (;; at = (at + 1) & reading->latest_mask) {
+        struct latest *latest = &reading->latest[at];
+        if (!latest->record ||
+            (latest->record->key == record->key &&
+             registry_name_compare(record_name(latest->record), latest->record->name_units, name,
+                                   record->name_units) == 0))
+            return latest;
+    }
+}
+
+static int find_latest(struct reading *reading)
+{
+    size_t slots = 64;
+    const struct record *record;
+
+    while (slots < 2 * reading->size / sizeof *record)
+        slots *= 2;
+    reading->latest = calloc(slots, sizeof *reading->latest);
+    reading->latest_mask = slots - 1;
+    if (!reading->latest)
+        return -ENOMEM;
+    for (size_t at = 0; (record = next_record(reading, &at));)
+        if (record->kind == RECORD_VALUE)
+            latest_of(reading, record)->record = record;
+    return 0;
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -241,18 +284,30 @@ static int write_key(struct reading *reading, const struct record *record)
     return result == -EEXIST ? 0 : result;
 }
 
+/* In its first place and spelling, what it was set to last. */
+static int write_value(struct reading *reading, const struct record *record)
+{
+    struct latest *latest = latest_of(reading, record);
+    const struct record *last = latest->record;
+    struct hive_value value = {record_name(record), record->name_units, last->type,
+                               record_name(last) + last->name_units, last->data_size};
+    int result;
+
+    if (latest->written)
+        return 0;
+    latest->written = true;
+    result = hive_store_put_value(reading->store, record->key, &value, last->last_write);
+    return result == -EIDRM ? 0 : result;
+}
+
 static int write_record(struct reading *reading, const struct record *record)
 {
-    struct hive_value value = {record_name(record), record->name_units, record->type,
-                               record_name(record) + record->name_units, record->data_size};
     bool gone = is_in(reading->gone, reading->gone_count, record->key);
     int result = 0;
 
     switch (record->kind) {
     case RECORD_VALUE:
-        if (!gone)
-            result = hive_store_put_value(reading->store, record->key, &value, record->last_write);
-        return result == -EIDRM ? 0 : result;
+        return gone ? 0 : write_value(reading, record);
     case RECORD_KEY:
         if (!gone)
             result = write_key(reading, record);
@@ -299,6 +354,8 @@ int journal_apply(const struct journal *journal, hive_store_t *store, bool at_th
         return -ENOMEM;
     memcpy(reading.records, journal->records, reading.size);
     result = find_gone(&reading);
+    if (result == 0)
+        result = find_latest(&reading);
     /* A record that is none can only be a hostile program's: the rest is dropped. */
     for (size_t at = 0; result == 0 && (record = next_record(&reading, &at));)
         result = write_record(&reading, record);
@@ -306,6 +363,7 @@ int journal_apply(const struct journal *journal, hive_store_t *store, bool at_th
         result = touch(&reading, 0, 0);
     if (result == 0 && reading.highest)
         result = hive_store_use_key_id(store, reading.highest);
+    free(reading.latest);
     free(reading.gone);
     free(reading.records);
     return result;
