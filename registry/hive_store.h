@@ -146,6 +146,11 @@ int hive_store_visit_key_tombstones(hive_store_t *store, uint64_t parent,
 int hive_store_visit_value_tombstones(hive_store_t *store, uint64_t key,
                                       int (*visit)(void *context, const struct hive_layered *entry),
                                       void *context);
+/* Puts the key in the place of the lower layer's: HIVE_SUPERSEDE_LOCAL hides values there,
+ * HIVE_SUPERSEDE_TREE also what is below. Or shows the lower layer again, when that is looked at
+ * next. (hive_store_marks.c) */
+int hive_store_supersede_key(hive_store_t *store, uint64_t id, uint32_t mark);
+int hive_store_merge_key(hive_store_t *store, uint64_t id);
 /* Removes all that is the lower layer's alone; what the kernel wrote stays. */
 int hive_store_forget_lower(hive_store_t *store);
 

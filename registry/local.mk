@@ -6,6 +6,7 @@ libregistry_a_SOURCES = \
 	registry/writing.c registry/reading.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_branches.c registry/hive_store_layers.c \
+	registry/hive_store_marks.c \
 	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
 	registry/lower_layer.h registry/lower_layer.c \
 	registry/hive_store_check.h registry/hive_store_check.c \

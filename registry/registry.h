@@ -264,6 +264,15 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
  * is none. A process that follows a newer one removes it. */
 int registry_lower_file(registry_t *registry, char path[PATH_MAX]);
 
+/* How a key stands to the layer below, as Windows' layered keys do: merged with the key there; its
+ * values in place of the values there; it with all below it in place of the branch there. */
+enum registry_layer { REGISTRY_MERGED, REGISTRY_SUPERSEDES_LOCAL, REGISTRY_SUPERSEDES_TREE };
+
+/* What the kernel wrote stays; what is no longer hidden shows when the next process of the kernel
+ * starts. -EIDRM. */
+int registry_set_layer(registry_t *registry, uint64_t key, enum registry_layer layer);
+int registry_get_layer(registry_t *registry, uint64_t key, enum registry_layer *layer);
+
 /* ---- import of a prefix (wine_text.h has the parser) ---- */
 
 /* Called now and then with the share of the work done, 0..1; may be NULL. */

@@ -49,6 +49,12 @@ ok 'the kernel adds two' kernel a reg.exe add "$key\\c" /f
 equal 'merged' 'a b c one ' "$(subkeys kernel a)"
 equal 'stock Wine sees its own' 'b one ' "$(subkeys stock)"
 
+# --- a key set in the place of the prefix's by hand ---
+ok 'the branch is superseded' within 60 "$pwkctl" registry a layer "$key" supersede-tree
+equal 'what the prefix has there is hidden' 'a c one ' "$(subkeys kernel a)"
+ok 'the branch is merged again' within 60 "$pwkctl" registry a layer "$key" merge
+equal 'and shows again' 'a b c one ' "$(subkeys kernel a)"
+
 # --- while a program runs ---
 ok 'stock Wine sets a value' stock reg.exe add "$key" /v live /d 1 /f
 hold reader "$pwk_wine" --kernel a cmd.exe /v:on

@@ -187,8 +187,9 @@ static void *image_of(registry_t *registry, const char *path, size_t *size)
     void *image = NULL;
 
     snprintf(full, sizeof full, "Machine\\%s", path);
-    assert_int_equal(
-        registry_save_hive(registry, lookup(registry, ROOT, full), REGISTRY_HIVE_LATEST, &image, size, &error), 0);
+    assert_int_equal(registry_save_hive(registry, lookup(registry, ROOT, full),
+                                        REGISTRY_HIVE_LATEST, &image, size, &error),
+                     0);
     return image;
 }
 
@@ -336,6 +337,71 @@ static void a_volatile_key_over_nothing_hides_nothing_later(void **state)
     registry_close(registry);
 }
 
+/* ---- marks set by hand ---- */
+
+static void set_layer(registry_t *registry, const char *path, enum registry_layer layer)
+{
+    char full[200];
+    enum registry_layer found;
+    uint64_t key;
+
+    snprintf(full, sizeof(full), "Machine\\%s", path);
+    key = lookup(registry, ROOT, full);
+    assert_int_equal(registry_set_layer(registry, key, layer), 0);
+    assert_int_equal(registry_get_layer(registry, key, &found), 0);
+    assert_int_equal(found, layer);
+}
+
+static const char marked_text[] =
+    "[A]\n\"v\"=dword:1\n\"w\"=dword:2\n[A\\\\B]\n\"v\"=dword:3\n[A\\\\B\\\\C]\n\"v\"=dword:4\n"
+    "[A\\\\D]\n\"v\"=dword:5\n[Z]\n";
+
+static void values_of_a_key_are_superseded(void **state)
+{
+    registry_t *registry;
+
+    (void)state;
+    lower_becomes(marked_text);
+    registry = open_layers();
+    put(registry, "A", "w", 100);
+    set_layer(registry, "A", REGISTRY_SUPERSEDES_LOCAL);
+    assert_string_equal(values(registry, "A"), "w ");
+    assert_string_equal(subkeys(registry, "A"), "B D ");
+    lower_becomes("[A]\n\"v\"=dword:6\n\"n\"=dword:7\n[A\\\\B]\n\"v\"=dword:8\n[A\\\\E]\n[Z]\n");
+    registry = reopen(registry);
+    assert_string_equal(values(registry, "A"), "w ");
+    assert_string_equal(subkeys(registry, "A"), "B E ");
+    assert_int_equal(number(registry, "A\\B", "v"), 8);
+    registry_close(registry);
+}
+
+static void a_branch_is_superseded_and_merged_again(void **state)
+{
+    registry_t *registry;
+
+    (void)state;
+    lower_becomes(marked_text);
+    registry = open_layers();
+    put(registry, "A\\B\\Mine", "m", 100);
+    put(registry, "A", "mine", 101);
+    set_layer(registry, "A", REGISTRY_SUPERSEDES_TREE);
+    assert_string_equal(values(registry, "A"), "mine ");
+    assert_string_equal(subkeys(registry, "A"), "B ");
+    assert_string_equal(subkeys(registry, "A\\B"), "Mine ");
+    assert_string_equal(values(registry, "A\\B"), "");
+    assert_int_equal(number(registry, "A\\B\\Mine", "m"), 100);
+    lower_becomes("[A]\n\"v\"=dword:6\n[A\\\\B]\n\"v\"=dword:8\n[A\\\\E]\n[Z]\n");
+    registry = reopen(registry);
+    assert_string_equal(subkeys(registry, "A"), "B ");
+    set_layer(registry, "A", REGISTRY_MERGED);
+    registry = reopen(registry);
+    assert_string_equal(values(registry, "A"), "mine v ");
+    assert_string_equal(subkeys(registry, "A"), "B E ");
+    assert_int_equal(number(registry, "A\\B", "v"), 8);
+    assert_int_equal(number(registry, "A\\B\\Mine", "m"), 100);
+    registry_close(registry);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_layers, remove_layers)
 
 int main(void)
@@ -352,6 +418,8 @@ int main(void)
         TEST(volatile_keys_above_go_with_the_kernel),
         TEST(a_volatile_key_over_a_tombstone_gives_it_back),
         TEST(a_volatile_key_over_nothing_hides_nothing_later),
+        TEST(values_of_a_key_are_superseded),
+        TEST(a_branch_is_superseded_and_merged_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,40 @@ static int run_delete(struct control_session *session, int count, char *const wo
     return rc == 0 ? 0 : control_session_fail(session, rc, words[0]);
 }
 
+/* ---- layer ---- */
+
+static const char *const layer_words[] = {
+    [REGISTRY_MERGED] = "merge",
+    [REGISTRY_SUPERSEDES_LOCAL] = "supersede-local",
+    [REGISTRY_SUPERSEDES_TREE] = "supersede-tree",
+};
+
+/* Without a word: how the key stands to the prefix's. */
+static int run_layer(struct control_session *session, int count, char *const words[])
+{
+    enum registry_layer layer;
+    uint64_t key;
+    int rc = find_key(session, &key);
+
+    if (rc == 0 && count == 0) {
+        rc = registry_get_layer(session->registry, key, &layer);
+        if (rc == 0)
+            puts(layer_words[layer]);
+        return rc == 0 ? 0 : control_session_fail(session, rc, "");
+    }
+    for (size_t i = 0; rc == 0 && i < sizeof(layer_words) / sizeof(layer_words[0]); i++) {
+        if (strcmp(words[0], layer_words[i]) != 0)
+            continue;
+        rc = registry_set_layer(session->registry, key, (enum registry_layer)i);
+        return rc == 0 ? 0 : control_session_fail(session, rc, "");
+    }
+    return rc ? rc
+              : pwk_error_set(&session->error, -EINVAL,
+                              "'%s' is no way to stand to the prefix: use merge, supersede-local "
+                              "or supersede-tree",
+                              words[0]);
+}
+
 /* ---- the command ---- */
 
 struct subcommand {
@@ -269,6 +303,7 @@ static const struct subcommand subcommands[] = {
     {"ls", run_ls, false, 0, 3, is_ls_option},
     {"set", run_set, true, 2, INT_MAX},
     {"delete", run_delete, true, 0, 1},
+    {"layer", run_layer, true, 0, 1},
 };
 
 /* Those that open what they need themselves. `words` stand behind their name. */

@@ -27,6 +27,8 @@ static const char help[] =
     "  registry NAME set KEY VALUE [--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "  registry NAME ls KEY [-r] [-v] [--json]  print subkeys, as a tree, with their values\n"
     "  registry NAME delete KEY [VALUE]         delete a value, or a key without subkeys\n"
+    "  registry NAME layer KEY [MARK]           how a key stands to the prefix's: merge,\n"
+    "                                           supersede-local or supersede-tree\n"
     "  registry NAME export [--format reg5|reg4|regf] [KEY] [FILE]\n"
     "                                           write a .reg file, or a hive\n"
     "  registry NAME import FILE|PREFIX [--at KEY]\n"
