@@ -29,7 +29,7 @@ static int run_all(hive_store_t *store, const char *const *sql, size_t count, ui
     return hive_store_errno(code);
 }
 
-/* What the kernel wrote in the branch, and what leads to it, stays. Keys below that are the lower
+/* What the kernel wrote or deleted in the branch, and what leads to it, stays. Keys below that are the lower
  * layer's alone are gone, but for those above one that is the kernel's. */
 static int hide_below(hive_store_t *store, uint64_t id)
 {
@@ -46,8 +46,10 @@ static int hide_below(hive_store_t *store, uint64_t id)
         "DELETE FROM keys WHERE id IN (SELECT id FROM temp.branch)"
         " AND id NOT IN (SELECT id FROM temp.kept)",
         "UPDATE keys SET layer=2 WHERE id IN (SELECT id FROM temp.kept)",
-        "DELETE FROM key_tombstones WHERE parent=?1 OR parent IN (SELECT id FROM temp.branch)",
-        "DELETE FROM value_tombstones WHERE key IN (SELECT id FROM temp.branch)",
+        "DELETE FROM key_tombstones WHERE parent IN (SELECT id FROM temp.branch)"
+        " AND parent NOT IN (SELECT id FROM temp.kept)",
+        "DELETE FROM value_tombstones WHERE key IN (SELECT id FROM temp.branch)"
+        " AND key NOT IN (SELECT id FROM temp.kept)",
         "DROP TABLE temp.branch",
         "DROP TABLE temp.kept",
     };
@@ -59,7 +61,6 @@ int hive_store_supersede_key(hive_store_t *store, uint64_t id, uint32_t mark)
     static const char *const sql[] = {
         "DELETE FROM key_values WHERE key=?1 AND layer=1",
         "UPDATE key_values SET layer=2 WHERE key=?1",
-        "DELETE FROM value_tombstones WHERE key=?1",
         "UPDATE keys SET layer=(layer&3)|2|?2 WHERE id=?1",
     };
     int result = hive_store_claim_key(store, id);

@@ -384,6 +384,8 @@ static void a_branch_is_superseded_and_merged_again(void **state)
     registry = open_layers();
     put(registry, "A\\B\\Mine", "m", 100);
     put(registry, "A", "mine", 101);
+    remove_value(registry, "A", "w");
+    remove_key(registry, "A\\D");
     set_layer(registry, "A", REGISTRY_SUPERSEDES_TREE);
     assert_string_equal(values(registry, "A"), "mine ");
     assert_string_equal(subkeys(registry, "A"), "B ");
@@ -393,6 +395,8 @@ static void a_branch_is_superseded_and_merged_again(void **state)
     lower_becomes("[A]\n\"v\"=dword:6\n[A\\\\B]\n\"v\"=dword:8\n[A\\\\E]\n[Z]\n");
     registry = reopen(registry);
     assert_string_equal(subkeys(registry, "A"), "B ");
+    lower_becomes(
+        "[A]\n\"v\"=dword:6\n\"w\"=dword:9\n[A\\\\B]\n\"v\"=dword:8\n[A\\\\D]\n[A\\\\E]\n[Z]\n");
     set_layer(registry, "A", REGISTRY_MERGED);
     registry = reopen(registry);
     assert_string_equal(values(registry, "A"), "mine v ");
