@@ -7,9 +7,11 @@
 #include "registry/registry_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "registry/lower_layer.h"
 #include "registry/upcase.h"
@@ -154,8 +156,22 @@ static int import_value(void *context, const uint16_t *name, size_t units, uint3
                : hive_store_put_value(import->registry->store, import->key, &value, key.last_write);
 }
 
+/* What people know a text by: its file, where it has one, else its number. */
+static void name_text(char name[PATH_MAX], int fd, size_t number)
+{
+    char link[32];
+    ssize_t length;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, name, PATH_MAX - 1);
+    if (length > 0 && name[0] == '/' && strncmp(name, "/memfd:", 7))
+        name[length] = '\0';
+    else
+        snprintf(name, PATH_MAX, "registry text %zu of the prefix", number + 1);
+}
+
 /* The text is taken in, and kept to be compared with what the prefix holds later. */
-static int import_file(struct import *import, struct lower_source *source, size_t number,
+static int import_file(struct import *import, struct lower_source *source, const char *name,
                        struct registry_error *error)
 {
     static const struct wine_text_sink callbacks = {
@@ -166,18 +182,17 @@ static int import_file(struct import *import, struct lower_source *source, size_
 
     if (source->size == 0) {
         snprintf(error->text, sizeof error->text,
-                 "registry text %zu of the prefix is empty; run the prefix once with stock Wine",
-                 number + 1);
+                 "%.300s is empty; run the prefix once with stock Wine", name);
         return -EINVAL;
     }
     import->last_depth = 0;
     sink.context = import;
     result = wine_text_parse(source->text, source->size, &sink, &where);
     if (result == -EINVAL)
-        snprintf(error->text, sizeof error->text,
-                 "registry text %zu of the prefix, line %zu: %s; run the prefix once with stock "
-                 "Wine to have it written anew",
-                 number + 1, where.line, where.text[0] ? where.text : "a name is too long");
+        snprintf(
+            error->text, sizeof error->text,
+            "%.300s, line %zu: %s; run the prefix once with stock Wine to have it written anew",
+            name, where.line, where.text[0] ? where.text : "a name is too long");
     return result;
 }
 
@@ -268,8 +283,11 @@ static int import_all(struct import *import, const int *fds, size_t count,
     result = lower_sources_open(sources, fds, count);
     for (size_t i = 0; result == 0 && i < count; i++)
         import->total += sources[i].size;
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = import_file(import, &sources[i], i, error);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        char name[PATH_MAX];
+        name_text(name, fds[i], i);
+        result = import_file(import, &sources[i], name, error);
+    }
     if (result == 0)
         result = registry_make_fixed_keys(import->registry);
     if (result == 0)

@@ -398,6 +398,21 @@ void lower_catch_up(registry_t *registry)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* How to mend it that the store cannot follow. */
+static const char *remedy(int result)
+{
+    switch (-result) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return "make room on the disk";
+    case EINVAL:
+        return "run the prefix once with stock Wine to have it written anew";
+    default:
+        return "run 'pwkctl registry NAME check' on the kernel";
+    }
+}
+
 int registry_follow_lower(registry_t *registry, const struct registry_lower *lower,
                           struct registry_error *error)
 {
@@ -419,9 +434,8 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
     if (result < 0) {
         registry->lower.generation = NULL;
         snprintf(error->text, sizeof error->text,
-                 "%s: cannot be brought in step with the prefix's registry: %s; make room on the "
-                 "disk, or run the prefix once with stock Wine",
-                 registry->database, strerror(-result));
+                 "%s: cannot be brought in step with the prefix's registry: %s; %s",
+                 registry->database, strerror(-result), remedy(result));
     }
     return result;
 }

@@ -89,6 +89,36 @@ kill -KILL "$(watcher_processes)"
 ok 'stock Wine changes the prefix unwatched' stock reg.exe add "$key" /v live /d 3 /f
 equal 'the next start sees it' 3 "$(query kernel a -- "$key" live)"
 
+# --- programs of one session with different run-time folders ---
+mkdir -m 700 "$work/other-runtime"
+equal 'a start with another run-time folder sees the prefix' 3 \
+    "$(query env XDG_RUNTIME_DIR="$work/other-runtime" "$pwk_wine" --kernel a -- "$key" live)"
+ok 'stock Wine changes the prefix' stock reg.exe add "$key" /v live /d 4 /f
+equal 'so it does there' 4 \
+    "$(query env XDG_RUNTIME_DIR="$work/other-runtime" "$pwk_wine" --kernel a -- "$key" live)"
+ok 'and again' stock reg.exe add "$key" /v live /d 3 /f
+equal 'and in the first folder' 3 "$(query kernel a -- "$key" live)"
+for process in $(watcher_processes); do
+    tr '\0' '\n' <"/proc/$process/environ" | grep -qxF "XDG_RUNTIME_DIR=$work/other-runtime" &&
+        kill -KILL "$process"
+done
+
+# --- no room for the prefix's text ---
+# shellcheck disable=SC2016 # expanded by the inner shell
+in_small_folder='mount -t tmpfs -o size=1600k,mode=700 none "$1" && shift &&
+    exec env XDG_RUNTIME_DIR="$@"'
+mkdir -m 700 "$work/small-runtime"
+if unshare --mount true 2>/dev/null; then
+    said=$(within 60 unshare --mount bash -c "$in_small_folder" inside "$work/small-runtime" \
+        "$work/small-runtime" "$pwk_wine" --kernel a cmd.exe /c exit 0 2>&1)
+    equal 'a full run-time folder is refused' 125 $?
+    matches 'by one line that says where and how to mend it' \
+        "^pwk: [^
+]*$work/small-runtime/pwk[^
+]*No space left on device; make room there[^
+]*\$" "$said"
+fi
+
 # --- another kernel, and the private mode ---
 equal 'kernel b sees the prefix' white "$(query kernel b -- "$key" colour)"
 ok 'a private kernel is made' within 120 "$pwk_wine" --kernel p --registry private cmd.exe /c exit 0

@@ -55,6 +55,11 @@ static int find_folder(struct pwk_prefix_layer *layer, struct pwk_error *error)
                              "%s: cannot be made: %s; mend the folder or set "
                              "XDG_RUNTIME_DIR",
                              layer->folder, strerror(errno));
+    if (stat(layer->folder, &status) < 0)
+        return pwk_error_set(error, -errno, "%s: cannot be looked at: %s", layer->folder,
+                             strerror(errno));
+    layer->device = status.st_dev;
+    layer->inode = status.st_ino;
     return 0;
 }
 
@@ -166,6 +171,17 @@ bool pwk_prefix_layer_watched(const struct pwk_prefix_layer *layer)
     return watched;
 }
 
+pid_t pwk_prefix_layer_watcher(const struct pwk_prefix_layer *layer)
+{
+    char text[16] = "";
+    int fd = pwk_prefix_layer_watched(layer) ? open_watch(layer) : -1;
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    if (fd >= 0)
+        close(fd);
+    return size > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
 int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer)
 {
     int fd = open_watch(layer);
@@ -174,8 +190,11 @@ int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer)
         return -errno;
     /* Whoever asks whether it is watched holds the lock for a moment. */
     for (int tries = 0; tries < 100; tries++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (ftruncate(fd, 0) == 0)
+                dprintf(fd, "%d\n", (int)getpid());
             return 0;
+        }
         usleep(100);
     }
     close(fd);

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "kernel/error.h"
 #include "registry/registry.h"
@@ -22,11 +23,14 @@ struct pwk_prefix_page {
     uint64_t generation;                    /* counts states; its low half is a futex */
     uint32_t busy;                          /* a change has been seen and is not published yet */
     uint32_t wanted;                        /* a futex: somebody waits for the newest state */
+    uint32_t failure;                       /* an errno: why the watcher has ended, or 0 */
+    uint32_t reserved;
     uint64_t branches[PWK_PREFIX_BRANCHES]; /* the generation of each branch's text */
 };
 
 struct pwk_prefix_layer {
     char folder[PATH_MAX];
+    uint64_t device, inode; /* of the folder */
     struct pwk_prefix_page *page;
 };
 
@@ -48,6 +52,8 @@ int pwk_prefix_layer_texts(void *context, uint64_t *generation, int fds[REGISTRY
 /* True while a watcher lives, though it may have published nothing yet. Costs three system calls.
  */
 bool pwk_prefix_layer_watched(const struct pwk_prefix_layer *layer);
+/* The process that watches, as it said itself, or 0. */
+pid_t pwk_prefix_layer_watcher(const struct pwk_prefix_layer *layer);
 /* For the watcher, for its life; -EBUSY: there is one. */
 int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer);
 /* Starts a watcher, `loader` being pwk's loader, in the environment and the session of processes

@@ -37,9 +37,7 @@
 #define PAUSE_TIMES 20    /* and at most so many times what writing the text took */
 #define STALLED_ROUNDS 30 /* of 100 ms, then another watcher is started */
 
-/* Of the session's, one a branch. */
-static const uint16_t *const event_names[PWK_PREFIX_BRANCHES] = {
-    u"\\BaseNamedObjects\\pwk-watch-machine", u"\\BaseNamedObjects\\pwk-watch-user"};
+#define EVENT_NAME_MAX 96
 
 #define CALL(name, ...)                                                                            \
     pwk_service_table_call(name, (const uint64_t[]){__VA_ARGS__},                                  \
@@ -48,14 +46,25 @@ static const uint16_t *const event_names[PWK_PREFIX_BRANCHES] = {
 struct event_name {
     struct object_attributes attributes;
     struct unicode_string name;
+    uint16_t text[EVENT_NAME_MAX];
 };
 
-static struct object_attributes *name_event(struct event_name *event, size_t branch)
+/* The session's event of a branch. The folder of the texts is part of its name: programs of one
+ * session may have been started with different run-time folders, and then each folder has a
+ * watcher of its own. */
+static struct object_attributes *name_event(struct event_name *event,
+                                            const struct pwk_prefix_layer *layer, size_t branch)
 {
-    event->name = (struct unicode_string){0, 0, (uint16_t *)event_names[branch]};
-    while (event_names[branch][event->name.length / 2])
-        event->name.length += 2;
-    event->name.maximum_length = event->name.length;
+    static const char *const branches[PWK_PREFIX_BRANCHES] = {"machine", "user"};
+    char text[EVENT_NAME_MAX];
+    int length = snprintf(text, sizeof text, "\\BaseNamedObjects\\pwk-watch-%llx-%llx-%s",
+                          (unsigned long long)layer->device, (unsigned long long)layer->inode,
+                          branches[branch]);
+
+    for (int i = 0; i < length; i++)
+        event->text[i] = (uint16_t)text[i];
+    event->name =
+        (struct unicode_string){(uint16_t)(2 * length), (uint16_t)(2 * length), event->text};
     memset(&event->attributes, 0, sizeof event->attributes);
     event->attributes.length = sizeof event->attributes;
     event->attributes.object_name = &event->name;
@@ -90,7 +99,7 @@ static int watch_branch(struct branch *branch, size_t number)
     struct event_name name;
 
     if (CALL("NtCreateEvent", (uint64_t)&branch->event, EVENT_ACCESS,
-             (uint64_t)name_event(&name, number), 0, 1))
+             (uint64_t)name_event(&name, &watcher.layer, number), 0, 1))
         return -EEXIST;
     return pwk_snapshot_open_key(pwk_snapshot_paths[number], &branch->key) ? -EIO : 0;
 }
@@ -149,6 +158,8 @@ static int publish(void)
     if (result == 0) {
         __atomic_store_n(&page->generation, generation, __ATOMIC_SEQ_CST);
         __atomic_store_n(&page->busy, 0, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_store_n(&page->failure, -result, __ATOMIC_SEQ_CST);
     }
     syscall(SYS_futex, &page->generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     return result;
@@ -189,6 +200,7 @@ static int prepare(void)
         instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
     __atomic_store_n(&watcher.layer.page->busy, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&watcher.layer.page->wanted, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&watcher.layer.page->failure, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&watcher.layer.page->instance, instance, __ATOMIC_SEQ_CST);
     if (pwk_backup_privilege_take(&before) < 0)
         return -EPERM;
@@ -266,7 +278,7 @@ static bool find_watcher(struct watcher_events *events)
     memset(events, 0, sizeof *events);
     for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++) {
         if (CALL("NtOpenEvent", (uint64_t)&events->handles[i], EVENT_ACCESS,
-                 (uint64_t)name_event(&name, i))) {
+                 (uint64_t)name_event(&name, &followed, i))) {
             events->handles[i] = 0;
             close_events(events);
             return false;
@@ -283,7 +295,8 @@ static bool any_signaled(const struct watcher_events *events)
                 (uint64_t)&at_once) < PWK_PREFIX_BRANCHES;
 }
 
-/* Waits until the texts are as new as this call; false: the watcher does nothing any more. */
+/* Waits until the texts are as new as this call; false: the watcher does nothing any more. Its
+ * events are no sign of life: they last as long as this process has them open. */
 static bool wait_until_new(const struct watcher_events *events)
 {
     struct pwk_prefix_page *page = followed.page;
@@ -292,12 +305,46 @@ static bool wait_until_new(const struct watcher_events *events)
         uint64_t generation = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
         if (!any_signaled(events) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
             return true;
+        if (round > 0 && !pwk_prefix_layer_watched(&followed))
+            return false;
         pwk_prefix_layer_want(&followed);
         pwk_prefix_layer_wait(&followed, generation, 100);
         if (__atomic_load_n(&page->generation, __ATOMIC_ACQUIRE) != generation)
             round = 0;
     }
     return false;
+}
+
+static int start_watcher(struct pwk_error *error)
+{
+    int result;
+
+    __atomic_store_n(&followed.page->failure, 0, __ATOMIC_SEQ_CST);
+    result = pwk_prefix_layer_start_watcher("/proc/self/exe");
+    if (result < 0)
+        pwk_error_set(error, result, "the watcher of the prefix's registry cannot be started: %s",
+                      strerror(-result));
+    return result;
+}
+
+/* Why no watcher has answered. */
+static int no_answer(uint32_t failure, struct pwk_error *error)
+{
+    pid_t process = pwk_prefix_layer_watcher(&followed);
+
+    if (failure)
+        return pwk_error_set(error, -(int)failure,
+                             "the prefix's registry cannot be written to %s: %s; make room there, "
+                             "set another XDG_RUNTIME_DIR, or use --registry private",
+                             followed.folder, strerror((int)failure));
+    if (process > 0)
+        return pwk_error_set(error, -ETIMEDOUT,
+                             "the watcher of the prefix's registry (process %d) does not answer; "
+                             "end it and try again, or use --registry private",
+                             (int)process);
+    return pwk_error_set(error, -ETIMEDOUT,
+                         "no watcher of the prefix's registry came up; run pwkctl doctor, or use "
+                         "--registry private");
 }
 
 static int bring_up_to_date(struct pwk_error *error)
@@ -307,27 +354,24 @@ static int bring_up_to_date(struct pwk_error *error)
 
     while (now_ms() < deadline) {
         struct watcher_events events;
+        uint32_t failure = __atomic_load_n(&followed.page->failure, __ATOMIC_ACQUIRE);
+        if (started && failure)
+            return no_answer(failure, error);
         if (find_watcher(&events)) {
             bool current = wait_until_new(&events);
             close_events(&events);
             if (current)
                 return 0;
         } else if (now_ms() - started > RESTART_MS && !pwk_prefix_layer_watched(&followed)) {
-            int result = pwk_prefix_layer_start_watcher("/proc/self/exe");
+            int result = start_watcher(error);
             if (result < 0)
-                return pwk_error_set(error, result,
-                                     "the watcher of the prefix's registry cannot "
-                                     "be started: %s",
-                                     strerror(-result));
+                return result;
             started = now_ms();
         } else {
             usleep(500);
         }
     }
-    return pwk_error_set(error, -ETIMEDOUT,
-                         "the watcher of the prefix's registry does not answer; "
-                         "end the session with 'wineserver -k' and try again, or use --registry "
-                         "private");
+    return no_answer(0, error);
 }
 
 /* When the session's wineserver was started: "NtQuerySystemInformation function (winternl.h)",

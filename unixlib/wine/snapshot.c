@@ -96,7 +96,7 @@ int pwk_snapshot_save(size_t branch, int fd)
         CALL("NtClose", file);
     if (key)
         CALL("NtClose", key);
-    return status ? -EIO : 0;
+    return status == STATUS_DISK_FULL ? -ENOSPC : status ? -EIO : 0;
 }
 
 /* A registry that wineserver lost before it saved it for the first time has hardly a key. */
