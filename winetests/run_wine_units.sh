@@ -183,10 +183,25 @@ find_source()
 
 # ---- Building ----
 
+# Debian's wine64-tools has the tools under names of their own; the common ones come with the
+# package wine. $1: a folder for links.
+name_tools()
+{
+    local tool
+
+    mkdir -p "$1"
+    for tool in winegcc winebuild wrc; do
+        command -v "$tool" >/dev/null || ! command -v "$tool-stable" >/dev/null ||
+            ln -sf "$(command -v "$tool-stable")" "$1/$tool"
+    done
+    PATH=$PATH:$1
+}
+
 find_tools()
 {
     local tool
 
+    name_tools "$cache/wine-tools"
     for tool in x86_64-w64-mingw32-gcc winegcc wrc script; do
         command -v "$tool" >/dev/null || skip "there is no $tool to build or run Wine's units with"
     done

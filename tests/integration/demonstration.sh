@@ -71,6 +71,8 @@ show 'A kernel boots, with a real Windows program in it (reg.exe), and a value i
 for name in demo-green demo-blue; do
     [ ! -d "$WINEPREFIX/pwk/kernels/$name" ] || "$pwkctl" remove "$name" >/dev/null
 done
+# What an earlier demonstration left in the prefix.
+[ ! -e "$WINEPREFIX/system.reg" ] || stock reg.exe delete "$key" /f >/dev/null 2>&1
 true_that 'kernel demo-green runs reg.exe add' \
     quiet kernel demo-green reg.exe add "$key" /v colour /d green /f
 hold session "$stock_wine" "$programs/process_probe.exe" wait
@@ -84,6 +86,27 @@ true_that "so does a program's child (cmd.exe starts reg.exe)" \
         sed -n 's/^ *colour *REG_SZ *//p')"
 true_that 'kernel demo-blue does not' same '' "$(query kernel demo-blue -- "$key" colour)"
 true_that 'stock Wine in the same prefix does not' same '' "$(query stock -- "$key" colour)"
+
+show "The kernel's registry is a layer over the prefix's."
+true_that 'stock Wine writes a value to the prefix' \
+    quiet stock reg.exe add "$key" /v shape /d round /f
+true_that 'demo-green sees it' same round "$(query kernel demo-green -- "$key" shape)"
+true_that 'demo-green changes it for itself' \
+    quiet kernel demo-green reg.exe add "$key" /v shape /d square /f
+true_that 'stock Wine still has its own' same round "$(query stock -- "$key" shape)"
+true_that 'demo-blue sees the prefix' same round "$(query kernel demo-blue -- "$key" shape)"
+true_that 'demo-blue deletes the key for itself' \
+    quiet kernel demo-blue reg.exe delete "$key" /f
+true_that 'it is gone there' same '' "$(query kernel demo-blue -- "$key" shape)"
+true_that 'and nowhere else' same round "$(query stock -- "$key" shape)"
+echo "   What demo-green's programs did, pwkctl registry demo-green diff:"
+"$pwkctl" registry demo-green diff | tee "$work/diff" | indent
+true_that 'it shows the value that was added' grep -qP '^\+   colour\tsz\tgreen$' "$work/diff"
+true_that "it shows the kernel's shape in place of the prefix's" \
+    grep -qP '^\+   shape\tsz\tsquare$' "$work/diff"
+"$pwkctl" registry demo-green check | tee "$work/check" | indent
+true_that 'the store is in order: pwkctl registry demo-green check' \
+    grep -q '^in order' "$work/check"
 
 show 'Two Windows versions, side by side in one prefix.'
 hold seven "$pwk_wine" --kernel demo-green --windows 7 "$programs/print_version.exe" hold
