@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * prefix_layer.h - the prefix's registry as the lower layer of kernels' registries: texts that one
- * watcher writes, and a page in shared memory that says how new they are. This is what
- * both sides share; wine/prefix_watch.h has the sides that speak with wineserver.
+ * watcher writes, and a page in shared memory that says how new they are. This is what both sides
+ * share; wine/prefix_watch.h has the sides that speak with wineserver.
  */
 #ifndef PWK_KERNEL_PREFIX_LAYER_H
 #define PWK_KERNEL_PREFIX_LAYER_H

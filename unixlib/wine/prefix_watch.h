@@ -2,10 +2,10 @@
 /*
  * prefix_watch.h - the prefix's registry, kept in step with wineserver's while the session lasts.
  *
- * One process a session and run-time folder watches: a process of Wine's that runs no code of Windows', sleeps until
- * wineserver tells it of a change, has the changed branch written as text and publishes it
- * (kernel/prefix_layer.h). It is one of the session's system processes: wineserver tells it when
- * the last program has ended, and then it ends too.
+ * One process a session and run-time folder watches: a process of Wine's that runs no code of
+ * Windows', sleeps until wineserver tells it of a change, has the changed branch written as text
+ * and publishes it (kernel/prefix_layer.h). It is one of the session's system processes: wineserver
+ * tells it when the last program has ended, and then it ends too.
  */
 #ifndef PWK_WINE_PREFIX_WATCH_H
 #define PWK_WINE_PREFIX_WATCH_H
