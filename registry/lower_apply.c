@@ -271,8 +271,11 @@ static int enter_subkey(struct applying *applying, const uint16_t *name, size_t 
     }
     if (result == 0)
         result = hive_store_read_key(store, *id, row);
-    if (result == 0 && !(row->layer & HIVE_LOWER))
+    if (result == 0 && !(row->layer & HIVE_LOWER)) {
+        /* Who deletes the key must know that something is below it now. */
+        note(applying, *id, 0, 0);
         result = hive_store_set_key_layer(store, *id, row->layer | HIVE_LOWER);
+    }
     return result ? result : row->layer & HIVE_SUPERSEDE_TREE ? 1 : 0;
 }
 

@@ -86,6 +86,28 @@ static void a_deleted_key_stays_hidden_with_all_below(void **state)
     registry_close(registry);
 }
 
+/* The layer below gets a key that the kernel made before, and nothing else about it changes. */
+static void a_key_that_came_below_later_is_hidden_too(void **state)
+{
+    registry_t *registry;
+
+    (void)state;
+    lower_becomes("[Z]\n");
+    registry = open_layers();
+    /* Both are cached as keys that nothing is below of. */
+    key_info(registry, make(registry, "A\\B"));
+    key_info(registry, make(registry, "A"));
+    lower_becomes("[A\\\\B] 1\n#time=1\n[Z]\n");
+    /* From here on keys are made by way of the journal. */
+    make(registry, "Other");
+    remove_key(registry, "A\\B");
+    put(registry, "A\\B", "mine", 100);
+    lower_becomes("[A\\\\B]\n\"v\"=dword:1\n[A\\\\B\\\\C]\n[Z]\n");
+    assert_string_equal(values(registry, "A\\B"), "mine ");
+    assert_string_equal(subkeys(registry, "A\\B"), "");
+    registry_close(registry);
+}
+
 static void a_key_made_anew_brings_nothing_back(void **state)
 {
     registry_t *registry;
@@ -414,6 +436,7 @@ int main(void)
         TEST(a_deleted_value_stays_hidden),
         TEST(a_value_over_a_lower_one_is_hidden_when_deleted),
         TEST(a_deleted_key_stays_hidden_with_all_below),
+        TEST(a_key_that_came_below_later_is_hidden_too),
         TEST(a_key_made_anew_brings_nothing_back),
         TEST(a_renamed_branch_goes_along_and_is_cut_off),
         TEST(deleting_a_renamed_key),
