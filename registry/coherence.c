@@ -33,6 +33,7 @@ struct shared {
     _Alignas(64) struct coherence_clock clock;
     struct coherence_change ring[COHERENCE_RING];
     struct journal journal;
+    _Atomic uint32_t holder_died; /* and what was left has not been seen to */
 };
 
 struct coherence {
@@ -165,6 +166,7 @@ int coherence_start(coherence_t *coherence)
     atomic_store(&shared->clock.generation, 0);
     atomic_store(&shared->clock.busy, 0);
     atomic_store(&shared->clock.sleepers, 0);
+    atomic_store(&shared->holder_died, 0);
     memset(&shared->signature, 0, sizeof shared->signature);
     memset(&shared->lower, 0, sizeof shared->lower); /* the store knows */
     atomic_thread_fence(memory_order_seq_cst);
@@ -247,9 +249,19 @@ int coherence_lock(coherence_t *coherence)
         pthread_mutex_consistent(&shared->lock);
         atomic_fetch_add(&shared->clock.generation, COHERENCE_RING + 1);
         atomic_store(&shared->clock.busy, 0);
-        return COHERENCE_HOLDER_DIED;
+        atomic_store(&shared->holder_died, 1);
+        /* What it did not come to tell. */
+        coherence_wake(coherence);
+        code = 0;
     }
-    return -code;
+    if (code)
+        return -code;
+    return atomic_load(&shared->holder_died) ? COHERENCE_HOLDER_DIED : 0;
+}
+
+void coherence_forget_death(coherence_t *coherence)
+{
+    atomic_store(&coherence->shared->holder_died, 0);
 }
 
 void coherence_announce(coherence_t *coherence)

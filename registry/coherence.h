@@ -79,9 +79,10 @@ int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
                       struct coherence_change *changes, size_t capacity);
 
 /* The writers' lock, over all processes. -ETIMEDOUT after ten seconds. COHERENCE_HOLDER_DIED: it is
- * locked, and whoever had it last died with it. */
+ * locked, and somebody died with it; that is answered, to whoever asks, until it is forgotten. */
 #define COHERENCE_HOLDER_DIED 1
 int coherence_lock(coherence_t *coherence);
+void coherence_forget_death(coherence_t *coherence);
 /* Between commit and unlock: makes readers wait, tells them what changed. */
 void coherence_announce(coherence_t *coherence);
 void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,

@@ -317,7 +317,7 @@ static int tell_state(registry_t *registry)
 
     if (result < 0)
         return result;
-    result = coherence_lock(registry->coherence);
+    result = registry_lock_writers(registry);
     if (result == 0) {
         result = read_state(registry, &state);
         if (result == 0)
@@ -363,18 +363,21 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
 static int follow(registry_t *registry)
 {
     const struct registry_lower *lower = &registry->lower;
-    struct coherence_lower state = {lower->instance,
-                                    __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE)};
+    /* The generation first: whose it is has been written before it. */
+    struct coherence_lower state = {.generation =
+                                        __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE)};
     uint64_t seen = state.generation;
     int fds[REGISTRY_LOWER_TEXTS], result = 0;
     size_t count = 0;
 
+    state.instance = __atomic_load_n(lower->instance, __ATOMIC_ACQUIRE);
     if (coherence_lower(registry->coherence).instance == 0)
         result = tell_state(registry);
     if (result == 0 && !covers(coherence_lower(registry->coherence), state)) {
         result = lower->open(lower->context, &state.generation, fds, &count);
         if (result == 0) {
             seen = state.generation;
+            state.instance = __atomic_load_n(lower->instance, __ATOMIC_ACQUIRE);
             result = synchronise(registry, fds, count, state);
         }
         while (count > 0)
@@ -421,7 +424,7 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
 
     registry->lower = *lower;
     if (lower->later) {
-        registry->lower_seen = __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE);
+        registry->lower_seen = lower->seen;
         return 0;
     }
     sigfillset(&all);

@@ -91,11 +91,11 @@ static int write_journal_down(registry_t *registry, bool at_the_end)
     return result;
 }
 
-/* The writers' lock. A writer that was killed may have left a whole transaction in SQLite's log
+/* A writer that was killed may have left a whole transaction in SQLite's log
  * that its index does not tell of: nobody sees it, but at the next start it would be found there,
  * and come after what was done meanwhile. A transaction of ours is written over it. Where that
  * fails, the next one will do. */
-static int lock_writers(registry_t *registry)
+int registry_lock_writers(registry_t *registry)
 {
     int64_t deaths;
     int result = coherence_lock(registry->coherence);
@@ -107,6 +107,8 @@ static int lock_writers(registry_t *registry)
             hive_store_set_mark(registry->store, "killed_writers", deaths + 1) < 0 ||
             hive_store_commit(registry->store) < 0)
             hive_store_rollback(registry->store);
+        else
+            coherence_forget_death(registry->coherence);
     }
     return 0;
 }
@@ -238,7 +240,7 @@ static void write_rest_down(registry_t *registry)
 {
     bool last;
 
-    if (!registry->sound || !registry->writable || lock_writers(registry) < 0)
+    if (!registry->sound || !registry->writable || registry_lock_writers(registry) < 0)
         return;
     last = coherence_is_last(registry->coherence);
     write_journal_down(registry, last);
@@ -335,20 +337,25 @@ static int enter(registry_t *registry, struct registry_guard *guard, uint64_t ke
     pthread_sigmask(SIG_SETMASK, &all, &guard->signals);
     pthread_mutex_lock(&registry->mutex);
     /* A writer between commit and publication is waited for. */
-    if (coherence_busy(registry->coherence) || must_write_down(registry, key)) {
-        result = lock_writers(registry);
+    if (coherence_busy(registry->coherence)) {
+        result = registry_lock_writers(registry);
+        if (result == 0)
+            coherence_unlock(registry->coherence);
+    }
+    /* Before the journal is looked at: a change that came in between would count as taken in, and
+     * what the store says without it would be cached for good. */
+    take_in_changes(registry);
+    if (result == 0 && must_write_down(registry, key)) {
+        result = registry_lock_writers(registry);
         if (result == 0) {
-            if (must_write_down(registry, key))
-                result = write_journal_down(registry, false);
+            take_in_changes(registry);
+            result = write_journal_down(registry, false);
             coherence_unlock(registry->coherence);
         }
     }
-    if (result < 0) {
+    if (result < 0)
         registry_leave(registry, guard);
-        return result;
-    }
-    take_in_changes(registry);
-    return 0;
+    return result;
 }
 
 int registry_enter(registry_t *registry, struct registry_guard *guard)
@@ -382,7 +389,7 @@ int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry,
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &guard.signals);
     pthread_mutex_lock(&registry->mutex);
-    if (lock_writers(registry) == 0) {
+    if (registry_lock_writers(registry) == 0) {
         take_in_changes(registry);
         result = write(registry, context);
         coherence_unlock(registry->coherence);
@@ -414,7 +421,7 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
     if (registry->read_only)
         result = -EROFS;
     if (result == 0)
-        result = lock_writers(registry);
+        result = registry_lock_writers(registry);
     if (result < 0) {
         registry_leave(registry, guard);
         return result;

@@ -245,13 +245,14 @@ bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor);
 
 /* Where the registry below the kernel's is to be had, as Wine's text, and when it has changed. */
 struct registry_lower {
-    uint64_t instance;          /* who counts the generations; never 0 */
+    const uint64_t *instance;   /* who counts the generations; never 0; may become another */
     const uint64_t *generation; /* in shared memory; its low half is a futex that is woken */
     /* Opens the texts of the newest state and tells its generation; the descriptors are the
      * caller's. May be called from any thread, with all signals blocked. */
     int (*open)(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS], size_t *count);
     void *context;
-    bool later; /* the store is in step with the present state by other means */
+    bool later;    /* the store is in step by other means, with what has been below since `seen` */
+    uint64_t seen; /* a generation; what comes after it is followed */
 };
 
 /* From now on what changes below shows, except where the kernel wrote or deleted something itself;

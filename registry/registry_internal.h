@@ -95,6 +95,10 @@ int registry_enter_for(registry_t *registry, struct registry_guard *guard, uint6
 int registry_enter_as_is(registry_t *registry, struct registry_guard *guard);
 void registry_leave(registry_t *registry, struct registry_guard *guard);
 
+/* The writers' lock, after which coherence_unlock: what a killed writer left is seen to. Inside
+ * enter and leave, or with nobody else in the process; no transaction of the store is open. */
+int registry_lock_writers(registry_t *registry);
+
 /* A write: enter, the coherence lock and BEGIN; then commit (0: publishes `changes`; other:
  * rolls back) and leave. Answers `result` or the error of the commit. */
 int registry_begin_write(registry_t *registry, struct registry_guard *guard);

@@ -8,7 +8,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
-	tests/unit/test_registry_repair \
+	tests/unit/test_registry_repair tests/unit/test_registry_seams \
 	tests/unit/test_registry_batch \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
@@ -64,6 +64,7 @@ tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transac
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
 LOWER_FIXTURE = tests/unit/lower_fixture.h tests/unit/lower_fixture.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_layers_SOURCES = tests/unit/test_registry_layers.c $(LOWER_FIXTURE)
+tests_unit_test_registry_seams_SOURCES = tests/unit/test_registry_seams.c $(LOWER_FIXTURE)
 tests_unit_test_registry_layers_hidden_SOURCES = tests/unit/test_registry_layers_hidden.c \
 	$(LOWER_FIXTURE)
 tests_unit_test_registry_layers_ends_SOURCES = tests/unit/test_registry_layers_ends.c \

@@ -16,6 +16,7 @@
     "WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\Machine\n\n#arch=win64\n\n"
 
 static uint64_t *generation;
+uint64_t lower_instance = 7;
 void (*lower_opened)(void);
 
 int make_layers(void **state)
@@ -92,9 +93,15 @@ static int import_lower(registry_t *registry, struct registry_error *error)
     return result;
 }
 
+struct registry_lower the_lower(void)
+{
+    return (struct registry_lower){
+        .instance = &lower_instance, .generation = generation, .open = open_lower};
+}
+
 int try_open_layers(registry_t **registry, struct registry_error *error)
 {
-    struct registry_lower lower = {.instance = 7, .generation = generation, .open = open_lower};
+    struct registry_lower lower = the_lower();
     int result = registry_open(store_folder, &may_create, registry, error);
 
     if (result < 0)

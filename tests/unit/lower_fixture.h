@@ -21,9 +21,15 @@ int remove_layers(void **state);
 void lower_becomes(const char *sections);
 void lower_becomes_raw(const char *text, size_t size);
 
+/* Who counts the layer's states, as a process sees it. */
+extern uint64_t lower_instance;
+
 /* Called, once, when the next process or registry object has opened the newest text and not taken
  * it in yet. */
 extern void (*lower_opened)(void);
+
+/* For registry_follow_lower. */
+struct registry_lower the_lower(void);
 
 /* Opens the store, imports the first state where that has not been done, and follows. */
 registry_t *open_layers(void);

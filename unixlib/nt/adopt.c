@@ -20,15 +20,22 @@ static struct twin {
 static size_t twin_count;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* The lock is held. */
+static nt_handle find_locked(nt_handle theirs)
+{
+    for (size_t i = 0; i < twin_count; i++)
+        if (twins[i].theirs == theirs)
+            return twins[i].ours;
+    return 0;
+}
+
 static nt_handle find_twin(nt_handle theirs)
 {
-    nt_handle ours = 0;
+    nt_handle ours;
     sigset_t before;
 
     nt_lock(&mutex, &before);
-    for (size_t i = 0; i < twin_count && !ours; i++)
-        if (twins[i].theirs == theirs)
-            ours = twins[i].ours;
+    ours = find_locked(theirs);
     nt_unlock(&mutex, &before);
     return ours;
 }
@@ -37,18 +44,19 @@ static nt_handle find_twin(nt_handle theirs)
 static nt_handle add_twin(nt_handle theirs, uint64_t key)
 {
     struct key_handle content = {.key = key, .access = KEY_ALL_RIGHTS};
-    nt_handle ours = key_handle_open(&content), earlier;
+    nt_handle made = key_handle_open(&content), ours;
     sigset_t before;
 
-    earlier = find_twin(theirs);
-    if (earlier || !ours) {
-        key_handle_close(ours);
-        return earlier;
-    }
     nt_lock(&mutex, &before);
-    if (twin_count < TWINS)
-        twins[twin_count++] = (struct twin){theirs, ours};
+    ours = find_locked(theirs);
+    if (!ours) {
+        ours = made;
+        if (made && twin_count < TWINS)
+            twins[twin_count++] = (struct twin){theirs, ours};
+    }
     nt_unlock(&mutex, &before);
+    if (made && made != ours)
+        key_handle_close(made);
     return ours;
 }
 

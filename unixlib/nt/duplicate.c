@@ -6,6 +6,7 @@
  * test_DuplicateHandle in dlls/kernel32/tests/process.c and test_duplicate_object in
  * dlls/ntdll/tests/om.c.
  */
+#include "nt/adopt.h"
 #include "nt/guard.h"
 #include "nt/hive_mount.h"
 #include "nt/key_path.h"
@@ -156,8 +157,13 @@ ntstatus nt_duplicate_object(const struct nt_call *call)
 
     if (is_transaction_handle(wanted.handle))
         return duplicate_transaction(call);
-    if (!is_key_handle(wanted.handle))
+    if (!is_key_handle(wanted.handle)) {
+        /* Its value may soon be another object's. */
+        if (wanted.options & DUPLICATE_CLOSE_SOURCE && call->arguments[0] == NT_CURRENT_PROCESS &&
+            nt_personality.adopts_foreign_roots)
+            nt_adopt_closed(wanted.handle);
         return nt_forward(call);
+    }
     if (out)
         *out = 0;
     status = nt_peer_find_for(call, call->arguments[0], PROCESS_DUP_HANDLE, &wanted.source);

@@ -434,8 +434,10 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
 
     if (result < 0)
         return result;
+    /* What is published while the files are read is followed afterwards. */
+    lower.seen = __atomic_load_n(&followed.page->generation, __ATOMIC_ACQUIRE);
     lower.later = files_are_current(started, &found);
-    files.instance = lower.later ? found.signature : 0;
+    files.instance = &found.signature;
     if (lower.later)
         result = follow(registry, &files, empty, error);
     else
@@ -444,7 +446,7 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
         result = pwk_snapshot_check(error);
     if (result < 0)
         return result;
-    lower.instance = __atomic_load_n(&followed.page->instance, __ATOMIC_ACQUIRE);
+    lower.instance = &followed.page->instance;
     lower.generation = &followed.page->generation;
     return follow(registry, &lower, empty && !lower.later, error);
 }
