@@ -55,12 +55,14 @@ tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.
 tests_unit_test_registry_batch_SOURCES = tests/unit/test_registry_batch.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_repair_SOURCES = tests/unit/test_registry_repair.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
-tests_unit_test_registry_transaction_model_SOURCES = \
-	tests/unit/test_registry_transaction_model.c $(REGISTRY_FIXTURE)
-tests_unit_test_registry_transaction_processes_SOURCES = \
-	tests/unit/test_registry_transaction_processes.c $(REGISTRY_FIXTURE)
-tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transactions.c \
+TRANSACTION_FIXTURE = tests/unit/transaction_fixture.h tests/unit/transaction_fixture.c \
 	$(REGISTRY_FIXTURE)
+tests_unit_test_registry_transaction_model_SOURCES = \
+	tests/unit/test_registry_transaction_model.c $(TRANSACTION_FIXTURE)
+tests_unit_test_registry_transaction_processes_SOURCES = \
+	tests/unit/test_registry_transaction_processes.c $(TRANSACTION_FIXTURE)
+tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transactions.c \
+	$(TRANSACTION_FIXTURE)
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
 LOWER_FIXTURE = tests/unit/lower_fixture.h tests/unit/lower_fixture.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_layers_SOURCES = tests/unit/test_registry_layers.c $(LOWER_FIXTURE)
@@ -78,7 +80,7 @@ TESTS += $(UNIT_TESTS)
 else
 EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) \
 	tests/unit/layers_model.h tests/unit/layers_model.c
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(REGF_FIXTURE)
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(TRANSACTION_FIXTURE) $(REGF_FIXTURE)
 endif
 
 # The unit tests alone: what a build with sanitizers runs.

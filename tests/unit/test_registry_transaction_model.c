@@ -4,50 +4,7 @@
  * one key and outside every transaction below another: both must answer the same and look the same,
  * before the commit and after it.
  */
-#include "tests/unit/registry_fixture.h"
-#include "registry/transaction.h"
-
-static registry_t *registry;
-
-static uint64_t begin(registry_t *in)
-{
-    uint64_t transaction = 0;
-
-    assert_int_equal(registry_transaction_begin(in, 0, &transaction), 0);
-    assert_int_not_equal(transaction, 0);
-    return transaction;
-}
-
-static uint64_t inside(uint64_t key, uint64_t transaction)
-{
-    return registry_key_in_transaction(key, transaction);
-}
-
-static int delete_named(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_path text = wide(name);
-    return registry_delete_value(in, key, text.text, text.units);
-}
-
-static int rename_to(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_path text = wide(name);
-    return registry_rename(in, key, text.text, text.units);
-}
-
-static int start(void **state)
-{
-    int result = make_folder(state);
-
-    registry = result ? NULL : open_store();
-    return result;
-}
-
-static int stop(void **state)
-{
-    registry_close(registry);
-    return remove_folder(state);
-}
+#include "tests/unit/transaction_fixture.h"
 
 static unsigned random_state;
 
@@ -165,7 +122,7 @@ static void a_transaction_does_what_is_done_outside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_transaction_does_what_is_done_outside, start, stop),
+        cmocka_unit_test_setup_teardown(a_transaction_does_what_is_done_outside, open_registry, close_registry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,44 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/registry_fixture.h"
-#include "registry/transaction.h"
-
-static registry_t *registry;
-
-static uint64_t begin(registry_t *in)
-{
-    uint64_t transaction = 0;
-
-    assert_int_equal(registry_transaction_begin(in, 0, &transaction), 0);
-    assert_int_not_equal(transaction, 0);
-    return transaction;
-}
-
-static uint64_t inside(uint64_t key, uint64_t transaction)
-{
-    return registry_key_in_transaction(key, transaction);
-}
-
-static int missing(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_value_info info;
-    return try_query(in, key, name, &info, NULL, 0);
-}
-
-static int start(void **state)
-{
-    int result = make_folder(state);
-
-    registry = result ? NULL : open_store();
-    return result;
-}
-
-static int stop(void **state)
-{
-    registry_close(registry);
-    return remove_folder(state);
-}
+#include "tests/unit/transaction_fixture.h"
 
 static int hold_and_wait(int pipe_end)
 {
@@ -216,7 +179,7 @@ static void processes_that_count_together_lose_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_registry, close_registry)
     const struct CMUnitTest tests[] = {
         TEST(the_locks_and_changes_of_a_killed_process_are_gone),
         TEST(kill_at_commit_leaves_all_or_nothing),

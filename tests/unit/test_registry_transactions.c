@@ -6,43 +6,8 @@
  */
 #include <unistd.h>
 
-#include "tests/unit/registry_fixture.h"
+#include "tests/unit/transaction_fixture.h"
 #include "registry/hive_files.h"
-#include "registry/transaction.h"
-
-static registry_t *registry;
-
-static uint64_t begin(registry_t *in)
-{
-    uint64_t transaction = 0;
-
-    assert_int_equal(registry_transaction_begin(in, 0, &transaction), 0);
-    assert_int_not_equal(transaction, 0);
-    return transaction;
-}
-
-static uint64_t inside(uint64_t key, uint64_t transaction)
-{
-    return registry_key_in_transaction(key, transaction);
-}
-
-static int delete_named(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_path text = wide(name);
-    return registry_delete_value(in, key, text.text, text.units);
-}
-
-static int rename_to(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_path text = wide(name);
-    return registry_rename(in, key, text.text, text.units);
-}
-
-static int missing(registry_t *in, uint64_t key, const char *name)
-{
-    struct registry_value_info info;
-    return try_query(in, key, name, &info, NULL, 0);
-}
 
 /* The names of all subkeys in order, each with a comma behind it. */
 static const char *subkeys(registry_t *in, uint64_t key)
@@ -64,20 +29,6 @@ static const char *subkeys(registry_t *in, uint64_t key)
         text[used] = 0;
     }
     return text;
-}
-
-static int start(void **state)
-{
-    int result = make_folder(state);
-
-    registry = result ? NULL : open_store();
-    return result;
-}
-
-static int stop(void **state)
-{
-    registry_close(registry);
-    return remove_folder(state);
 }
 
 /* ---- seeing ---- */
@@ -454,7 +405,7 @@ static void large_transactions_are_carried_out(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_registry, close_registry)
     const struct CMUnitTest tests[] = {
         TEST(changes_are_seen_inside_only_and_by_all_after_commit),
         TEST(rollback_and_close_leave_nothing),
