@@ -60,6 +60,9 @@ static int take_part(coherence_t *coherence)
     for (int tries = 0; tries < LOCK_SECONDS * 500; tries++) {
         if (flock(coherence->fd, LOCK_EX | LOCK_NB) == 0) {
             coherence->first = true;
+            /* Of an earlier session: should this process end before coherence_start, nobody may
+             * take the store for one that is in use. */
+            coherence->shared->magic = 0;
             return 0;
         }
         if (flock(coherence->fd, LOCK_SH | LOCK_NB) == 0) {
@@ -186,9 +189,11 @@ void coherence_leave(coherence_t *coherence,
 
     if (coherence->fd < 0)
         return;
-    if (coherence->shared && sign && flock(coherence->fd, LOCK_EX | LOCK_NB) == 0 &&
-        sign(context, &signature))
-        coherence->shared->signature = signature;
+    if (coherence->shared && sign && flock(coherence->fd, LOCK_EX | LOCK_NB) == 0) {
+        if (sign(context, &signature))
+            coherence->shared->signature = signature;
+        coherence->shared->magic = 0; /* whoever comes now is the first */
+    }
     close(coherence->fd);
     coherence->fd = -1;
 }

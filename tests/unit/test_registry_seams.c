@@ -6,9 +6,11 @@
  */
 #include "tests/unit/lower_fixture.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,6 +164,42 @@ static void who_begins_to_follow_after_a_death_gives_the_lock_back(void **state)
     registry_close(registry);
 }
 
+/* ---- the beginning ---- */
+
+static int look_for_a_moment(int told)
+{
+    int fd = open(in_folder("registry.coherence"), O_RDWR | O_CLOEXEC);
+
+    if (fd < 0 || flock(fd, LOCK_SH) < 0 || write(told, "", 1) != 1)
+        return 1;
+    usleep(50000);
+    return 0;
+}
+
+/* Who finds the file locked by another that has only just come, and ends, is the first. */
+static void a_session_that_ended_is_not_joined(void **state)
+{
+    registry_t *registry = open_store();
+    int told[2];
+    uint64_t key;
+    pid_t child;
+    char byte;
+
+    (void)state;
+    assert_int_equal(try_create(registry, ROOT, "volatile", REGISTRY_VOLATILE, &key), 0);
+    assert_int_equal(registry_flush(registry), 0); /* into the store */
+    registry_close(registry);
+    assert_int_equal(pipe(told), 0);
+    child = start_process(look_for_a_moment, told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    registry = open_store();
+    assert_int_equal(try_lookup(registry, ROOT, "volatile", 0, &key), -ENOENT);
+    registry_close(registry);
+    finish_process(child);
+    close(told[0]);
+    close(told[1]);
+}
+
 /* ---- the layer below ---- */
 
 static registry_t *faster;
@@ -226,6 +264,7 @@ int main(void)
         TEST(what_was_acknowledged_is_what_is_cached),
         TEST(who_looks_leaves_a_death_to_the_next_writer),
         TEST(who_begins_to_follow_after_a_death_gives_the_lock_back),
+        TEST(a_session_that_ended_is_not_joined),
         TEST(another_watcher_does_not_bring_an_older_state_back),
         TEST(what_comes_meanwhile_is_followed),
     };
