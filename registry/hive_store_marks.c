@@ -29,8 +29,8 @@ static int run_all(hive_store_t *store, const char *const *sql, size_t count, ui
     return hive_store_errno(code);
 }
 
-/* What the kernel wrote or deleted in the branch, and what leads to it, stays. Keys below that are the lower
- * layer's alone are gone, but for those above one that is the kernel's. */
+/* What the kernel wrote or deleted in the branch, and what leads to it, stays. Keys below that are
+ * the lower layer's alone are gone, but for those above one that is the kernel's. */
 static int hide_below(hive_store_t *store, uint64_t id)
 {
     static const char *const sql[] = {

@@ -49,7 +49,8 @@ bool journal_append_deletion(struct journal *journal, uint64_t key, uint64_t par
 
 /* Does all that in the store, inside a transaction; values of keys that are gone are dropped, and
  * keys that came and went leave nothing but their id used. To do so twice changes nothing.
- * `at_the_end`: no process of the kernel is left, or none yet; volatile keys leave nothing either. */
+ * `at_the_end`: no process of the kernel is left, or none yet; volatile keys leave nothing either.
+ */
 int journal_apply(const struct journal *journal, hive_store_t *store, bool at_the_end);
 
 /* Whether what the store says of `key`, its values and its subkeys may be out of date. Takes no

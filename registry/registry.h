@@ -269,8 +269,8 @@ int registry_lower_file(registry_t *registry, char path[PATH_MAX]);
  * values in place of the values there; it with all below it in place of the branch there. */
 enum registry_layer { REGISTRY_MERGED, REGISTRY_SUPERSEDES_LOCAL, REGISTRY_SUPERSEDES_TREE };
 
-/* What the kernel wrote or deleted stays so; what is no longer hidden shows when the next process of the kernel
- * starts. -EIDRM. */
+/* What the kernel wrote or deleted stays so; what is no longer hidden shows when the next process
+ * of the kernel starts. -EIDRM. */
 int registry_set_layer(registry_t *registry, uint64_t key, enum registry_layer layer);
 int registry_get_layer(registry_t *registry, uint64_t key, enum registry_layer *layer);
 
