@@ -8,7 +8,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
-	tests/unit/test_registry_repair tests/unit/test_registry_seams \
+	tests/unit/test_registry_repair tests/unit/test_registry_repair_ends \
+	tests/unit/test_registry_seams \
 	tests/unit/test_registry_batch \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
@@ -53,7 +54,10 @@ tests_unit_test_registry_model_SOURCES = tests/unit/test_registry_model.c $(REGI
 tests_unit_test_registry_processes_SOURCES = tests/unit/test_registry_processes.c \
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_batch_SOURCES = tests/unit/test_registry_batch.c $(REGISTRY_FIXTURE)
-tests_unit_test_registry_repair_SOURCES = tests/unit/test_registry_repair.c $(REGISTRY_FIXTURE)
+REPAIR_FIXTURE = tests/unit/repair_fixture.h tests/unit/repair_fixture.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_repair_SOURCES = tests/unit/test_registry_repair.c $(REPAIR_FIXTURE)
+tests_unit_test_registry_repair_ends_SOURCES = tests/unit/test_registry_repair_ends.c \
+	$(REPAIR_FIXTURE)
 tests_unit_test_registry_threads_SOURCES = tests/unit/test_registry_threads.c $(REGISTRY_FIXTURE)
 TRANSACTION_FIXTURE = tests/unit/transaction_fixture.h tests/unit/transaction_fixture.c \
 	$(REGISTRY_FIXTURE)

@@ -361,6 +361,28 @@ static void a_locked_key_is_not_written(void **state)
     close_handle(other);
 }
 
+static void a_keys_mark_is_told(void **state)
+{
+    static const struct {
+        enum registry_layer layer;
+        uint32_t told;
+    } marks[] = {{REGISTRY_SUPERSEDES_LOCAL, 2}, {REGISTRY_SUPERSEDES_TREE, 4}, {REGISTRY_MERGED, 0}};
+    uint64_t key = create(nt_personality.registry, REGISTRY_ROOT_KEY, "Marked");
+    nt_handle handle = open_handle(key);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        uint32_t told = 99, needed = 0;
+        assert_int_equal(registry_set_layer(nt_personality.registry, key, marks[i].layer), 0);
+        assert_int_equal(CALL(nt_query_key, handle, KeyLayerInformation, (uint64_t)&told,
+                              sizeof told, (uint64_t)&needed),
+                         STATUS_SUCCESS);
+        assert_int_equal(told, marks[i].told);
+        assert_int_equal(needed, sizeof told);
+    }
+    close_handle(handle);
+}
+
 static void compacting_checks_its_keys(void **state)
 {
     uint64_t hive = load_hive("hive", "Loaded", "x");
@@ -445,6 +467,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(unloading_can_be_forced, start, stop),
         cmocka_unit_test_setup_teardown(open_subkeys_are_counted, start, stop),
         cmocka_unit_test_setup_teardown(a_locked_key_is_not_written, start, stop),
+        cmocka_unit_test_setup_teardown(a_keys_mark_is_told, start, stop),
         cmocka_unit_test_setup_teardown(compacting_checks_its_keys, start, stop),
         cmocka_unit_test_setup_teardown(an_application_hive_goes_back_at_the_end, start, stop),
         cmocka_unit_test_setup_teardown(a_removed_file_is_not_brought_back, start, stop),

@@ -11,6 +11,7 @@
 #include "nt/key_path.h"
 #include "nt/personality.h"
 #include "nt/version.h"
+#include "registry/transaction.h"
 #include "registry/upcase.h"
 
 /* Where an answer goes: the program's memory. */
@@ -208,13 +209,26 @@ static ntstatus query_trust(uint64_t key, const struct answer *answer)
     return put_whole(answer, &trusted, sizeof trusted);
 }
 
-/* No key of the kernel's has a mark that a program could see: what is deleted is not told of. */
+/* "KEY_LAYER_INFORMATION": bit 0 a tombstone, which no handle leads to, then how the key stands to
+ * the one below it. A transaction changes no marks. */
 static ntstatus query_layer(uint64_t key, const struct answer *answer)
 {
-    static const uint32_t none = 0;
+    static const uint32_t marks[] = {
+        [REGISTRY_MERGED] = 0,
+        [REGISTRY_SUPERSEDES_LOCAL] = 2,
+        [REGISTRY_SUPERSEDES_TREE] = 4,
+    };
+    enum registry_layer layer = REGISTRY_MERGED;
     ntstatus status = key_check(key);
+    int result;
 
-    return status ? status : put_whole(answer, &none, sizeof none);
+    if (status)
+        return status;
+    result = registry_get_layer(nt_personality.registry, registry_key_outside(key), &layer);
+    /* One that was made inside a transaction is not there outside. */
+    if (result < 0 && !(result == -EIDRM && registry_transaction_of(key)))
+        return key_status(result);
+    return put_whole(answer, &marks[layer], sizeof marks[layer]);
 }
 
 typedef ntstatus (*query_function)(uint64_t key, const struct answer *answer);

@@ -25,7 +25,8 @@ int pwk_watch(void *ntdll, const char *ntdll_dll);
  * there is none. A registry that is still `empty` takes the prefix's in first. When it returns,
  * what anybody wrote to the prefix before the call shows. `started`: when pwk-wine was started for
  * this process, as FILETIME, or 0; where the session is younger than that, nobody can have written
- * but into the prefix's files, which are then read in place of waiting for the watcher. */
+ * but into the prefix's files, which are then read in place of waiting for the watcher: what a
+ * program wrote that was started at the same moment shows a second later. */
 int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error);
 
 #endif
