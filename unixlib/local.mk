@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The rooms of unixlib: kernel, nt, wine and launcher, and what is linked out of them.
-noinst_LIBRARIES += libkernel.a libnt.a libwineroom.a liblauncher.a
+# The rooms of unixlib: kernel, sandbox, nt, wine and launcher, and what is linked out of them.
+noinst_LIBRARIES += libkernel.a libsandbox.a libnt.a libwineroom.a liblauncher.a
 
 include_pwkdir = $(includedir)/pwk
 include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
@@ -19,6 +19,9 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
 	unixlib/kernel/prefix_registry.c \
 	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c
+
+libsandbox_a_SOURCES = \
+	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c
 
 libnt_a_SOURCES = \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
@@ -97,13 +100,13 @@ pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
 pwk_loader_x86_64_pwk_loader64_LDADD = -ldl
 
 # pwk.so: the kernel as Wine's Unix library; libpwk.so: the same for native programs.
-CORE_ARCHIVES = libkernel.a libregistry.a
+CORE_ARCHIVES = libsandbox.a libkernel.a libregistry.a
 unixsodir = $(pkglibdir)/x86_64-unix
 unixso_DATA = pwk/x86_64-unix/pwk.so
 pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a libwarm.a $(CORE_ARCHIVES)
 	@$(MKDIR_P) pwk/x86_64-unix
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ $(AM_LDFLAGS) $(LDFLAGS) \
-		-Wl,--whole-archive libwineroom.a libnt.a libwarm.a libkernel.a -Wl,--no-whole-archive \
+		-Wl,--whole-archive libwineroom.a libnt.a libwarm.a libsandbox.a libkernel.a -Wl,--no-whole-archive \
 		libregistry.a -Wl,-z,now $(CORE_LIBS)
 
 LIBPWK_MAJOR = 0
@@ -111,7 +114,7 @@ nativesodir = $(libdir)
 nativeso_DATA = libpwk.so.$(LIBPWK_MAJOR)
 libpwk.so.$(LIBPWK_MAJOR): $(CORE_ARCHIVES)
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ -Wl,-soname,$@ $(AM_LDFLAGS) \
-		$(LDFLAGS) -Wl,--whole-archive libkernel.a -Wl,--no-whole-archive libregistry.a \
+		$(LDFLAGS) -Wl,--whole-archive libsandbox.a libkernel.a -Wl,--no-whole-archive libregistry.a \
 		$(CORE_LIBS)
 	@$(LN_S) -f $@ libpwk.so
 pkgconfig_DATA += unixlib/pwk.pc

@@ -29,6 +29,8 @@ static void fill(struct pwk_boot_record *record)
     record->audit_level = PWK_AUDIT_DENIALS;
     record->registry_cache = UINT64_MAX;
     record->inherit = true;
+    record->syscall_numbers = PWK_NUMBERS_WINDOWS;
+    record->rewrite_sites = true;
     record->passthrough[0] = strdup("\\Registry\\Machine\\A=b");
     record->passthrough[1] = strdup("\\Registry\\User\\S-1 x");
     record->passthrough_count = 2;
@@ -66,6 +68,8 @@ static void round_trip(void **state)
     assert_int_equal(record.audit_level, expected.audit_level);
     assert_true(record.registry_cache == expected.registry_cache);
     assert_true(record.inherit);
+    assert_int_equal(record.syscall_numbers, PWK_NUMBERS_WINDOWS);
+    assert_true(record.rewrite_sites);
     assert_int_equal(record.passthrough_count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_string_equal(record.passthrough[i], expected.passthrough[i]);
@@ -138,7 +142,7 @@ static void tampered_texts_are_refused(void **state)
     memset(long_path, '/', sizeof(long_path) - 1);
     long_path[sizeof(long_path) - 1] = '\0';
     memcpy(long_path, "state=", 6);
-    expect_refused("version=1", "version=2");
+    expect_refused("version=2", "version=1");
     expect_refused("kernel=games.1\n", "kernel=../x\n");
     expect_refused("kernel=games.1\n", "kernel=\n");
     expect_refused("kernel=games.1\n", "");
@@ -152,6 +156,8 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("audit_level=denials", "audit_level=");
     expect_refused("registry_cache=1", "registry_cache=-1");
     expect_refused("inherit=yes", "inherit=YES");
+    expect_refused("syscall_numbers=windows", "syscall_numbers=linux");
+    expect_refused("rewrite_sites=yes", "rewrite_sites=1");
     expect_refused("passthrough=\\", "passthrough=");
     expect_refused("inherit=yes", "inherit=yes\nunknown=1");
     expect_refused("inherit=yes", "inherit=yes\nno equals sign");

@@ -95,6 +95,7 @@ static void whole_profile(void **state)
                           "[registry]\nmode = off\ncache = 16M\n"
                           "passthrough = \\Registry\\Machine\\Software\\A b\n"
                           "passthrough = \\Registry\\User\\X\n"
+                          "[syscalls]\nsyscall_numbers = windows\nrewrite_sites = yes\n"
                           "[drivers]\nenable = no\n"
                           "[audit]\nlevel = all",
                           &error),
@@ -103,6 +104,8 @@ static void whole_profile(void **state)
     assert_false(profile.inherit);
     assert_int_equal(profile.registry, PWK_REGISTRY_OFF);
     assert_int_equal(profile.registry_cache, 16 << 20);
+    assert_int_equal(profile.syscall_numbers, PWK_NUMBERS_WINDOWS);
+    assert_true(profile.rewrite_sites);
     assert_int_equal(profile.audit, PWK_AUDIT_ALL);
     assert_int_equal(profile.passthrough_count, built_in + 2);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Software\\A b"));
@@ -148,6 +151,7 @@ static void refusals_name_file_line_and_mend(void **state)
         {"[registry]\npassthrough = \\Registry\\\n", ":2:", "\\Registry\\Machine\\..."},
         {"[session]\nmode = own\n", ":2:", "mode = shared"},
         {"[syscalls]\nptrace = errno\n", ":2:", "not in this version"},
+        {"[syscalls]\nsyscall_numbers = linux\n", ":2:", "neither ntdll nor windows"},
         {"[drivers]\nenable = yes\n", ":2:", "enable = no"},
         {"[audit]\nlevel = loud\n", ":2:", "off, denials, decisions or all"},
         {"[kernel]\n   inherit = yes\n   windows = 1\n", ":3:", "'1'"},

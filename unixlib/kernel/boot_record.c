@@ -14,7 +14,7 @@
 #include "kernel/state.h"
 
 /* Another version of pwk may read the variable of a running program. */
-#define RECORD_VERSION "1"
+#define RECORD_VERSION "2"
 #define MAX_RECORD_SIZE (1u << 20)
 
 enum field {
@@ -28,6 +28,8 @@ enum field {
     FIELD_AUDIT_LEVEL,
     FIELD_REGISTRY_CACHE,
     FIELD_INHERIT,
+    FIELD_SYSCALL_NUMBERS,
+    FIELD_REWRITE_SITES,
     FIELD_REQUIRED_COUNT,
     FIELD_PASSTHROUGH = FIELD_REQUIRED_COUNT, /* any number of times */
     FIELD_COUNT
@@ -44,6 +46,8 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_AUDIT_LEVEL] = "audit_level",
     [FIELD_REGISTRY_CACHE] = "registry_cache",
     [FIELD_INHERIT] = "inherit",
+    [FIELD_SYSCALL_NUMBERS] = "syscall_numbers",
+    [FIELD_REWRITE_SITES] = "rewrite_sites",
     [FIELD_PASSTHROUGH] = "passthrough",
 };
 
@@ -73,11 +77,13 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
     fprintf(stream,
             PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
                               "audit=%s\nwindows=%s\nregistry=%s\naudit_level=%s\n"
-                              "registry_cache=%" PRIu64 "\ninherit=%s\n",
+                              "registry_cache=%" PRIu64 "\ninherit=%s\n"
+                              "syscall_numbers=%s\nrewrite_sites=%s\n",
             record->kernel, record->state, record->runtime, record->audit,
             pwk_windows_word(record->windows), pwk_registry_mode_word(record->registry),
             pwk_audit_level_word(record->audit_level), record->registry_cache,
-            record->inherit ? "yes" : "no");
+            record->inherit ? "yes" : "no", pwk_syscall_numbers_word(record->syscall_numbers),
+            record->rewrite_sites ? "yes" : "no");
     for (size_t i = 0; i < record->passthrough_count; i++)
         fprintf(stream, "passthrough=%s\n", record->passthrough[i]);
     failed = ferror(stream) != 0;
@@ -119,12 +125,6 @@ static int store_passthrough(struct pwk_boot_record *record, const char *value)
     return 0;
 }
 
-static int store_inherit(struct pwk_boot_record *record, const char *value)
-{
-    record->inherit = strcmp(value, "yes") == 0;
-    return record->inherit || strcmp(value, "no") == 0 ? 0 : -EINVAL;
-}
-
 static int store_windows(struct pwk_boot_record *record, const char *value)
 {
     if (strcmp(value, pwk_windows_word(PWK_WINDOWS_PREFIX)) == 0) {
@@ -156,7 +156,11 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
     case FIELD_REGISTRY_CACHE:
         return pwk_size_parse(value, &record->registry_cache, NULL);
     case FIELD_INHERIT:
-        return store_inherit(record, value);
+        return pwk_yes_no_parse(value, &record->inherit, NULL);
+    case FIELD_SYSCALL_NUMBERS:
+        return pwk_syscall_numbers_parse(value, &record->syscall_numbers, NULL);
+    case FIELD_REWRITE_SITES:
+        return pwk_yes_no_parse(value, &record->rewrite_sites, NULL);
     default:
         return store_passthrough(record, value);
     }

@@ -30,6 +30,8 @@ struct pwk_boot_record {
     enum pwk_audit_level audit_level;
     uint64_t registry_cache;
     bool inherit;
+    enum pwk_syscall_numbers syscall_numbers;
+    bool rewrite_sites;
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
     size_t passthrough_count;
 };

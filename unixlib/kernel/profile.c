@@ -101,10 +101,19 @@ static int set_windows(struct pwk_profile *profile, const char *value, struct pw
 
 static int set_inherit(struct pwk_profile *profile, const char *value, struct pwk_error *error)
 {
-    profile->inherit = strcmp(value, "yes") == 0;
-    if (!profile->inherit && strcmp(value, "no") != 0)
-        return pwk_error_set(error, -EINVAL, "'%s' is neither yes nor no", value);
-    return 0;
+    return pwk_yes_no_parse(value, &profile->inherit, error);
+}
+
+static int set_syscall_numbers(struct pwk_profile *profile, const char *value,
+                               struct pwk_error *error)
+{
+    return pwk_syscall_numbers_parse(value, &profile->syscall_numbers, error);
+}
+
+static int set_rewrite_sites(struct pwk_profile *profile, const char *value,
+                             struct pwk_error *error)
+{
+    return pwk_yes_no_parse(value, &profile->rewrite_sites, error);
 }
 
 static int set_registry_mode(struct pwk_profile *profile, const char *value,
@@ -170,6 +179,8 @@ static const struct profile_key profile_keys[] = {
     {"limits", "io", NULL, NULL, "quotas"},
     {"limits", "weight", NULL, NULL, "quotas"},
     {"network", "mode", NULL, "host", "own sessions"},
+    {"syscalls", "syscall_numbers", set_syscall_numbers},
+    {"syscalls", "rewrite_sites", set_rewrite_sites},
     {"syscalls", "default", NULL, "allow", "the Linux policy"},
     {"syscalls", "*", NULL, NULL, "the Linux policy"},
     {"isolation", "namespaces", NULL, NULL, "own sessions"},

@@ -25,6 +25,9 @@ enum pwk_windows { /* 0: what the prefix says */
  * the prefix's own. */
 enum pwk_registry_mode { PWK_REGISTRY_OVERLAY, PWK_REGISTRY_PRIVATE, PWK_REGISTRY_OFF };
 enum pwk_session_mode { PWK_SESSION_SHARED };
+/* What a native system call's number means: that of the ntdll in use, or of the Windows version
+ * that the program sees. */
+enum pwk_syscall_numbers { PWK_NUMBERS_NTDLL, PWK_NUMBERS_WINDOWS };
 enum pwk_audit_level { PWK_AUDIT_OFF, PWK_AUDIT_DENIALS, PWK_AUDIT_DECISIONS, PWK_AUDIT_ALL };
 
 #define PWK_MAX_PASSTHROUGH 32
@@ -37,6 +40,8 @@ struct pwk_profile {
     uint64_t registry_cache; /* bytes; 0: the registry's own default */
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
     size_t passthrough_count;
+    enum pwk_syscall_numbers syscall_numbers;
+    bool rewrite_sites; /* hot native call sites are made direct calls */
     enum pwk_audit_level audit;
 };
 
@@ -52,9 +57,13 @@ int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_e
 int pwk_windows_parse(const char *word, enum pwk_windows *out, struct pwk_error *error);
 int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out,
                             struct pwk_error *error);
+int pwk_syscall_numbers_parse(const char *word, enum pwk_syscall_numbers *out,
+                              struct pwk_error *error);
+int pwk_yes_no_parse(const char *word, bool *out, struct pwk_error *error);
 int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error);
 const char *pwk_windows_word(enum pwk_windows windows);
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
+const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers);
 const char *pwk_audit_level_word(enum pwk_audit_level level);
 
 /* "64M", "2G", "1000": bytes in powers of 1024 (systemd.resource-control(5) writes them so). */

@@ -20,6 +20,11 @@ static const char *const registry_mode_words[] = {
     [PWK_REGISTRY_OFF] = "off",
 };
 
+static const char *const syscall_numbers_words[] = {
+    [PWK_NUMBERS_NTDLL] = "ntdll",
+    [PWK_NUMBERS_WINDOWS] = "windows",
+};
+
 static const char *const audit_level_words[] = {
     [PWK_AUDIT_OFF] = "off",
     [PWK_AUDIT_DENIALS] = "denials",
@@ -58,6 +63,25 @@ int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out, struc
     return 0;
 }
 
+int pwk_syscall_numbers_parse(const char *word, enum pwk_syscall_numbers *out,
+                              struct pwk_error *error)
+{
+    int index = find_word(syscall_numbers_words, COUNT_OF(syscall_numbers_words), word);
+
+    if (index < 0)
+        return pwk_error_set(error, -EINVAL, "'%s' is neither ntdll nor windows", word);
+    *out = (enum pwk_syscall_numbers)index;
+    return 0;
+}
+
+int pwk_yes_no_parse(const char *word, bool *out, struct pwk_error *error)
+{
+    *out = strcmp(word, "yes") == 0;
+    if (!*out && strcmp(word, "no") != 0)
+        return pwk_error_set(error, -EINVAL, "'%s' is neither yes nor no", word);
+    return 0;
+}
+
 int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error)
 {
     int index = find_word(audit_level_words, COUNT_OF(audit_level_words), word);
@@ -77,6 +101,12 @@ const char *pwk_windows_word(enum pwk_windows windows)
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode)
 {
     return (size_t)mode < COUNT_OF(registry_mode_words) ? registry_mode_words[mode] : "unknown";
+}
+
+const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers)
+{
+    return (size_t)numbers < COUNT_OF(syscall_numbers_words) ? syscall_numbers_words[numbers]
+                                                             : "unknown";
 }
 
 const char *pwk_audit_level_word(enum pwk_audit_level level)

@@ -65,6 +65,8 @@ static int merge(struct pwk_boot_record *record, const struct pwk_arguments *arg
     record->audit_level = profile->audit;
     record->registry_cache = profile->registry_cache;
     record->inherit = profile->inherit;
+    record->syscall_numbers = profile->syscall_numbers;
+    record->rewrite_sites = profile->rewrite_sites;
     for (size_t i = 0; i < profile->passthrough_count; i++) {
         record->passthrough[i] = strdup(profile->passthrough[i]);
         if (record->passthrough[i] == NULL)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * sigsys.c - see sigsys.h.
+ */
+#include "sandbox/sigsys.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+
+#ifndef SYS_SECCOMP
+#define SYS_SECCOMP 1
+#endif
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of the installation */
+static int installed;
+static struct sigaction before;
+static pwk_sigsys_door user_dispatch_door, seccomp_door; /* atomic */
+
+/* The signal comes again as soon as this handler returns, since the call is made again. */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+    if (before.sa_flags & SA_SIGINFO) {
+        before.sa_sigaction(signal, info, context);
+        return;
+    }
+    if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
+        before.sa_handler(signal);
+        return;
+    }
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    raise(signal);
+}
+
+static void handle(int signal, siginfo_t *info, void *context)
+{
+    pwk_sigsys_door door = NULL;
+    int saved = errno;
+
+    if (info->si_code == SYS_USER_DISPATCH)
+        door = __atomic_load_n(&user_dispatch_door, __ATOMIC_ACQUIRE);
+    else if (info->si_code == SYS_SECCOMP)
+        door = __atomic_load_n(&seccomp_door, __ATOMIC_ACQUIRE);
+    if (door)
+        door(info, context);
+    else
+        pass_on(signal, info, context);
+    errno = saved;
+}
+
+int pwk_sigsys_install(void)
+{
+    /* On the alternate stack where the thread has one: a Windows thread's own may be used up.
+     * Not blocked while it is handled: a handler may itself make a call that is caught. */
+    struct sigaction action = {.sa_sigaction = handle,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART};
+    int result = 0;
+
+    pthread_mutex_lock(&mutex);
+    sigemptyset(&action.sa_mask);
+    if (!installed && sigaction(SIGSYS, &action, &before) < 0)
+        result = -errno;
+    installed |= result == 0;
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+void pwk_sigsys_set_user_dispatch(pwk_sigsys_door door)
+{
+    __atomic_store_n(&user_dispatch_door, door, __ATOMIC_RELEASE);
+}
+
+void pwk_sigsys_set_seccomp(pwk_sigsys_door door)
+{
+    __atomic_store_n(&seccomp_door, door, __ATOMIC_RELEASE);
+}
