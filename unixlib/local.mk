@@ -21,7 +21,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c
 
 libsandbox_a_SOURCES = \
-	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c
+	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \
+	unixlib/sandbox/trap.h unixlib/sandbox/trap.c
 
 libnt_a_SOURCES = \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
@@ -49,6 +50,8 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \
 	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
+	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
+	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/wine/service_call.h unixlib/wine/service_call.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
@@ -94,7 +97,8 @@ libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbe
 loaderdir = $(pkglibdir)/loader/x86_64
 loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
 pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
-	unixlib/wine/unix_services.h unixlib/wine/unix_services.c
+	unixlib/wine/unix_services.h unixlib/wine/unix_services.c \
+	unixlib/wine/thread_start.h unixlib/wine/thread_start.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
 pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
 pwk_loader_x86_64_pwk_loader64_LDADD = -ldl

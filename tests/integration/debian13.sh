@@ -64,7 +64,7 @@ inside='
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
         PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
-for test in isolation overlay windows_version exit_status key_handles transactions; do
+for test in isolation overlay windows_version exit_status key_handles transactions raw_calls; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \

@@ -20,7 +20,7 @@ INTEGRATION_TESTS = \
 	tests/integration/installer.sh \
 	tests/integration/registry_tools.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh \
-	tests/integration/transactions.sh \
+	tests/integration/transactions.sh tests/integration/raw_calls.sh \
 	tests/integration/hammer.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
@@ -34,10 +34,11 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
 	tests/programs/share_handles.exe \
 	tests/programs/transactions.exe \
+	tests/programs/raw_calls.exe \
 	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
-EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/print_version.manifest \
+EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/raw_calls.h tests/programs/raw_calls_make.c tests/programs/print_version.manifest \
 	tests/programs/installer.nsi tests/programs/installer.wxs
 CLEANFILES += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
 
@@ -58,6 +59,10 @@ tests/programs/share_handles.exe: tests/programs/share_handles.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/share_handles.c -lntdll
 tests/programs/transactions.exe: tests/programs/transactions.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/transactions.c -lntdll
+tests/programs/raw_calls.exe: tests/programs/raw_calls.c tests/programs/raw_calls_make.c \
+		tests/programs/raw_calls.h
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/raw_calls.c \
+		$(srcdir)/tests/programs/raw_calls_make.c -lntdll -luser32
 tests/programs/hammer.exe: tests/programs/hammer.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \

@@ -22,6 +22,7 @@
 #include "nt/version.h"
 #include "wine/birth.h"
 #include "wine/location.h"
+#include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
 #include "wine/service_table.h"
 #include "wine/snapshot.h"
@@ -132,6 +133,7 @@ static int first_call(void)
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
     }
+    pwk_native_calls_arm_thread();
     pwk_process_slot_set_windows_id(nt_personality.slot, windows_id());
     if (nt_personality.windows != PWK_WINDOWS_PREFIX) {
         *peb_major_version() = 0; /* until ntdll has read its version */
@@ -265,7 +267,10 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     if (result < 0)
         return result;
     set_personality();
-    result = pwk_service_table_take_over(error);
+    result = pwk_native_calls_start(ntdll_dll, boot.record.syscall_numbers, boot.record.windows,
+                                    boot.audit, error);
+    if (result == 0)
+        result = pwk_service_table_take_over(error);
     if (result < 0)
         return result;
     booted = (struct pwk_booted_kernel){

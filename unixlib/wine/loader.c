@@ -15,7 +15,9 @@
 
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
+#include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
+#include "wine/thread_start.h"
 #include "wine/unix_services.h"
 
 #define EXIT_FAILED 125
@@ -60,16 +62,19 @@ static int boot(void *ntdll, const char *program, char ***environment)
 {
     char ntdll_dll[PATH_MAX];
     boot_function function;
+    thread_arming arm;
     void *kernel = load_kernel();
 
     if (!kernel)
         return fail(dlerror(), "build or install pwk anew");
     function = (boot_function)dlsym(kernel, PWK_BOOT_SYMBOL);
-    if (!function)
+    arm = (thread_arming)dlsym(kernel, PWK_ARM_THREAD_SYMBOL);
+    if (!function || !arm)
         return fail("pwk.so is of another version", "build or install pwk anew");
     snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
     if (function(ntdll, ntdll_dll, program, environment) < 0)
         return EXIT_FAILED;
+    pwk_threads_start_with(arm);
     pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
     return 0;
 }

@@ -112,6 +112,11 @@ int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error 
     return 0;
 }
 
+const struct pwk_stub_numbers *pwk_service_table_numbers(void)
+{
+    return &table.numbers;
+}
+
 /* Writes our entries into those rows of ours that stand in the page at `page`. Only whole pages of
  * the relocated data are closed again: data behind it must stay writable. */
 static int write_page(uintptr_t page, uintptr_t page_size)

@@ -7,11 +7,15 @@
 
 #include "kernel/error.h"
 #include "wine/calling_convention.h"
+#include "wine/stub_numbers.h"
 
 /* Understands the table of the loaded ntdll.so (`ntdll`: its dlopen handle) with the numbers of
  * the ntdll.dll beside it. -ENOTSUP with a line when it is not laid out as pwk knows it: nothing
  * has been changed then. Process-wide; before the first call. */
 int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error *error);
+
+/* The stubs of the ntdll.dll in use. */
+const struct pwk_stub_numbers *pwk_service_table_numbers(void);
 
 /* Puts our entry into the row of every served service that this Wine has. */
 int pwk_service_table_take_over(struct pwk_error *error);

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# raw_calls.sh - system calls that a Windows program issues itself: under stock Wine they reach
+# Linux, under a kernel each reaches the kernel's row or is refused as a Windows call.
+. "$(dirname "$0")/library.sh"
+begin
+keep_session
+
+raw=$programs/raw_calls.exe
+names='image memory protected-memory exception-handler apc callback window-services
+    tls-callback fiber registers arguments linux-numbers gates threads'
+getpid=39
+
+# What the raw getpid of a program answers, whose process is known.
+"$stock_wine" "$raw" linux "$getpid" >"$work/linux" 2>/dev/null </dev/null &
+process=$!
+background+=("$process")
+wait "$process"
+equal 'under stock Wine a raw getpid reaches Linux' "$(printf '%x' "$process")" \
+    "$(tr -d '\r' <"$work/linux")"
+
+# checks OPTIONS...: all of them in one process, each judged by itself.
+checks()
+{
+    local name results
+
+    results=$(kernel raw "$@" "$raw" checks 2>&1 | tr -d '\r')
+    for name in $names; do
+        assertions=$((assertions + 1))
+        grep -qx "$name ok" <<<"$results" || fail "$name ($*): $results"
+    done
+}
+checks
+checks --registry off
+
+ok 'eight threads' kernel raw "$raw" threads 8 100000
+
+# The same rows: a value that only this kernel has.
+kernel raw reg.exe add 'HKLM\Software\pwk-raw' /v Place /d kernel /f >/dev/null 2>&1
+equal 'a raw call finds what the kernel has' kernel \
+    "$(kernel raw "$raw" registry 'Software\pwk-raw' Place 2>/dev/null | tr -d '\r')"
+equal 'and in no other kernel' FAILED \
+    "$(kernel other "$raw" registry 'Software\pwk-raw' Place 2>/dev/null | tr -d '\r')"
+
+# A refusal is counted and recorded, but a flood of them is not written out.
+kernel refused --stats "$raw" linux 0x3ffe >"$work/refused" 2>"$work/refused.stats"
+equal 'an unknown number is refused' c000001c "$(tr -d '\r' <"$work/refused")"
+records=$(grep -h native_call "$WINEPREFIX/pwk/kernels/refused/audit.jsonl")
+contains 'the record has the number' '"number":"0x3ffe"' "$records"
+contains 'the record is a denial' '"verdict":"denied"' "$records"
+matches 'the refusal is counted' 'denials[^0-9]*1' "$(cat "$work/refused.stats")"
+finish

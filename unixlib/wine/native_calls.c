@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * native_calls.c - see native_calls.h.
+ */
+#include "wine/native_calls.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "nt/nt_status.h"
+#include "nt/personality.h"
+#include "sandbox/trap.h"
+#include "wine/native_numbers.h"
+#include "wine/service_table.h"
+
+/* Where the stubs of both Wines find the dispatcher, and how far behind the `syscall` of a stub its
+ * call of the dispatcher returns. */
+#define DISPATCHER_PLACE 0x7ffe1000
+#define RETURN_OFFSET 0xb
+
+static uint16_t numbers[PWK_NATIVE_NUMBERS];
+
+/* The dll may be missing: then its services are. */
+static const struct pwk_stub_numbers *read_win32u(const char *ntdll_dll)
+{
+    static struct pwk_stub_numbers stubs;
+    const char *slash = strrchr(ntdll_dll, '/');
+    struct pwk_error error;
+    char path[PATH_MAX];
+
+    if (!slash || snprintf(path, sizeof path, "%.*s/win32u.dll", (int)(slash - ntdll_dll),
+                           ntdll_dll) >= (int)sizeof path)
+        return NULL;
+    return pwk_stub_numbers_read(path, &stubs, &error) == 0 ? &stubs : NULL;
+}
+
+int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading,
+                           enum pwk_windows windows, pwk_audit_t *audit, struct pwk_error *error)
+{
+    struct pwk_trap trap = {
+        .numbers = numbers,
+        .dispatcher = (void *const *)DISPATCHER_PLACE,
+        .return_offset = RETURN_OFFSET,
+        .unknown_status = STATUS_INVALID_SYSTEM_SERVICE,
+        .audit = audit,
+        .slot = &nt_personality.slot,
+    };
+    struct pwk_native_sources sources = {
+        .reading = reading,
+        .windows = windows,
+        .ntdll = pwk_service_table_numbers(),
+        .win32u = read_win32u(ntdll_dll),
+    };
+    int result = pwk_native_numbers_fill(numbers, &sources, error);
+
+    return result < 0 ? result : pwk_trap_start(&trap, error);
+}
+
+__attribute__((visibility("default"))) void pwk_native_calls_arm_thread(void)
+{
+    int result = pwk_trap_arm();
+
+    if (result == 0)
+        return;
+    fprintf(stderr,
+            "pwk: a thread's own system calls cannot be caught (%s), so it does not run; leave "
+            "prctl to the program in what forbids system calls here\n",
+            strerror(-result));
+    _exit(125);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * native_numbers.c - see native_numbers.h.
+ */
+#include "wine/native_numbers.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A number stands in its own stub: code that reads it there brings what the dispatcher knows. */
+static void add_stubs(uint16_t numbers[PWK_NATIVE_NUMBERS], const struct pwk_stub_numbers *stubs)
+{
+    for (size_t i = 0; i < stubs->count; i++)
+        if (stubs->stubs[i].number < PWK_NATIVE_NUMBERS)
+            numbers[stubs->stubs[i].number] = (uint16_t)stubs->stubs[i].number;
+}
+
+int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
+                            const struct pwk_native_sources *sources, struct pwk_error *error)
+{
+    for (size_t i = 0; i < PWK_NATIVE_NUMBERS; i++)
+        numbers[i] = PWK_NATIVE_UNKNOWN;
+    if (sources->reading == PWK_NUMBERS_WINDOWS)
+        return pwk_error_set(error, -ENOTSUP,
+                             "syscall_numbers = windows is not to be had; use ntdll");
+    add_stubs(numbers, sources->ntdll);
+    if (sources->win32u)
+        add_stubs(numbers, sources->win32u);
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * native_numbers.h - what the numbers of native system calls mean: a table from the number that
+ * code brings to the one that Wine's dispatcher knows (sandbox/trap.h).
+ */
+#ifndef PWK_WINE_NATIVE_NUMBERS_H
+#define PWK_WINE_NATIVE_NUMBERS_H
+
+#include <stdint.h>
+
+#include "kernel/error.h"
+#include "kernel/profile.h"
+#include "sandbox/trap.h"
+#include "wine/stub_numbers.h"
+
+/* What a table is made from. */
+struct pwk_native_sources {
+    enum pwk_syscall_numbers reading;
+    enum pwk_windows windows;              /* the version whose numbers `reading` may mean */
+    const struct pwk_stub_numbers *ntdll;  /* of the ntdll.dll in use */
+    const struct pwk_stub_numbers *win32u; /* of the win32u.dll in use; NULL: none */
+};
+
+/* Fills the table; numbers that no source knows are PWK_NATIVE_UNKNOWN. -ENOTSUP with a line where
+ * this reading is not to be had. */
+int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
+                            const struct pwk_native_sources *sources, struct pwk_error *error);
+
+#endif
