@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The rooms of unixlib: kernel, sandbox, nt, wine and launcher, and what is linked out of them.
-noinst_LIBRARIES += libkernel.a libsandbox.a libnt.a libwineroom.a liblauncher.a
+noinst_LIBRARIES += libkernel.a libsandbox.a libattach.a libnt.a libwineroom.a liblauncher.a
 
 include_pwkdir = $(includedir)/pwk
 include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
@@ -22,7 +22,15 @@ libkernel_a_SOURCES = \
 
 libsandbox_a_SOURCES = \
 	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \
-	unixlib/sandbox/trap.h unixlib/sandbox/trap.c
+	unixlib/sandbox/trap.h unixlib/sandbox/trap.c \
+	unixlib/sandbox/trapped_call.h unixlib/sandbox/trapped_call.c \
+	unixlib/sandbox/process_memory.h unixlib/sandbox/process_memory.c \
+	unixlib/sandbox/notify_loop.h unixlib/sandbox/notify_loop.c
+
+# The part of the sandbox that builds filters, for native programs and pwkctl: pwk.so goes without
+# it, since each library that a Windows program's start has to load takes time.
+libattach_a_SOURCES = \
+	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c
 
 libnt_a_SOURCES = \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
@@ -116,10 +124,10 @@ pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a libwarm.a $(CORE_ARCHIVES)
 LIBPWK_MAJOR = 0
 nativesodir = $(libdir)
 nativeso_DATA = libpwk.so.$(LIBPWK_MAJOR)
-libpwk.so.$(LIBPWK_MAJOR): $(CORE_ARCHIVES)
+libpwk.so.$(LIBPWK_MAJOR): libattach.a $(CORE_ARCHIVES)
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ -Wl,-soname,$@ $(AM_LDFLAGS) \
-		$(LDFLAGS) -Wl,--whole-archive libsandbox.a libkernel.a -Wl,--no-whole-archive libregistry.a \
-		$(CORE_LIBS)
+		$(LDFLAGS) -Wl,--whole-archive libattach.a libsandbox.a libkernel.a -Wl,--no-whole-archive \
+		libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS)
 	@$(LN_S) -f $@ libpwk.so
 pkgconfig_DATA += unixlib/pwk.pc
 CLEANFILES += pwk/x86_64-unix/pwk.so libpwk.so.$(LIBPWK_MAJOR) libpwk.so

@@ -14,6 +14,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
 	tests/unit/test_registry_transaction_model
+ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop
 UNIT_TESTS = \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
@@ -22,6 +23,7 @@ UNIT_TESTS = \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit \
+	$(ATTACH_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_services tests/unit/test_status \
@@ -32,6 +34,14 @@ AM_CFLAGS += $(CMOCKA_CFLAGS)
 LDADD = liblauncher.a libnt.a libwarm.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
+
+ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
+ATTACH_LIBS = libattach.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_test_trapped_call_SOURCES = tests/unit/test_trapped_call.c $(ATTACH_FIXTURE)
+tests_unit_test_trapped_call_LDADD = $(ATTACH_LIBS)
+tests_unit_test_notify_loop_SOURCES = tests/unit/test_notify_loop.c $(ATTACH_FIXTURE)
+tests_unit_test_notify_loop_LDADD = $(ATTACH_LIBS)
 
 REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
 tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)
@@ -82,7 +92,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) \
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) $(ATTACH_FIXTURE) \
 	tests/unit/layers_model.h tests/unit/layers_model.c
 EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(TRANSACTION_FIXTURE) $(REGF_FIXTURE)
 endif

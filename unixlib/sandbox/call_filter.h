@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * call_filter.h - the seccomp filter of a process kernel's registered calls: it sends those to us
+ * and lets all others through. Built with libseccomp.
+ *
+ * The same calls by another convention (int 0x80, x32), which have other numbers and arguments,
+ * answer -ENOSYS: a registered call cannot be made past its handler in that way.
+ */
+#ifndef PWK_SANDBOX_CALL_FILTER_H
+#define PWK_SANDBOX_CALL_FILTER_H
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+enum pwk_call_filter_kind {
+    /* SIGSYS on the thread (trapped_call.h), but for pwk_raw_syscall of this very process. What
+     * would block SIGSYS or take it away is trapped too: rt_sigaction, and rt_sigprocmask unless
+     * it only asks or unblocks. */
+    PWK_CALL_FILTER_TRAP,
+    PWK_CALL_FILTER_NOTIFY, /* to the listener */
+};
+
+/* `program` is to be freed with pwk_call_filter_free. 0; -EINVAL (no x86-64 call has one of the
+ * numbers); -ENOMEM; what writing to a memfd says. */
+int pwk_call_filter_build(struct sock_fprog *program, enum pwk_call_filter_kind kind,
+                          const int *numbers, size_t count);
+void pwk_call_filter_free(struct sock_fprog *program);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process_memory.c - see process_memory.h.
+ */
+#include "sandbox/process_memory.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "sandbox/trapped_call.h"
+
+#define PAGE 4096
+
+/* Linux moves whole parts only up to the first page that it cannot reach. */
+static int transfer(long nr, pid_t pid, uint64_t address, void *data, size_t size)
+{
+    while (size > 0) {
+        struct iovec local = {data, size};
+        struct iovec remote = {(void *)(uintptr_t)address, size};
+        long done = pwk_raw_syscall(nr, pid, (long)&local, 1, (long)&remote, 1, 0);
+
+        if (done <= 0)
+            return done < 0 ? (int)done : -EFAULT;
+        address += (uint64_t)done;
+        data = (char *)data + done;
+        size -= (size_t)done;
+    }
+    return 0;
+}
+
+int pwk_process_read(pid_t pid, uint64_t address, void *data, size_t size)
+{
+    return transfer(SYS_process_vm_readv, pid, address, data, size);
+}
+
+int pwk_process_write(pid_t pid, uint64_t address, const void *data, size_t size)
+{
+    return transfer(SYS_process_vm_writev, pid, address, (void *)data, size);
+}
+
+ssize_t pwk_process_read_string(pid_t pid, uint64_t address, char *text, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size) {
+        size_t part = PAGE - (address + length) % PAGE;
+        const char *end;
+        int result;
+
+        if (part > size - length)
+            part = size - length;
+        result = pwk_process_read(pid, address + length, text + length, part);
+        if (result < 0)
+            return result;
+        end = memchr(text + length, '\0', part);
+        if (end)
+            return end - text;
+        length += part;
+    }
+    return -ENAMETOOLONG;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * trapped_call.c - see trapped_call.h.
+ */
+#include "sandbox/trapped_call.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "kernel/process_kernel_internal.h"
+#include "sandbox/sigsys.h"
+
+/* syscall's arguments are where the C convention has them, one place to the left, but for the
+ * fourth, which stands in r10 since the instruction itself overwrites rcx. */
+__asm__(".text\n"
+        ".balign 16\n"
+        ".globl pwk_raw_syscall\n"
+        ".hidden pwk_raw_syscall\n"
+        ".type pwk_raw_syscall, @function\n"
+        "pwk_raw_syscall:\n"
+        "    .cfi_startproc\n"
+        "    movq %rdi, %rax\n"
+        "    movq %rsi, %rdi\n"
+        "    movq %rdx, %rsi\n"
+        "    movq %rcx, %rdx\n"
+        "    movq %r8, %r10\n"
+        "    movq %r9, %r8\n"
+        "    movq 8(%rsp), %r9\n"
+        "    syscall\n"
+        ".globl pwk_raw_syscall_end\n"
+        ".hidden pwk_raw_syscall_end\n"
+        "pwk_raw_syscall_end:\n"
+        "    ret\n"
+        "    .cfi_endproc\n"
+        ".size pwk_raw_syscall, . - pwk_raw_syscall\n");
+
+static pwk_trapped_handler handlers[PWK_TRAPPED_CALLS]; /* atomic */
+static pwk_trapped_handler default_handler;             /* atomic */
+
+/* Of a library that is loaded late: the room that every thread has for such, so that reading it
+ * in a signal handler allocates nothing. */
+static __thread unsigned depth __attribute__((tls_model("initial-exec")));
+
+int64_t pwk_trapped_call_make(struct pwk_trapped_call *call)
+{
+    const uint64_t *args = call->args;
+
+    return pwk_raw_syscall(call->nr, (long)args[0], (long)args[1], (long)args[2], (long)args[3],
+                           (long)args[4], (long)args[5]);
+}
+
+static int64_t refuse(struct pwk_trapped_call *call)
+{
+    const struct pwk_booted_kernel *booted = pwk_get_booted_kernel();
+    char number[16];
+
+    if (booted && booted->audit) {
+        snprintf(number, sizeof number, "%d", call->nr);
+        pwk_count(booted->slot, PWK_DENIALS, 1);
+        pwk_audit_write(booted->audit, PWK_AUDIT_DENIALS, "syscall", "denied", "number", number,
+                        "reason", "trapped", NULL);
+    }
+    return -ENOSYS;
+}
+
+static int64_t serve(struct pwk_trapped_call *call)
+{
+    pwk_trapped_handler handler = NULL;
+    int64_t result;
+
+    /* A filter that traps even the known instruction means it: making the call would not end. */
+    if (call->info->si_call_addr == pwk_raw_syscall_end)
+        return refuse(call);
+    if (call->nr >= 0 && call->nr < PWK_TRAPPED_CALLS)
+        handler = __atomic_load_n(&handlers[call->nr], __ATOMIC_ACQUIRE);
+    if (handler && depth > 0)
+        return pwk_trapped_call_make(call);
+    if (!handler)
+        handler = __atomic_load_n(&default_handler, __ATOMIC_ACQUIRE);
+    depth++;
+    result = handler ? handler(call) : refuse(call);
+    depth--;
+    return result;
+}
+
+static void open_door(const siginfo_t *info, ucontext_t *context)
+{
+    greg_t *registers = context->uc_mcontext.gregs;
+    struct pwk_trapped_call call = {
+        .nr = info->si_syscall,
+        .args = {(uint64_t)registers[REG_RDI], (uint64_t)registers[REG_RSI],
+                 (uint64_t)registers[REG_RDX], (uint64_t)registers[REG_R10],
+                 (uint64_t)registers[REG_R8], (uint64_t)registers[REG_R9]},
+        .info = info,
+        .context = context,
+    };
+
+    if (info->si_arch != AUDIT_ARCH_X86_64)
+        registers[REG_RAX] = -ENOSYS;
+    else
+        registers[REG_RAX] = serve(&call);
+}
+
+int pwk_trapped_call_start(void)
+{
+    pwk_sigsys_set_seccomp(open_door);
+    return pwk_sigsys_install();
+}
+
+void pwk_trapped_call_set(int nr, pwk_trapped_handler handler)
+{
+    if (nr >= 0 && nr < PWK_TRAPPED_CALLS)
+        __atomic_store_n(&handlers[nr], handler, __ATOMIC_RELEASE);
+}
+
+void pwk_trapped_call_set_default(pwk_trapped_handler handler)
+{
+    __atomic_store_n(&default_handler, handler, __ATOMIC_RELEASE);
+}
