@@ -47,7 +47,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \
 	unixlib/nt/hive_file.h unixlib/nt/hive_file.c unixlib/nt/hive_mount.h unixlib/nt/hive_mount.c unixlib/nt/hive_save.c unixlib/nt/hive_query.c unixlib/nt/key_protect.h unixlib/nt/key_protect.c \
-	unixlib/nt/memory.c unixlib/nt/file.c unixlib/nt/process.c \
+	unixlib/nt/memory.c unixlib/nt/section.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
 libwineroom_a_SOURCES = \
@@ -60,6 +60,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
 	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
+	unixlib/wine/image_exports.h unixlib/wine/image_exports.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/wine/service_call.h unixlib/wine/service_call.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c

@@ -6,6 +6,7 @@
 #include <windows.h>
 #include <winternl.h>
 
+#include "nt_transactions.h"
 #include "unix_side.h"
 
 #define STATUS_NOT_IMPLEMENTED_HERE ((NTSTATUS)0xc0000002)
@@ -36,9 +37,8 @@ NTSTATUS NTAPI NtCreateTransaction(HANDLE *transaction, ACCESS_MASK access,
     struct pwk_service_params params = {
         PWK_SERVICE_CREATE_TRANSACTION,
         0,
-        {address(transaction), access, address(attributes), address(unit_of_work),
-         address(manager), options, isolation_level, isolation_flags, address(timeout),
-         address(description)},
+        {address(transaction), access, address(attributes), address(unit_of_work), address(manager),
+         options, isolation_level, isolation_flags, address(timeout), address(description)},
     };
 
     return call(&params);

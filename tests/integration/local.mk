@@ -21,6 +21,7 @@ INTEGRATION_TESTS = \
 	tests/integration/registry_tools.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh \
 	tests/integration/transactions.sh tests/integration/raw_calls.sh \
+	tests/integration/win32_registry.sh \
 	tests/integration/hammer.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
@@ -35,6 +36,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/share_handles.exe \
 	tests/programs/transactions.exe \
 	tests/programs/raw_calls.exe \
+	tests/programs/win32_registry.exe \
 	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
@@ -57,6 +59,8 @@ tests/programs/make_calls.exe: tests/programs/make_calls.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/make_calls.c
 tests/programs/share_handles.exe: tests/programs/share_handles.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/share_handles.c -lntdll
+tests/programs/win32_registry.exe: tests/programs/win32_registry.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/win32_registry.c -ladvapi32 -lktmw32
 tests/programs/transactions.exe: tests/programs/transactions.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/transactions.c -lntdll
 tests/programs/raw_calls.exe: tests/programs/raw_calls.c tests/programs/raw_calls_make.c \

@@ -246,8 +246,8 @@ static void check_objects(HKEY base)
     check(type.name.Length == 8 && !memcmp(type.name.Buffer, L"TmTx", 8), "type", 0);
     NtClose(first);
     NtClose(second);
-    EXPECT(HANDLE_IS_INVALID, create_key(&key, KEY_READ, named(base, L"x"), 0, NULL, 0,
-                                         (HANDLE)0x1234, NULL));
+    EXPECT(HANDLE_IS_INVALID,
+           create_key(&key, KEY_READ, named(base, L"x"), 0, NULL, 0, (HANDLE)0x1234, NULL));
     EXPECT(HANDLE_IS_INVALID, commit_transaction((HANDLE)0x44003ffc, TRUE));
     EXPECT(0xc000000d, create_transaction(&first, 0, NULL, NULL, NULL, 0, 7, 0, NULL, NULL));
     EXPECT(0xc0000005, create_transaction(&first, 0, NULL, (GUID *)16, NULL, 0, 0, 0, NULL, NULL));
@@ -256,18 +256,24 @@ static void check_objects(HKEY base)
     NtClose(first);
 }
 
-/* Wine 10's ktmw32 goes through ntdll; that of 8.0 has nowhere to go. */
+/* Loaded again and again, as it may be. */
+static HMODULE load_ktmw32(void)
+{
+    for (int i = 0; i < 20; i++)
+        FreeLibrary(LoadLibraryA("ktmw32.dll"));
+    return LoadLibraryA("ktmw32.dll");
+}
+
 static void check_ktmw32(HKEY base)
 {
-    HMODULE ktmw32 = LoadLibraryA("ktmw32.dll");
-    HANDLE(WINAPI * create)(void *, GUID *, DWORD, DWORD, DWORD, DWORD, WCHAR *) =
+    HMODULE ktmw32 = load_ktmw32();
+    HANDLE(WINAPI * create)
+    (void *, GUID *, DWORD, DWORD, DWORD, DWORD, WCHAR *) =
         (void *)GetProcAddress(ktmw32, "CreateTransaction");
     BOOL(WINAPI * commit)(HANDLE) = (void *)GetProcAddress(ktmw32, "CommitTransaction");
     BOOL(WINAPI * rollback)(HANDLE) = (void *)GetProcAddress(ktmw32, "RollbackTransaction");
     WCHAR description[] = L"by ktmw32";
 
-    if (!GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtCreateTransaction"))
-        return;
     for (int commits = 0; commits < 2; commits++) {
         HANDLE transaction = create(NULL, NULL, 0, 0, 0, commits ? 60000 : INFINITE, description);
         HANDLE inside = NULL;

@@ -26,7 +26,7 @@ UNIT_TESTS = \
 	$(ATTACH_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
-	tests/unit/test_services tests/unit/test_status \
+	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_key_services
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
@@ -42,6 +42,9 @@ tests_unit_test_trapped_call_SOURCES = tests/unit/test_trapped_call.c $(ATTACH_F
 tests_unit_test_trapped_call_LDADD = $(ATTACH_LIBS)
 tests_unit_test_notify_loop_SOURCES = tests/unit/test_notify_loop.c $(ATTACH_FIXTURE)
 tests_unit_test_notify_loop_LDADD = $(ATTACH_LIBS)
+# They are of the room `wine`, which has no library of its own.
+tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
+	unixlib/wine/image_exports.h unixlib/wine/image_exports.c
 
 REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
 tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)

@@ -292,5 +292,6 @@ enum key_set_information_class {
 };
 
 #define MEM_COMMIT 0x1000u
+#define MEM_RESERVE 0x2000u
 
 #endif

@@ -32,6 +32,9 @@ struct nt_host {
      * without end, where the thread left the call by a fault, is made up for by the next. */
     void (*begin_birth)(uint64_t birth, int handles);
     void (*end_birth)(void);
+    /* Something that may be an image has been mapped at `base`, `size` bytes long. NULL: nobody
+     * needs to know. */
+    void (*image_mapped)(uint64_t base, uint64_t size);
     /* The process is about to end itself. */
     void (*end_process)(void);
     /* The version that Wine has settled on, as PEB->OSMajorVersion; 0 before. */

@@ -21,6 +21,7 @@
 #include "nt/personality.h"
 #include "nt/version.h"
 #include "wine/birth.h"
+#include "wine/image_exports.h"
 #include "wine/location.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
@@ -235,6 +236,7 @@ static void set_personality(void)
     nt_personality.host.end_birth = pwk_birth_end;
     nt_personality.host.settled_major_version = settled_major_version;
     nt_personality.host.end_process = end_process;
+    nt_personality.host.image_mapped = nt_personality.registry ? pwk_image_exports_add : NULL;
     nt_personality.audit = boot.audit;
     nt_personality.windows = boot.record.windows;
     nt_personality.inherit = boot.record.inherit;

@@ -20,6 +20,7 @@
 #define SYMBOL_file(name)
 #define SYMBOL_memory(name)
 #define SYMBOL_process(name)
+#define SYMBOL_section(name)
 #define SYMBOL_transaction(name)
 #define NT_FAMILY(family, reason)
 #define NT_PASSED(name, family)
@@ -32,6 +33,7 @@
 #define ENTRY_file(name)
 #define ENTRY_memory(name)
 #define ENTRY_process(name)
+#define ENTRY_section(name)
 #define ENTRY_transaction(name)
 static const struct {
     const char *name;
