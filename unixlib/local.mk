@@ -10,6 +10,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/error.h unixlib/kernel/error.c \
 	unixlib/kernel/profile.h unixlib/kernel/profile.c unixlib/kernel/words.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
+	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
 	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
 	unixlib/kernel/process_table.c unixlib/kernel/process_address.c \
@@ -33,6 +34,7 @@ libattach_a_SOURCES = \
 	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c
 
 libnt_a_SOURCES = \
+	unixlib/nt/windows_numbers.h unixlib/nt/windows_numbers.def unixlib/nt/windows_numbers.c \
 	unixlib/nt/nt_types.h unixlib/nt/nt_status.h unixlib/nt/status.c \
 	unixlib/nt/services.def unixlib/nt/services.h unixlib/nt/services.c \
 	unixlib/nt/personality.h unixlib/nt/personality.c unixlib/nt/dispatch.c \
@@ -53,6 +55,7 @@ libnt_a_SOURCES = \
 libwineroom_a_SOURCES = \
 	unixlib/wine/location.h unixlib/wine/location.c \
 	unixlib/wine/stub_numbers.h unixlib/wine/stub_numbers.c \
+	unixlib/wine/number_translation.h unixlib/wine/number_translation.c \
 	unixlib/wine/service_table.h unixlib/wine/service_table.c \
 	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \

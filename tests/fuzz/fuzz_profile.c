@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kernel/profile.h"
+#include "kernel/windows_build.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -43,6 +44,8 @@ static void check_words(const struct pwk_profile *profile)
     require(profile->windows == PWK_WINDOWS_PREFIX ||
             (pwk_windows_parse(pwk_windows_word(profile->windows), &windows, NULL) == 0 &&
              windows == profile->windows));
+    require(profile->build[0] == 0 ||
+            pwk_windows_build_parse(profile->windows, profile->build, NULL, NULL) == 0);
     require(pwk_registry_mode_parse(pwk_registry_mode_word(profile->registry), &mode, NULL) == 0 &&
             mode == profile->registry);
     require(pwk_audit_level_parse(pwk_audit_level_word(profile->audit), &level, NULL) == 0 &&

@@ -19,14 +19,15 @@ tests/fuzz/fuzz_wine_text: $(FUZZ_WINE_TEXT_FILES) registry/wine_text.h registry
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_WINE_TEXT_FILES); do echo $(srcdir)/$$file; done`
 
-FUZZ_PROFILE_FILES = tests/fuzz/fuzz_profile.c unixlib/kernel/profile.c unixlib/kernel/words.c \
+FUZZ_PROFILE_FILES = tests/fuzz/fuzz_profile.c unixlib/kernel/profile.c unixlib/kernel/words.c unixlib/kernel/windows_build.c \
 	unixlib/kernel/error.c
-tests/fuzz/fuzz_profile: $(FUZZ_PROFILE_FILES) unixlib/kernel/profile.h
+tests/fuzz/fuzz_profile: $(FUZZ_PROFILE_FILES) unixlib/kernel/profile.h unixlib/kernel/windows_build.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) $(INIH_CFLAGS) -o $@ \
 		`for file in $(FUZZ_PROFILE_FILES); do echo $(srcdir)/$$file; done` $(INIH_LIBS)
 
 FUZZ_BOOT_RECORD_FILES = tests/fuzz/fuzz_boot_record.c unixlib/kernel/boot_record.c \
+	unixlib/kernel/windows_build.c \
 	unixlib/kernel/state.c unixlib/kernel/words.c unixlib/kernel/error.c
 tests/fuzz/fuzz_boot_record: $(FUZZ_BOOT_RECORD_FILES) unixlib/kernel/boot_record.h
 	@$(MKDIR_P) tests/fuzz

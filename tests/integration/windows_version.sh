@@ -74,6 +74,30 @@ done
 expect 8.1 "$(kernel together --windows 8.1 cmd.exe /c \
     "$(windows_path "$programs")\\print_version.exe" | tr -d '\r')"
 
+# Every build of a version that has several, asked for by its number or its release.
+# build VERSION WORD NUMBER DISPLAY-VERSION RELEASE-ID UPDATE-REVISION
+build()
+{
+    local text
+
+    printf '[kernel]\nwindows = %s\nbuild = %s\n' "$1" "$2" >"$work/build.ini"
+    text=$(kernel builds --profile "$work/build.ini" "$programs/print_version.exe" | tr -d '\r')
+    expect_version "$1" 10.0 "$3" "$3" 6.3 "$text"
+    equal "build $2: DisplayVersion" "$4" "$(field DisplayVersion "$text")"
+    equal "build $2: ReleaseId" "$5" "$(field ReleaseId "$text")"
+    equal "build $2: UBR" "$6" "$(field UBR "$text")"
+}
+
+build 10 10240 10240 '' '' 17394
+build 10 1511 10586 '' 1511 1176
+build 10 1809 17763 '' 1809 1577
+build 10 21H2 19044 21H2 2009 3086
+build 11 21H2 22000 21H2 2009 2538
+build 11 26100 26100 24H2 2009 1742
+build 11 25H2 26200 25H2 2009 6584
+says=$("$pwk_wine" --kernel builds --windows 7 --profile "$work/build.ini" cmd.exe /c ver 2>&1)
+contains 'a build of another version is refused' "'25H2' is no build of Windows 7" "$says"
+
 # Two at the same time: each prints, both run, each prints again.
 hold seven "$pwk_wine" --kernel seven --windows 7 "$programs/print_version.exe" hold
 hold eleven "$pwk_wine" --kernel eleven --windows 11 "$programs/print_version.exe" hold

@@ -100,6 +100,9 @@ static void print_registry(void)
         "CurrentBuildNumber",
         "CurrentBuild",
         "ProductName",
+        "DisplayVersion",
+        "ReleaseId",
+        "UBR",
     };
     HKEY key;
 

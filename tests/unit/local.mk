@@ -16,6 +16,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_transaction_model
 ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop
 UNIT_TESTS = \
+	tests/unit/test_windows_numbers \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
 	tests/unit/test_regf tests/unit/test_regf_foreign tests/unit/test_regf_tools \
@@ -45,6 +46,9 @@ tests_unit_test_notify_loop_LDADD = $(ATTACH_LIBS)
 # They are of the room `wine`, which has no library of its own.
 tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
 	unixlib/wine/image_exports.h unixlib/wine/image_exports.c
+
+tests_unit_test_windows_numbers_SOURCES = tests/unit/test_windows_numbers.c \
+	unixlib/wine/number_translation.h unixlib/wine/number_translation.c
 
 REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
 tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)

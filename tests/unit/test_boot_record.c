@@ -24,7 +24,8 @@ static void fill(struct pwk_boot_record *record)
     strcpy(record->state, "/home/a b/pre=fix/pwk/kernels/games.1");
     strcpy(record->runtime, "/run/user/1000/pwk");
     strcpy(record->audit, "/var/log/p\xc3\xa4k.jsonl");
-    record->windows = PWK_WINDOWS_81;
+    record->windows = PWK_WINDOWS_10;
+    record->build = 17763;
     record->registry = PWK_REGISTRY_OFF;
     record->audit_level = PWK_AUDIT_DENIALS;
     record->registry_cache = UINT64_MAX;
@@ -64,6 +65,7 @@ static void round_trip(void **state)
     assert_string_equal(record.runtime, expected.runtime);
     assert_string_equal(record.audit, expected.audit);
     assert_int_equal(record.windows, expected.windows);
+    assert_int_equal(record.build, 17763);
     assert_int_equal(record.registry, expected.registry);
     assert_int_equal(record.audit_level, expected.audit_level);
     assert_true(record.registry_cache == expected.registry_cache);
@@ -86,6 +88,7 @@ static void no_version_asked_for(void **state)
     (void)state;
     fill(&record);
     record.windows = PWK_WINDOWS_PREFIX;
+    record.build = 0;
     record.audit[0] = '\0';
     text = pwk_boot_record_format(&record);
     pwk_boot_record_finish(&record);
@@ -151,7 +154,12 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("state=", long_path);
     expect_refused("runtime=/run/user/1000/pwk", "runtime=");
     expect_refused("audit=/", "audit=");
-    expect_refused("windows=8.1", "windows=9");
+    expect_refused("windows=10", "windows=9");
+    expect_refused("windows=10", "windows=11"); /* the build is not its */
+    expect_refused("windows=10", "windows=prefix");
+    expect_refused("build=17763", "build=17764");
+    expect_refused("build=17763", "build=4294985059"); /* 17763 beyond 32 bits */
+    expect_refused("build=17763", "build=1809");
     expect_refused("registry=off", "registry=overlaid");
     expect_refused("audit_level=denials", "audit_level=");
     expect_refused("registry_cache=1", "registry_cache=-1");

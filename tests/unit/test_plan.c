@@ -122,7 +122,7 @@ static void command_line_over_profile(void **state)
     strcpy(facts.audit, "/a.jsonl");
     assert_int_equal(build(), 0);
     assert_int_equal(plan.record.windows, PWK_WINDOWS_7);
-    assert_true(says("let the program alone see Windows 7"));
+    assert_true(says("let the program alone see Windows 7, build 7601"));
     assert_true(says("profile /p.ini"));
     assert_true(says("audit.jsonl and /a.jsonl"));
     assert_int_equal(plan.record.registry_cache, 4096);
@@ -136,6 +136,40 @@ static void command_line_over_profile(void **state)
     assert_int_equal(plan.record.windows, PWK_WINDOWS_11);
     assert_true(says("use the kernel default"));
     assert_false(says("audit"));
+}
+
+/* The profile's build goes with the version that is shown in the end, or is refused. */
+static void builds_belong_to_their_version(void **state)
+{
+    (void)state;
+    strcpy(facts.profile_path, "/p.ini");
+    strcpy(facts.profile.build, "21H2");
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "build = 21H2 in /p.ini needs a version"));
+    facts.profile.windows = PWK_WINDOWS_10;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.build, 19044);
+    assert_true(says("see Windows 10, build 19044"));
+    arguments.has_windows = true;
+    arguments.windows = PWK_WINDOWS_11;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.build, 22000);
+    arguments.windows = PWK_WINDOWS_8;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "/p.ini with --windows: '21H2' is no build of Windows 8"));
+    facts.profile.build[0] = '\0';
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.build, 0);
+}
+
+static void numbers_of_windows_need_a_version(void **state)
+{
+    (void)state;
+    facts.profile.syscall_numbers = PWK_NUMBERS_WINDOWS;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "syscall_numbers = windows"));
+    facts.profile.windows = PWK_WINDOWS_10;
+    assert_int_equal(build(), 0);
 }
 
 static void registry_off(void **state)
@@ -249,7 +283,7 @@ static void longest_plan_is_printed_one_step_a_line(void **state)
     assert_int_equal(lines, plan.step_count);
     assert_memory_equal(text, " 1. ", 4);
     assert_non_null(strstr(text, "print the kernel's statistics"));
-    assert_non_null(strstr(text, "see Windows 8\n"));
+    assert_non_null(strstr(text, "see Windows 8, build 9200\n"));
     free(text);
 }
 
@@ -259,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(plain_plan, set_up, tear_down),
         cmocka_unit_test_setup_teardown(prefix_comes_before_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(command_line_over_profile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(builds_belong_to_their_version, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_of_windows_need_a_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),

@@ -88,7 +88,8 @@ static void whole_profile(void **state)
     assert_int_equal(load(&profile,
                           "\xef\xbb\xbf; a comment\n"
                           "[kernel]\n"
-                          "  windows = 8.1   ; another\n"
+                          "  build = 21H2\n"
+                          "  windows = 11   ; another\n"
                           "  inherit = no\r\n"
                           "[session]\nmode = shared\n"
                           "[network]\nmode = host\n"
@@ -100,7 +101,8 @@ static void whole_profile(void **state)
                           "[audit]\nlevel = all",
                           &error),
                      0);
-    assert_int_equal(profile.windows, PWK_WINDOWS_81);
+    assert_int_equal(profile.windows, PWK_WINDOWS_11);
+    assert_string_equal(profile.build, "21H2");
     assert_false(profile.inherit);
     assert_int_equal(profile.registry, PWK_REGISTRY_OFF);
     assert_int_equal(profile.registry_cache, 16 << 20);
@@ -136,7 +138,12 @@ static void refusals_name_file_line_and_mend(void **state)
     } cases[] = {
         {"[kernel]\nwindows = 10\n[limits]\n\n\n\nmemory = 2G\n", ":7:",
          "[limits] memory: not in this version of pwk (it comes with quotas); remove the line"},
-        {"[kernel]\ncolour = red\n", ":2:", "windows, inherit"},
+        {"[kernel]\ncolour = red\n", ":2:", "windows, build, inherit"},
+        {"[kernel]\nbuild = 2101\n", ":2:", "no build of Windows 7: use one of 7601"},
+        {"[kernel]\nwindows = 10\nbuild = 23H2\n", ":3:", "1507 (10240), 1511 (10586)"},
+        {"[kernel]\nwindows = 10\nbuild = 22000\n", ":3:", "no build of Windows 10"},
+        {"[kernel]\nwindows = 11\nbuild = 26200\nwindows = 8\n", ":4:", "use one of 9200"},
+        {"[kernel]\nbuild =\n", ":2:", "'' is no build"},
         {"[paint]\ncolour = red\n", ":2:", "kernel, session, files, registry"},
         {"windows = 10\n", ":1:", "before any section"},
         {"[kernel]\n\nnonsense\n", ":3:", "neither [section] nor key = value"},

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernel/state.h"
+#include "kernel/windows_build.h"
 
 /* Another version of pwk may read the variable of a running program. */
 #define RECORD_VERSION "2"
@@ -24,6 +25,7 @@ enum field {
     FIELD_RUNTIME,
     FIELD_AUDIT,
     FIELD_WINDOWS,
+    FIELD_BUILD,
     FIELD_REGISTRY,
     FIELD_AUDIT_LEVEL,
     FIELD_REGISTRY_CACHE,
@@ -42,6 +44,7 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_RUNTIME] = "runtime",
     [FIELD_AUDIT] = "audit",
     [FIELD_WINDOWS] = "windows",
+    [FIELD_BUILD] = "build",
     [FIELD_REGISTRY] = "registry",
     [FIELD_AUDIT_LEVEL] = "audit_level",
     [FIELD_REGISTRY_CACHE] = "registry_cache",
@@ -74,16 +77,17 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
     stream = open_memstream(&text, &size);
     if (stream == NULL)
         return NULL;
-    fprintf(stream,
-            PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
-                              "audit=%s\nwindows=%s\nregistry=%s\naudit_level=%s\n"
-                              "registry_cache=%" PRIu64 "\ninherit=%s\n"
-                              "syscall_numbers=%s\nrewrite_sites=%s\n",
-            record->kernel, record->state, record->runtime, record->audit,
-            pwk_windows_word(record->windows), pwk_registry_mode_word(record->registry),
-            pwk_audit_level_word(record->audit_level), record->registry_cache,
-            record->inherit ? "yes" : "no", pwk_syscall_numbers_word(record->syscall_numbers),
-            record->rewrite_sites ? "yes" : "no");
+    fprintf(
+        stream,
+        PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
+                          "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\naudit_level=%s\n"
+                          "registry_cache=%" PRIu64 "\ninherit=%s\n"
+                          "syscall_numbers=%s\nrewrite_sites=%s\n",
+        record->kernel, record->state, record->runtime, record->audit,
+        pwk_windows_word(record->windows), record->build, pwk_registry_mode_word(record->registry),
+        pwk_audit_level_word(record->audit_level), record->registry_cache,
+        record->inherit ? "yes" : "no", pwk_syscall_numbers_word(record->syscall_numbers),
+        record->rewrite_sites ? "yes" : "no");
     for (size_t i = 0; i < record->passthrough_count; i++)
         fprintf(stream, "passthrough=%s\n", record->passthrough[i]);
     failed = ferror(stream) != 0;
@@ -134,6 +138,16 @@ static int store_windows(struct pwk_boot_record *record, const char *value)
     return pwk_windows_parse(value, &record->windows, NULL);
 }
 
+static int store_build(struct pwk_boot_record *record, const char *value)
+{
+    uint64_t number;
+
+    if (pwk_size_parse(value, &number, NULL) != 0 || number > UINT32_MAX)
+        return -EINVAL;
+    record->build = (uint32_t)number;
+    return 0;
+}
+
 static int store_field(struct pwk_boot_record *record, enum field field, const char *value)
 {
     switch (field) {
@@ -149,6 +163,8 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return store_path(record->audit, value, true);
     case FIELD_WINDOWS:
         return store_windows(record, value);
+    case FIELD_BUILD:
+        return store_build(record, value);
     case FIELD_REGISTRY:
         return pwk_registry_mode_parse(value, &record->registry, NULL);
     case FIELD_AUDIT_LEVEL:
@@ -229,6 +245,10 @@ int pwk_boot_record_parse(struct pwk_boot_record *record, const char *text, stru
         if ((seen & (1u << field)) == 0)
             rc = pwk_error_set(error, -EINVAL, "%s: no %s is given", PWK_BOOT_VARIABLE,
                                field_names[field]);
+    if (rc == 0 && record->build != 0 &&
+        pwk_windows_build_by_number(record->windows, record->build) == NULL)
+        rc = pwk_error_set(error, -EINVAL, "%s: %u is no build of Windows %s", PWK_BOOT_VARIABLE,
+                           record->build, pwk_windows_word(record->windows));
     if (rc != 0)
         pwk_boot_record_finish(record);
     return rc;

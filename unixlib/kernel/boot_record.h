@@ -26,6 +26,7 @@ struct pwk_boot_record {
     char runtime[PATH_MAX];               /* folder of run-time files, absolute */
     char audit[PATH_MAX];                 /* a second audit log, or "" */
     enum pwk_windows windows;
+    uint32_t build; /* a build of that version's (windows_build.h); 0: its usual one */
     enum pwk_registry_mode registry;
     enum pwk_audit_level audit_level;
     uint64_t registry_cache;

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/windows_build.h"
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_PROFILE_SIZE (1u << 20)
 
@@ -94,9 +96,28 @@ void pwk_profile_finish(struct pwk_profile *profile)
 
 /* ---- keys ---- */
 
+/* Of the two keys the later one is told that they do not go together. */
+static int check_build(const struct pwk_profile *profile, struct pwk_error *error)
+{
+    if (profile->build[0] == '\0')
+        return 0;
+    return pwk_windows_build_parse(profile->windows, profile->build, NULL, error);
+}
+
 static int set_windows(struct pwk_profile *profile, const char *value, struct pwk_error *error)
 {
-    return pwk_windows_parse(value, &profile->windows, error);
+    int rc = pwk_windows_parse(value, &profile->windows, error);
+
+    return rc != 0 ? rc : check_build(profile, error);
+}
+
+static int set_build(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    int rc = pwk_windows_build_parse(profile->windows, value, NULL, error);
+
+    if (rc == 0)
+        snprintf(profile->build, sizeof(profile->build), "%s", value);
+    return rc;
 }
 
 static int set_inherit(struct pwk_profile *profile, const char *value, struct pwk_error *error)
@@ -165,6 +186,7 @@ struct profile_key {
 
 static const struct profile_key profile_keys[] = {
     {"kernel", "windows", set_windows},
+    {"kernel", "build", set_build},
     {"kernel", "inherit", set_inherit},
     {"session", "mode", NULL, "shared", "own sessions"},
     {"files", "mode", NULL, "shared", "own sessions"},

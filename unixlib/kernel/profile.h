@@ -34,7 +34,8 @@ enum pwk_audit_level { PWK_AUDIT_OFF, PWK_AUDIT_DENIALS, PWK_AUDIT_DECISIONS, PW
 
 struct pwk_profile {
     enum pwk_windows windows;
-    bool inherit; /* children run under the same kernel */
+    char build[12]; /* a word of pwk_windows_build_parse; "": the version's usual build */
+    bool inherit;   /* children run under the same kernel */
     enum pwk_session_mode session;
     enum pwk_registry_mode registry;
     uint64_t registry_cache; /* bytes; 0: the registry's own default */

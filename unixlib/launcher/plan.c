@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/windows_build.h"
+
 /* Adds a step with words. A plan without room or memory is remembered by `failed`. */
 static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -76,6 +78,28 @@ static int merge(struct pwk_boot_record *record, const struct pwk_arguments *arg
     return 0;
 }
 
+/* The profile's build has to be one of the version that is shown in the end. */
+static int choose_build(struct pwk_boot_record *record, const struct pwk_arguments *arguments,
+                        const struct pwk_facts *facts, struct pwk_error *error)
+{
+    const char *word = facts->profile.build;
+    const struct pwk_windows_build *build;
+    struct pwk_error why;
+
+    if (word[0] == '\0')
+        return 0;
+    if (record->windows == PWK_WINDOWS_PREFIX)
+        return pwk_error_set(error, -EINVAL,
+                             "build = %s in %s needs a version: write windows = 10 or 11 beside "
+                             "it, or use --windows",
+                             word, facts->profile_path);
+    if (pwk_windows_build_parse(record->windows, word, &build, &why) != 0)
+        return pwk_error_set(error, -EINVAL, "build in %s%s: %s", facts->profile_path,
+                             arguments->has_windows ? " with --windows" : "", why.text);
+    record->build = build->build;
+    return 0;
+}
+
 static int check(const struct pwk_plan *plan, const struct pwk_arguments *arguments,
                  const struct pwk_facts *facts, struct pwk_error *error)
 {
@@ -90,6 +114,11 @@ static int check(const struct pwk_plan *plan, const struct pwk_arguments *argume
                              "overlay",
                              pwk_windows_word(record->windows), facts->profile_path);
     }
+    if (record->windows == PWK_WINDOWS_PREFIX && record->syscall_numbers == PWK_NUMBERS_WINDOWS)
+        return pwk_error_set(error, -EINVAL,
+                             "syscall_numbers = windows in %s needs a version: write windows = 10 "
+                             "(or 7, 8, 8.1, 11) under [kernel], or use --windows",
+                             facts->profile_path);
     if (arguments->ephemeral && facts->state_exists && !facts->state_ephemeral)
         return pwk_error_set(error, -EEXIST,
                              "--ephemeral would throw the lasting kernel %s away: use another "
@@ -144,8 +173,9 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "take nothing over from Wine but the counting of statistics, for %s", whose);
     if (record->windows != PWK_WINDOWS_PREFIX)
-        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s", whose,
-                 pwk_windows_word(record->windows));
+        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u", whose,
+                 pwk_windows_word(record->windows),
+                 pwk_windows_build_by_number(record->windows, record->build)->build);
     if (record->audit_level != PWK_AUDIT_OFF)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "write the audit log (level %s) to %s/audit.jsonl%s%s",
@@ -190,6 +220,8 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
     strcpy(plan->loader, facts->loader);
     strcpy(plan->program, facts->program.name);
     rc = merge(&plan->record, arguments, facts, error);
+    if (rc == 0)
+        rc = choose_build(&plan->record, arguments, facts, error);
     if (rc == 0)
         rc = check(plan, arguments, facts, error);
     if (rc != 0)

@@ -51,6 +51,7 @@ struct nt_personality {
     pwk_process_table_t *processes; /* NULL: none of this kernel's processes can be found */
     pwk_audit_t *audit;
     enum pwk_windows windows;
+    uint32_t build; /* of that version; 0: its usual one */
     bool inherit;
     /* The kernel was attached late: handles of wineserver's keys stand for our keys of the same
      * path when something is opened below them. */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/windows_build.h"
 #include "nt/personality.h"
 
 #define MAX_VALUES 48
@@ -26,13 +27,14 @@
 #define REG_SZ 1u
 #define REG_DWORD 4u
 
+/* What all builds of a version share. */
 static const struct nt_version versions[] = {
-    [PWK_WINDOWS_7] = {6, 1, 7601, 1, 0, "Windows 7 Professional", "6.1", NULL, NULL},
-    [PWK_WINDOWS_8] = {6, 2, 9200, 0, 0, "Windows 8 Pro", "6.2", NULL, NULL},
-    [PWK_WINDOWS_81] = {6, 3, 9600, 0, 0, "Windows 8.1 Pro", "6.3", NULL, NULL},
-    [PWK_WINDOWS_10] = {10, 0, 19045, 0, 4291, "Windows 10 Pro", "6.3", "22H2", "2009"},
+    [PWK_WINDOWS_7] = {6, 1, .service_pack = 1, .product = "Windows 7 Professional", "6.1"},
+    [PWK_WINDOWS_8] = {6, 2, .product = "Windows 8 Pro", "6.2"},
+    [PWK_WINDOWS_81] = {6, 3, .product = "Windows 8.1 Pro", "6.3"},
+    [PWK_WINDOWS_10] = {10, 0, .product = "Windows 10 Pro", "6.3"},
     /* Windows 11 still calls itself 10 in this value. */
-    [PWK_WINDOWS_11] = {10, 0, 22631, 0, 3527, "Windows 10 Pro", "6.3", "23H2", "2009"},
+    [PWK_WINDOWS_11] = {10, 0, .product = "Windows 10 Pro", "6.3"},
 };
 
 static const char *const version_keys[] = {
@@ -58,11 +60,18 @@ static struct value_list starting, settled;
 enum { PHASE_NONE, PHASE_STARTING, PHASE_SETTLED };
 static atomic_int phase;
 
-const struct nt_version *nt_version_facts(enum pwk_windows windows)
+bool nt_version_facts(enum pwk_windows windows, uint32_t number, struct nt_version *out)
 {
-    if (windows <= PWK_WINDOWS_PREFIX || windows >= sizeof versions / sizeof versions[0])
-        return NULL;
-    return &versions[windows];
+    const struct pwk_windows_build *build = pwk_windows_build_by_number(windows, number);
+
+    if (!build)
+        return false;
+    *out = versions[windows];
+    out->build = build->build;
+    out->update_revision = build->update_revision;
+    out->display_version = build->display_version;
+    out->release = build->release_id;
+    return true;
 }
 
 static const uint16_t *keep_text(struct value_list *list, const char *text, size_t *units)
@@ -153,12 +162,13 @@ static void build_list(struct value_list *list, const struct nt_version *version
 
 void nt_version_start(void)
 {
-    const struct nt_version *version = nt_version_facts(nt_personality.windows);
+    struct nt_version version;
 
-    if (!version || !nt_personality.registry)
+    if (!nt_version_facts(nt_personality.windows, nt_personality.build, &version) ||
+        !nt_personality.registry)
         return;
-    build_list(&starting, version, true);
-    build_list(&settled, version, false);
+    build_list(&starting, &version, true);
+    build_list(&settled, &version, false);
     registry_set_fixed_values(nt_personality.registry, starting.values, starting.count);
     atomic_store(&phase, PHASE_STARTING);
 }

@@ -19,8 +19,9 @@ struct nt_version {
     const char *release;         /* ReleaseId, or NULL */
 };
 
-/* NULL for PWK_WINDOWS_PREFIX. */
-const struct nt_version *nt_version_facts(enum pwk_windows windows);
+/* The facts of a version's build, 0 for the usual one. False for PWK_WINDOWS_PREFIX, and for a
+ * build that is not of that version. */
+bool nt_version_facts(enum pwk_windows windows, uint32_t build, struct nt_version *out);
 
 /* Puts the version into the registry's view, before the program's first call is served. */
 void nt_version_start(void);

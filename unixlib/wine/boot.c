@@ -16,6 +16,7 @@
 #include "kernel/boot_record.h"
 #include "kernel/prefix_registry.h"
 #include "kernel/process_kernel_internal.h"
+#include "kernel/windows_build.h"
 #include "nt/handle_table.h"
 #include "nt/hive_mount.h"
 #include "nt/personality.h"
@@ -239,6 +240,7 @@ static void set_personality(void)
     nt_personality.host.image_mapped = nt_personality.registry ? pwk_image_exports_add : NULL;
     nt_personality.audit = boot.audit;
     nt_personality.windows = boot.record.windows;
+    nt_personality.build = boot.record.build;
     nt_personality.inherit = boot.record.inherit;
 }
 
@@ -261,6 +263,15 @@ static int open_parts(const char *ntdll_dll, const char *program, struct pwk_err
     return result;
 }
 
+/* 0 where the program sees what the prefix says. */
+static uint32_t shown_build(void)
+{
+    const struct pwk_windows_build *build =
+        pwk_windows_build_by_number(boot.record.windows, boot.record.build);
+
+    return build ? build->build : 0;
+}
+
 static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_error *error)
 {
     struct pwk_booted_kernel booted;
@@ -269,7 +280,7 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     if (result < 0)
         return result;
     set_personality();
-    result = pwk_native_calls_start(ntdll_dll, boot.record.syscall_numbers, boot.record.windows,
+    result = pwk_native_calls_start(ntdll_dll, boot.record.syscall_numbers, shown_build(),
                                     boot.audit, error);
     if (result == 0)
         result = pwk_service_table_take_over(error);

@@ -38,7 +38,7 @@ static const struct pwk_stub_numbers *read_win32u(const char *ntdll_dll)
 }
 
 int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading,
-                           enum pwk_windows windows, pwk_audit_t *audit, struct pwk_error *error)
+                           uint32_t build, pwk_audit_t *audit, struct pwk_error *error)
 {
     struct pwk_trap trap = {
         .numbers = numbers,
@@ -50,7 +50,7 @@ int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers readi
     };
     struct pwk_native_sources sources = {
         .reading = reading,
-        .windows = windows,
+        .build = build,
         .ntdll = pwk_service_table_numbers(),
         .win32u = read_win32u(ntdll_dll),
     };

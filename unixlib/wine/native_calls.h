@@ -13,9 +13,10 @@
 #define PWK_ARM_THREAD_SYMBOL "pwk_native_calls_arm_thread"
 
 /* Makes the trap ready for this process: after the service table was found and before any thread is
- * armed. `ntdll_dll`: the file in use; win32u.dll is the one beside it. */
-int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading,
-                           enum pwk_windows windows, pwk_audit_t *audit, struct pwk_error *error);
+ * armed. `ntdll_dll`: the file in use; win32u.dll is the one beside it. `build`: the
+ * Windows that the program sees, where `reading` is its numbers. */
+int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading, uint32_t build,
+                           pwk_audit_t *audit, struct pwk_error *error);
 
 /* Arms the calling thread, once it can run Windows code and before it does. Where that cannot be,
  * the process ends with a line. */

@@ -5,7 +5,8 @@
 #include "wine/native_numbers.h"
 
 #include <errno.h>
-#include <string.h>
+
+#include "wine/number_translation.h"
 
 /* A number stands in its own stub: code that reads it there brings what the dispatcher knows. */
 static void add_stubs(uint16_t numbers[PWK_NATIVE_NUMBERS], const struct pwk_stub_numbers *stubs)
@@ -20,9 +21,15 @@ int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
 {
     for (size_t i = 0; i < PWK_NATIVE_NUMBERS; i++)
         numbers[i] = PWK_NATIVE_UNKNOWN;
-    if (sources->reading == PWK_NUMBERS_WINDOWS)
-        return pwk_error_set(error, -ENOTSUP,
-                             "syscall_numbers = windows is not to be had; use ntdll");
+    if (sources->reading == PWK_NUMBERS_WINDOWS) {
+        if (nt_windows_table(sources->build) < 0)
+            return pwk_error_set(error, -EINVAL,
+                                 "the numbers of Windows' build %u are not known; write "
+                                 "syscall_numbers = ntdll, or another version of Windows",
+                                 sources->build);
+        pwk_number_translation_fill(sources->build, sources->ntdll, NULL, numbers);
+        return 0;
+    }
     add_stubs(numbers, sources->ntdll);
     if (sources->win32u)
         add_stubs(numbers, sources->win32u);

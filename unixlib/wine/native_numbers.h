@@ -16,13 +16,14 @@
 /* What a table is made from. */
 struct pwk_native_sources {
     enum pwk_syscall_numbers reading;
-    enum pwk_windows windows;              /* the version whose numbers `reading` may mean */
+    uint32_t build;                        /* the Windows whose numbers `reading` may mean */
     const struct pwk_stub_numbers *ntdll;  /* of the ntdll.dll in use */
     const struct pwk_stub_numbers *win32u; /* of the win32u.dll in use; NULL: none */
 };
 
-/* Fills the table; numbers that no source knows are PWK_NATIVE_UNKNOWN. -ENOTSUP with a line where
- * this reading is not to be had. */
+/* Fills the table; numbers that no source knows are PWK_NATIVE_UNKNOWN, and with Windows' numbers
+ * those of its graphics services are. -EINVAL with a line where no build of Windows says what they
+ * mean. */
 int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
                             const struct pwk_native_sources *sources, struct pwk_error *error);
 
