@@ -49,7 +49,8 @@ libnt_a_SOURCES = \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \
 	unixlib/nt/hive_file.h unixlib/nt/hive_file.c unixlib/nt/hive_mount.h unixlib/nt/hive_mount.c unixlib/nt/hive_save.c unixlib/nt/hive_query.c unixlib/nt/key_protect.h unixlib/nt/key_protect.c \
-	unixlib/nt/memory.c unixlib/nt/section.c unixlib/nt/file.c unixlib/nt/process.c \
+	unixlib/nt/native_line.h unixlib/nt/native_line.c unixlib/nt/memory.c unixlib/nt/section.c \
+	unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
 libwineroom_a_SOURCES = \

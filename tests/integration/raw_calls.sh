@@ -7,7 +7,7 @@ begin
 keep_session
 
 raw=$programs/raw_calls.exe
-names='image memory protected-memory exception-handler apc callback window-services
+names='image memory top-down-memory high-memory protected-memory exception-handler apc callback window-services
     tls-callback fiber registers arguments linux-numbers gates threads'
 getpid=39
 

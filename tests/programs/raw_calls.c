@@ -60,6 +60,47 @@ static int from_top_down_memory(void)
     return from_memory_at(NULL, MEM_TOP_DOWN);
 }
 
+static int is_below_line(void *address)
+{
+    return (ULONG_PTR)address < 0x700000000000;
+}
+
+/* What is placed high may be data and stays data; what a call places by itself is low, of whatever
+ * kind it is. Under stock Wine each is executable where native code lies. */
+static int at_high_addresses(void)
+{
+    void *const place = (void *)0x7ffd00000000;
+    HANDLE section =
+        CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_EXECUTE_READWRITE, 0, 65536, NULL);
+    BYTE *data = VirtualAlloc(place, 65536, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    void *code =
+        VirtualAlloc(place + 0x100000, 65536, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
+    void *view =
+        MapViewOfFileEx(section, FILE_MAP_EXECUTE | FILE_MAP_WRITE, 0, 0, 0, place + 0x200000);
+    void *data_view = MapViewOfFileEx(section, FILE_MAP_WRITE, 0, 0, 0, place + 0x300000);
+    void *placed = NULL, *other = NULL;
+    SIZE_T size = 0;
+    DWORD old;
+    int result = data && data_view && !code && !view;
+
+    result &= !VirtualProtect(data, 4096, PAGE_EXECUTE_READ, &old) &&
+              !VirtualProtect(data_view, 4096, PAGE_EXECUTE_READWRITE, &old) &&
+              VirtualProtect(data, 4096, PAGE_READONLY, &old);
+    result &= !VirtualAlloc(data, 4096, MEM_COMMIT, PAGE_EXECUTE_READWRITE);
+    result &= NtMapViewOfSection(section, GetCurrentProcess(), &placed, 0, 0, NULL, &size,
+                                 ViewUnmap, MEM_TOP_DOWN, PAGE_EXECUTE_READWRITE) == 0 &&
+              is_below_line(placed);
+    other = VirtualAllocEx(GetCurrentProcess(), NULL, 65536,
+                           MEM_COMMIT | MEM_RESERVE | MEM_TOP_DOWN, PAGE_READWRITE);
+    result &= is_below_line(other);
+    VirtualFree(data, 0, MEM_RELEASE);
+    VirtualFree(other, 0, MEM_RELEASE);
+    UnmapViewOfFile(data_view);
+    UnmapViewOfFile(placed);
+    CloseHandle(section);
+    return result;
+}
+
 /* Memory that was data first. */
 static int from_protected_memory(void)
 {
@@ -315,6 +356,7 @@ static const struct {
     {"image", from_image},
     {"memory", from_memory},
     {"top-down-memory", from_top_down_memory},
+    {"high-memory", at_high_addresses},
     {"protected-memory", from_protected_memory},
     {"exception-handler", in_exception_handler},
     {"apc", in_apc},

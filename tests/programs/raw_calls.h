@@ -8,6 +8,11 @@
 #include <windows.h>
 #include <winternl.h>
 
+/* In ntdll, and in no header. */
+typedef enum { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
+NTSTATUS NTAPI NtMapViewOfSection(HANDLE, HANDLE, void **, ULONG_PTR, SIZE_T, LARGE_INTEGER *,
+                                  SIZE_T *, SECTION_INHERIT, ULONG, ULONG);
+
 typedef ULONG_PTR (*raw_function)(ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR);
 
 /* What raw_call puts into eax. */

@@ -1,28 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * memory.c - the memory family: counts what is committed. Wine manages the memory itself.
+ * memory.c - the memory family: counts what is committed, and keeps code below the native line.
+ * Wine manages the memory itself.
  */
-#include "nt/personality.h"
+#include "nt/native_line.h"
 
-/* Both services have base, zero bits or size pointer, and type at the places given here
- * ("NtAllocateVirtualMemory function", "NtAllocateVirtualMemoryEx"). */
-static ntstatus allocate(const struct nt_call *call, unsigned size_at, unsigned type_at)
+static void count_commit(nt_handle process, uint32_t type, uint64_t size)
 {
-    ntstatus status = nt_forward(call);
+    if (process == NT_CURRENT_PROCESS && type & MEM_COMMIT)
+        pwk_count(nt_personality.slot, PWK_MEMORY_ALLOCATED, size);
+}
 
-    if (status == STATUS_SUCCESS && call->arguments[0] == NT_CURRENT_PROCESS &&
-        (uint32_t)call->arguments[type_at] & MEM_COMMIT)
-        pwk_count(nt_personality.slot, PWK_MEMORY_ALLOCATED,
-                  *(const uint64_t *)call->arguments[size_at]);
+/* "NtAllocateVirtualMemory function (ntifs.h)" */
+ntstatus nt_allocate_virtual_memory(const struct nt_call *call)
+{
+    uint64_t base = *(const uint64_t *)call->arguments[1];
+    uint64_t size = *(const uint64_t *)call->arguments[3];
+    uint32_t type = (uint32_t)call->arguments[4], protection = (uint32_t)call->arguments[5];
+    const uint64_t arguments[] = {call->arguments[0],
+                                  (uint64_t)&base,
+                                  base ? call->arguments[2] : nt_limit_bits(call->arguments[2]),
+                                  (uint64_t)&size,
+                                  type,
+                                  protection};
+    ntstatus status;
+
+    if (base && nt_is_code_protection(protection) && nt_reaches_native(base, size))
+        return nt_deny(call, STATUS_CONFLICTING_ADDRESSES, "code where native code lies");
+    status = nt_forward_placed(call, arguments, 1, 3);
+    if (status == STATUS_SUCCESS)
+        count_commit(call->arguments[0], type, size);
     return status;
 }
 
-ntstatus nt_allocate_virtual_memory(const struct nt_call *call)
-{
-    return allocate(call, 3, 4);
-}
-
+/* "VirtualAlloc2 function (memoryapi.h)" describes the parameters. */
 ntstatus nt_allocate_virtual_memory_ex(const struct nt_call *call)
 {
-    return allocate(call, 2, 3);
+    uint64_t base = *(const uint64_t *)call->arguments[1];
+    uint64_t size = *(const uint64_t *)call->arguments[2];
+    uint32_t type = (uint32_t)call->arguments[3], protection = (uint32_t)call->arguments[4];
+    uint64_t arguments[] = {call->arguments[0],
+                            (uint64_t)&base,
+                            (uint64_t)&size,
+                            type,
+                            protection,
+                            call->arguments[5],
+                            (uint32_t)call->arguments[6]};
+    struct nt_limited_parameters limited;
+    ntstatus status;
+
+    if (base && nt_is_code_protection(protection) && nt_reaches_native(base, size))
+        return nt_deny(call, STATUS_CONFLICTING_ADDRESSES, "code where native code lies");
+    if (!base && nt_personality.native_line) {
+        int count = nt_limit_parameters(&limited, arguments[5], (uint32_t)arguments[6]);
+        if (count < 0)
+            return STATUS_INVALID_PARAMETER;
+        arguments[5] = (uint64_t)limited.parameters;
+        arguments[6] = (uint64_t)count;
+    }
+    status = nt_forward_placed(call, arguments, 1, 2);
+    if (status == STATUS_SUCCESS)
+        count_commit(call->arguments[0], type, size);
+    return status;
+}
+
+/* "VirtualProtectEx function (memoryapi.h)". Windows' own word for memory that may not become code
+ * is that of processes whose policy forbids it. */
+ntstatus nt_protect_virtual_memory(const struct nt_call *call)
+{
+    uint64_t base = *(const uint64_t *)call->arguments[1];
+    uint64_t size = *(const uint64_t *)call->arguments[2];
+    const uint64_t arguments[] = {call->arguments[0], (uint64_t)&base, (uint64_t)&size,
+                                  (uint32_t)call->arguments[3], call->arguments[4]};
+
+    if (nt_is_code_protection((uint32_t)call->arguments[3]) && nt_reaches_native(base, size))
+        return nt_deny(call, STATUS_DYNAMIC_CODE_BLOCKED, "code where native code lies");
+    return nt_forward_placed(call, arguments, 1, 2);
 }

@@ -293,5 +293,7 @@ enum key_set_information_class {
 
 #define MEM_COMMIT 0x1000u
 #define MEM_RESERVE 0x2000u
+/* "Memory Protection Constants": those with which code can run. */
+#define PAGE_EXECUTE_ANY 0xf0u
 
 #endif

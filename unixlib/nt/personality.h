@@ -56,6 +56,9 @@ struct nt_personality {
     /* The kernel was attached late: handles of wineserver's keys stand for our keys of the same
      * path when something is opened below them. */
     bool adopts_foreign_roots;
+    /* From this address on memory must not become code of the program's (sandbox/trap.h); 0: it
+     * may anywhere. */
+    uint64_t native_line;
 };
 
 extern struct nt_personality nt_personality;

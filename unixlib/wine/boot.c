@@ -131,11 +131,12 @@ static int first_call(void)
         empty = pwk_watch_follow(nt_personality.registry, empty > 0, boot.started, &error);
     else if (empty)
         empty = pwk_snapshot_import(nt_personality.registry, &error);
+    if (empty >= 0)
+        empty = pwk_native_calls_begin(&error);
     if (empty < 0) {
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
     }
-    pwk_native_calls_arm_thread();
     pwk_process_slot_set_windows_id(nt_personality.slot, windows_id());
     if (nt_personality.windows != PWK_WINDOWS_PREFIX) {
         *peb_major_version() = 0; /* until ntdll has read its version */

@@ -21,6 +21,8 @@
 #define DISPATCHER_PLACE 0x7ffe1000
 #define RETURN_OFFSET 0xb
 
+#define PEB_IMAGE_BASE 0x10
+
 static uint16_t numbers[PWK_NATIVE_NUMBERS];
 
 /* The dll may be missing: then its services are. */
@@ -56,7 +58,29 @@ int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers readi
     };
     int result = pwk_native_numbers_fill(numbers, &sources, error);
 
-    return result < 0 ? result : pwk_trap_start(&trap, error);
+    if (result == 0)
+        result = pwk_trap_start(&trap, error);
+    if (result == 0)
+        nt_personality.native_line = PWK_TRAP_LINE;
+    return result;
+}
+
+/* Every image but the program's own is mapped by a service row, which keeps it below the line. */
+int pwk_native_calls_begin(struct pwk_error *error)
+{
+    const unsigned char *peb;
+    uint64_t image;
+
+    __asm__("movq %%gs:0x60, %0" : "=r"(peb));
+    memcpy(&image, peb + PEB_IMAGE_BASE, sizeof image);
+    if (nt_personality.native_line && image >= nt_personality.native_line)
+        return pwk_error_set(error, -ENOTSUP,
+                             "the program wants to lie at 0x%llx, where native code does; link it "
+                             "for an address below 0x%llx",
+                             (unsigned long long)image,
+                             (unsigned long long)nt_personality.native_line);
+    pwk_native_calls_arm_thread();
+    return 0;
 }
 
 __attribute__((visibility("default"))) void pwk_native_calls_arm_thread(void)

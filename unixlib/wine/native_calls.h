@@ -18,6 +18,10 @@
 int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading, uint32_t build,
                            pwk_audit_t *audit, struct pwk_error *error);
 
+/* Arms the first thread, when Wine is up and no code of the program's has run yet. -ENOTSUP where
+ * the program's own image lies where only native code may. */
+int pwk_native_calls_begin(struct pwk_error *error);
+
 /* Arms the calling thread, once it can run Windows code and before it does. Where that cannot be,
  * the process ends with a line. */
 void pwk_native_calls_arm_thread(void);
