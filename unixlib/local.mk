@@ -57,6 +57,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/location.h unixlib/wine/location.c \
 	unixlib/wine/stub_numbers.h unixlib/wine/stub_numbers.c \
 	unixlib/wine/number_translation.h unixlib/wine/number_translation.c \
+	unixlib/wine/own_services.h unixlib/wine/own_services.c \
 	unixlib/wine/service_table.h unixlib/wine/service_table.c \
 	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \

@@ -24,6 +24,10 @@ ULONG_PTR raw_call(ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_
 /* The same code, for seven arguments. */
 ULONG_PTR raw_call7(ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR);
 
+/* And for twelve. */
+ULONG_PTR raw_call12(ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR,
+                     ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR);
+
 /* Writes a stub of that kind, with the number in it, in the 11 bytes at `code`. */
 void put_raw_call(void *code, ULONG number);
 

@@ -9,8 +9,8 @@
 
 volatile ULONG raw_number;
 
-__asm__(".text\n.globl raw_call\n.globl raw_call7\n"
-        "raw_call:\nraw_call7:\n\t"
+__asm__(".text\n.globl raw_call\n.globl raw_call7\n.globl raw_call12\n"
+        "raw_call:\nraw_call7:\nraw_call12:\n\t"
         "movq %rcx, %r10\n\t"
         "movl raw_number(%rip), %eax\n\t"
         "syscall\n\t"

@@ -14,6 +14,7 @@
 #include "nt/personality.h"
 #include "sandbox/trap.h"
 #include "wine/native_numbers.h"
+#include "wine/own_services.h"
 #include "wine/service_table.h"
 
 /* Where the stubs of both Wines find the dispatcher, and how far behind the `syscall` of a stub its
@@ -39,8 +40,8 @@ static const struct pwk_stub_numbers *read_win32u(const char *ntdll_dll)
     return pwk_stub_numbers_read(path, &stubs, &error) == 0 ? &stubs : NULL;
 }
 
-int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading,
-                           uint32_t build, pwk_audit_t *audit, struct pwk_error *error)
+int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading, uint32_t build,
+                           pwk_audit_t *audit, struct pwk_error *error)
 {
     struct pwk_trap trap = {
         .numbers = numbers,
@@ -54,10 +55,13 @@ int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers readi
         .reading = reading,
         .build = build,
         .ntdll = pwk_service_table_numbers(),
-        .win32u = read_win32u(ntdll_dll),
+        .lacking = pwk_own_services_number,
+        .win32u = reading == PWK_NUMBERS_NTDLL ? read_win32u(ntdll_dll) : NULL,
     };
-    int result = pwk_native_numbers_fill(numbers, &sources, error);
+    int result = reading == PWK_NUMBERS_WINDOWS ? pwk_service_table_add_own(error) : 0;
 
+    if (result == 0)
+        result = pwk_native_numbers_fill(numbers, &sources, error);
     if (result == 0)
         result = pwk_trap_start(&trap, error);
     if (result == 0)

@@ -27,7 +27,7 @@ int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
                                  "the numbers of Windows' build %u are not known; write "
                                  "syscall_numbers = ntdll, or another version of Windows",
                                  sources->build);
-        pwk_number_translation_fill(sources->build, sources->ntdll, NULL, numbers);
+        pwk_number_translation_fill(sources->build, sources->ntdll, sources->lacking, numbers);
         return 0;
     }
     add_stubs(numbers, sources->ntdll);

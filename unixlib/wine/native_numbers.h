@@ -16,8 +16,10 @@
 /* What a table is made from. */
 struct pwk_native_sources {
     enum pwk_syscall_numbers reading;
-    uint32_t build;                        /* the Windows whose numbers `reading` may mean */
-    const struct pwk_stub_numbers *ntdll;  /* of the ntdll.dll in use */
+    uint32_t build;                       /* the Windows whose numbers `reading` may mean */
+    const struct pwk_stub_numbers *ntdll; /* of the ntdll.dll in use */
+    uint16_t (*lacking)(
+        const char *name); /* the number of a service that ntdll lacks; may be NULL */
     const struct pwk_stub_numbers *win32u; /* of the win32u.dll in use; NULL: none */
 };
 

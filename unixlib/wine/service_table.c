@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "nt/services.h"
+#include "wine/own_services.h"
 #include "wine/stub_numbers.h"
 
 static struct {
@@ -115,6 +116,11 @@ int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error 
 const struct pwk_stub_numbers *pwk_service_table_numbers(void)
 {
     return &table.numbers;
+}
+
+int pwk_service_table_add_own(struct pwk_error *error)
+{
+    return pwk_own_services_add(table.ntdll, table.convention, &table.numbers, error);
 }
 
 /* Writes our entries into those rows of ours that stand in the page at `page`. Only whole pages of

@@ -17,6 +17,9 @@ int pwk_service_table_find(void *ntdll, const char *ntdll_dll, struct pwk_error 
 /* The stubs of the ntdll.dll in use. */
 const struct pwk_stub_numbers *pwk_service_table_numbers(void);
 
+/* Gives numbers to the served rows that this Wine has none for (wine/own_services.h). */
+int pwk_service_table_add_own(struct pwk_error *error);
+
 /* Puts our entry into the row of every served service that this Wine has. */
 int pwk_service_table_take_over(struct pwk_error *error);
 
