@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The rooms of unixlib: kernel, sandbox, nt, wine and launcher, and what is linked out of them.
-noinst_LIBRARIES += libkernel.a libsandbox.a libattach.a libnt.a libwineroom.a liblauncher.a
+noinst_LIBRARIES += libkernel.a libsandbox.a libattach.a libsession.a libnt.a libwineroom.a liblauncher.a
 
 include_pwkdir = $(includedir)/pwk
 include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
@@ -32,6 +32,13 @@ libsandbox_a_SOURCES = \
 # it, since each library that a Windows program's start has to load takes time.
 libattach_a_SOURCES = \
 	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c
+
+# Own sessions: for the launcher, pwkctl and native programs, as above.
+libsession_a_SOURCES = \
+	unixlib/sandbox/session.h unixlib/sandbox/session.c \
+	unixlib/sandbox/view.h unixlib/sandbox/view.c \
+	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
+	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
 
 libnt_a_SOURCES = \
 	unixlib/nt/windows_numbers.h unixlib/nt/windows_numbers.def unixlib/nt/windows_numbers.c \
@@ -99,9 +106,9 @@ liblauncher_a_SOURCES = \
 bin_PROGRAMS += pwk-wine pwkctl
 pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c
 pwk_wine_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
-pwk_wine_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(INIH_LIBS)
+pwk_wine_LDADD = liblauncher.a libsession.a libkernel.a libwineroom_location.a libregistry.a $(INIH_LIBS)
 pwkctl_SOURCES = unixlib/launcher/pwkctl.c
-pwkctl_LDADD = liblauncher.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
+pwkctl_LDADD = liblauncher.a libsession.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.
 noinst_LIBRARIES += libwineroom_location.a

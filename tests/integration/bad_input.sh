@@ -40,8 +40,7 @@ pwk 125 '7.*8.*8\.1.*10.*11' --windows xp "$probe"
 pwk 125 registry --registry sometimes "$probe"
 pwk 125 PROGRAM --kernel k
 for option in '--max-memory 1G' '--max-handles 9' '--max-threads 9' '--max-cpu 50' '--max-io 1M/s' \
-    '--driver x.sys' '--syscall ptrace=kill' '--isolate net' '--home none' '--net isolated' \
-    '--session own' '--files overlay'; do
+    '--driver x.sys' '--syscall ptrace=kill' '--isolate net' '--home none'; do
     # shellcheck disable=SC2086 # an option and its value
     pwk 125 "${option%% *}|${option##* }" $option "$probe" status 0
 done

@@ -32,7 +32,7 @@ UNIT_TESTS = \
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
-LDADD = liblauncher.a libnt.a libwarm.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS) \
+LDADD = liblauncher.a libsession.a libnt.a libwarm.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
 

@@ -58,8 +58,12 @@ static void every_option(void **state)
     assert_non_null(strstr(error.text, "PROGRAM"));
     assert_int_equal(PARSE("--kernel", "games", "--ephemeral", "--windows=8.1", "--registry", "off",
                            "--profile=p=q.ini", "--audit", "-", "--stats", "--print-plan",
-                           "--net=host", "a.exe"),
+                           "--net=host", "--session=own", "--files", "overlay", "a.exe"),
                      0);
+    assert_true(arguments.has_session);
+    assert_int_equal(arguments.session, PWK_SESSION_OWN);
+    assert_int_equal(arguments.files, PWK_FILES_OVERLAY);
+    assert_int_equal(arguments.network, PWK_NETWORK_HOST);
     assert_string_equal(arguments.kernel, "games");
     assert_string_equal(arguments.profile, "p=q.ini");
     assert_string_equal(arguments.audit, "-");
@@ -118,10 +122,6 @@ static void later_options_are_refused_by_name(void **state)
     }
     assert_int_equal(PARSE("--max-memory=1G", "a.exe"), -ENOTSUP);
     assert_int_equal(PARSE("--max-memory"), -ENOTSUP);
-    assert_int_equal(PARSE("--session", "own", "a.exe"), -ENOTSUP);
-    assert_non_null(strstr(error.text, "use --session shared"));
-    assert_int_equal(PARSE("--net=isolated", "a.exe"), -ENOTSUP);
-    assert_int_equal(PARSE("--files=overlay", "a.exe"), -ENOTSUP);
     assert_int_equal(PARSE("--registry=overlaid", "a.exe"), -EINVAL);
     assert_non_null(strstr(error.text, "use overlay, private or off"));
 }

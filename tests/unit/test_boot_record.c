@@ -29,6 +29,8 @@ static void fill(struct pwk_boot_record *record)
     record->registry = PWK_REGISTRY_OFF;
     record->audit_level = PWK_AUDIT_DENIALS;
     record->registry_cache = UINT64_MAX;
+    record->session = PWK_SESSION_OWN;
+    record->lower = 123456789012345u;
     record->inherit = true;
     record->syscall_numbers = PWK_NUMBERS_WINDOWS;
     record->rewrite_sites = true;
@@ -69,6 +71,8 @@ static void round_trip(void **state)
     assert_int_equal(record.registry, expected.registry);
     assert_int_equal(record.audit_level, expected.audit_level);
     assert_true(record.registry_cache == expected.registry_cache);
+    assert_int_equal(record.session, PWK_SESSION_OWN);
+    assert_true(record.lower == expected.lower);
     assert_true(record.inherit);
     assert_int_equal(record.syscall_numbers, PWK_NUMBERS_WINDOWS);
     assert_true(record.rewrite_sites);
@@ -163,6 +167,8 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("registry=off", "registry=overlaid");
     expect_refused("audit_level=denials", "audit_level=");
     expect_refused("registry_cache=1", "registry_cache=-1");
+    expect_refused("session=own", "session=mine");
+    expect_refused("lower=1", "lower=-1");
     expect_refused("inherit=yes", "inherit=YES");
     expect_refused("syscall_numbers=windows", "syscall_numbers=linux");
     expect_refused("rewrite_sites=yes", "rewrite_sites=1");

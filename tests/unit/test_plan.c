@@ -194,6 +194,44 @@ static void registry_off(void **state)
     assert_non_null(strstr(error.text, "windows = 10 in /p.ini"));
 }
 
+static void own_session(void **state)
+{
+    (void)state;
+    assert_int_equal(build(), 0);
+    assert_int_equal(find(PWK_STEP_SESSION), -1);
+    assert_true(says("no boundary against hostile code"));
+
+    arguments.has_session = true;
+    arguments.session = PWK_SESSION_OWN;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_STATE) < find(PWK_STEP_SESSION));
+    assert_true(find(PWK_STEP_SESSION) < find(PWK_STEP_RUN));
+    assert_int_equal(find(PWK_STEP_WATCH), -1);
+    assert_true(says("copy-on-write view of the prefix"));
+    assert_true(says("no network but loopback"));
+    assert_true(plan.cage.overlay_files && plan.cage.isolated_network);
+    assert_string_equal(plan.cage.state, facts.state);
+
+    facts.profile.files = PWK_FILES_SHARED;
+    arguments.network = PWK_NETWORK_HOST;
+    assert_int_equal(build(), 0);
+    assert_false(plan.cage.overlay_files || plan.cage.isolated_network);
+    assert_true(says("the host's network"));
+}
+
+/* What wineserver does for a program cannot be held from the program's side. */
+static void walls_need_an_own_session(void **state)
+{
+    (void)state;
+    arguments.files = PWK_FILES_OVERLAY;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "use --session own"));
+    arguments.files = PWK_FILES_SHARED;
+    facts.profile.network = PWK_NETWORK_ISOLATED;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "use --session own"));
+}
+
 static void ephemeral_kernels(void **state)
 {
     (void)state;
@@ -296,6 +334,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(builds_belong_to_their_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_of_windows_need_a_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(walls_need_an_own_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_users_library_paths_stay, set_up, tear_down),

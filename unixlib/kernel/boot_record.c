@@ -27,9 +27,11 @@ enum field {
     FIELD_WINDOWS,
     FIELD_BUILD,
     FIELD_REGISTRY,
+    FIELD_SESSION,
     FIELD_AUDIT_LEVEL,
     FIELD_REGISTRY_CACHE,
     FIELD_INHERIT,
+    FIELD_LOWER,
     FIELD_SYSCALL_NUMBERS,
     FIELD_REWRITE_SITES,
     FIELD_REQUIRED_COUNT,
@@ -46,9 +48,11 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_WINDOWS] = "windows",
     [FIELD_BUILD] = "build",
     [FIELD_REGISTRY] = "registry",
+    [FIELD_SESSION] = "session",
     [FIELD_AUDIT_LEVEL] = "audit_level",
     [FIELD_REGISTRY_CACHE] = "registry_cache",
     [FIELD_INHERIT] = "inherit",
+    [FIELD_LOWER] = "lower",
     [FIELD_SYSCALL_NUMBERS] = "syscall_numbers",
     [FIELD_REWRITE_SITES] = "rewrite_sites",
     [FIELD_PASSTHROUGH] = "passthrough",
@@ -80,14 +84,15 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
     fprintf(
         stream,
         PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
-                          "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\naudit_level=%s\n"
-                          "registry_cache=%" PRIu64 "\ninherit=%s\n"
+                          "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
+                          "session=%s\naudit_level=%s\n"
+                          "registry_cache=%" PRIu64 "\ninherit=%s\nlower=%" PRIu64 "\n"
                           "syscall_numbers=%s\nrewrite_sites=%s\n",
         record->kernel, record->state, record->runtime, record->audit,
         pwk_windows_word(record->windows), record->build, pwk_registry_mode_word(record->registry),
-        pwk_audit_level_word(record->audit_level), record->registry_cache,
-        record->inherit ? "yes" : "no", pwk_syscall_numbers_word(record->syscall_numbers),
-        record->rewrite_sites ? "yes" : "no");
+        pwk_session_mode_word(record->session), pwk_audit_level_word(record->audit_level),
+        record->registry_cache, record->inherit ? "yes" : "no", record->lower,
+        pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no");
     for (size_t i = 0; i < record->passthrough_count; i++)
         fprintf(stream, "passthrough=%s\n", record->passthrough[i]);
     failed = ferror(stream) != 0;
@@ -167,12 +172,16 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return store_build(record, value);
     case FIELD_REGISTRY:
         return pwk_registry_mode_parse(value, &record->registry, NULL);
+    case FIELD_SESSION:
+        return pwk_session_mode_parse(value, &record->session, NULL);
     case FIELD_AUDIT_LEVEL:
         return pwk_audit_level_parse(value, &record->audit_level, NULL);
     case FIELD_REGISTRY_CACHE:
         return pwk_size_parse(value, &record->registry_cache, NULL);
     case FIELD_INHERIT:
         return pwk_yes_no_parse(value, &record->inherit, NULL);
+    case FIELD_LOWER:
+        return pwk_size_parse(value, &record->lower, NULL);
     case FIELD_SYSCALL_NUMBERS:
         return pwk_syscall_numbers_parse(value, &record->syscall_numbers, NULL);
     case FIELD_REWRITE_SITES:

@@ -28,9 +28,13 @@ struct pwk_boot_record {
     enum pwk_windows windows;
     uint32_t build; /* a build of that version's (windows_build.h); 0: its usual one */
     enum pwk_registry_mode registry;
+    enum pwk_session_mode session;
     enum pwk_audit_level audit_level;
     uint64_t registry_cache;
     bool inherit;
+    /* In an own session: what the state of the prefix's registry that the session began with is
+     * known by (struct pwk_prefix_files); 0: a watcher tells. */
+    uint64_t lower;
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites;
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */

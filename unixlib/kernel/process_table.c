@@ -37,9 +37,7 @@ static __thread struct pwk_process_slot *entered __attribute__((tls_model("initi
 
 /* ---- who is alive ---- */
 
-/* Clock ticks after boot at which a process started. 0: it is gone, or a zombie. Where /proc cannot
- * tell, a process that can be signalled counts as alive with start time 1. */
-static uint64_t process_start_time(pid_t pid)
+uint64_t pwk_process_start_time(pid_t pid)
 {
     char path[32];
     char text[1024];
@@ -78,7 +76,7 @@ bool pwk_process_owner_is_alive(uint64_t owner)
 {
     uint64_t bare = owner & ~FOLDING;
     uint32_t pid = (uint32_t)bare;
-    uint64_t start_time = pid > 0 && pid <= INT_MAX ? process_start_time((pid_t)pid) : 0;
+    uint64_t start_time = pid > 0 && pid <= INT_MAX ? pwk_process_start_time((pid_t)pid) : 0;
 
     return start_time != 0 && identity((pid_t)pid, start_time) == bare;
 }
@@ -379,7 +377,7 @@ void pwk_process_table_close(pwk_process_table_t *table)
 static bool fold(struct table_file *file, struct pwk_process_slot *slot, uint64_t owner)
 {
     pid_t self = getpid();
-    uint64_t folding = identity(self, process_start_time(self)) | FOLDING;
+    uint64_t folding = identity(self, pwk_process_start_time(self)) | FOLDING;
 
     if (!atomic_compare_exchange_strong(&slot->owner, &owner, folding)) {
         return false;
@@ -435,7 +433,7 @@ struct pwk_process_slot *pwk_process_table_enter(pwk_process_table_t *table, uin
                                                  const char *program)
 {
     pid_t self = getpid();
-    uint64_t start_time = process_start_time(self);
+    uint64_t start_time = pwk_process_start_time(self);
     uint64_t mine = identity(self, start_time);
 
     if (table->file == NULL) {

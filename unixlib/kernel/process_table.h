@@ -38,6 +38,11 @@ struct pwk_process_info {
     uint64_t counters[PWK_COUNTER_COUNT];
 };
 
+/* Clock ticks after boot at which a process started (/proc/PID/stat, field 22). 0: it is gone, or a
+ * zombie. Where /proc cannot tell, a process that can be signalled counts as alive with start time
+ * 1. */
+uint64_t pwk_process_start_time(pid_t pid);
+
 /* Opens or makes the table of the kernel whose state is `state` in folder `runtime`.
  * `hold`: take part (the shared lock is held until close). `first`, where not NULL, tells whether
  * no process of the kernel was running. */

@@ -28,9 +28,9 @@
 
 /* What lives in the session's registry and must not be answered from a snapshot: keys that are
  * volatile there, or that the session's system processes write while programs run. The prefix's
- * saved registry does not hold the former, and of the latter it holds yesterday's state. All of them
- * describe the machine. The service database (Services) is not among them: what a program writes
- * there stays in its kernel; services that it installs through the service manager are the
+ * saved registry does not hold the former, and of the latter it holds yesterday's state. All of
+ * them describe the machine. The service database (Services) is not among them: what a program
+ * writes there stays in its kernel; services that it installs through the service manager are the
  * prefix's. */
 static const char *const built_in_passthrough[] = {
     /* Processors, ports, disks and display devices: wineboot, mountmgr.sys, the display driver. */
@@ -125,6 +125,21 @@ static int set_inherit(struct pwk_profile *profile, const char *value, struct pw
     return pwk_yes_no_parse(value, &profile->inherit, error);
 }
 
+static int set_session_mode(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_session_mode_parse(value, &profile->session, error);
+}
+
+static int set_files_mode(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_files_mode_parse(value, &profile->files, error);
+}
+
+static int set_network_mode(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_network_mode_parse(value, &profile->network, error);
+}
+
 static int set_syscall_numbers(struct pwk_profile *profile, const char *value,
                                struct pwk_error *error)
 {
@@ -188,8 +203,8 @@ static const struct profile_key profile_keys[] = {
     {"kernel", "windows", set_windows},
     {"kernel", "build", set_build},
     {"kernel", "inherit", set_inherit},
-    {"session", "mode", NULL, "shared", "own sessions"},
-    {"files", "mode", NULL, "shared", "own sessions"},
+    {"session", "mode", set_session_mode},
+    {"files", "mode", set_files_mode},
     {"registry", "mode", set_registry_mode},
     {"registry", "cache", set_registry_cache},
     {"registry", "passthrough", set_passthrough},
@@ -200,7 +215,7 @@ static const struct profile_key profile_keys[] = {
     {"limits", "cpu", NULL, NULL, "quotas"},
     {"limits", "io", NULL, NULL, "quotas"},
     {"limits", "weight", NULL, NULL, "quotas"},
-    {"network", "mode", NULL, "host", "own sessions"},
+    {"network", "mode", set_network_mode},
     {"syscalls", "syscall_numbers", set_syscall_numbers},
     {"syscalls", "rewrite_sites", set_rewrite_sites},
     {"syscalls", "default", NULL, "allow", "the Linux policy"},

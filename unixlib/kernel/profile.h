@@ -13,18 +13,23 @@
 #include "kernel/error.h"
 
 enum pwk_windows { /* 0: what the prefix says */
-    PWK_WINDOWS_PREFIX,
-    PWK_WINDOWS_7,
-    PWK_WINDOWS_8,
-    PWK_WINDOWS_81,
-    PWK_WINDOWS_10,
-    PWK_WINDOWS_11,
+                   PWK_WINDOWS_PREFIX,
+                   PWK_WINDOWS_7,
+                   PWK_WINDOWS_8,
+                   PWK_WINDOWS_81,
+                   PWK_WINDOWS_10,
+                   PWK_WINDOWS_11,
 };
 
 /* The kernel's registry: a layer over the prefix's, a copy of it that is never looked at again, or
  * the prefix's own. */
 enum pwk_registry_mode { PWK_REGISTRY_OVERLAY, PWK_REGISTRY_PRIVATE, PWK_REGISTRY_OFF };
-enum pwk_session_mode { PWK_SESSION_SHARED };
+enum pwk_session_mode { PWK_SESSION_SHARED, PWK_SESSION_OWN };
+/* Where no mode is asked for, files and network follow the session: an own one has a copy-on-write
+ * view of the prefix and loopback alone, the shared one the prefix itself and the host's network.
+ */
+enum pwk_files_mode { PWK_FILES_OF_SESSION, PWK_FILES_OVERLAY, PWK_FILES_SHARED };
+enum pwk_network_mode { PWK_NETWORK_OF_SESSION, PWK_NETWORK_ISOLATED, PWK_NETWORK_HOST };
 /* What a native system call's number means: that of the ntdll in use, or of the Windows version
  * that the program sees. */
 enum pwk_syscall_numbers { PWK_NUMBERS_NTDLL, PWK_NUMBERS_WINDOWS };
@@ -37,8 +42,10 @@ struct pwk_profile {
     char build[12]; /* a word of pwk_windows_build_parse; "": the version's usual build */
     bool inherit;   /* children run under the same kernel */
     enum pwk_session_mode session;
+    enum pwk_files_mode files;
+    enum pwk_network_mode network;
     enum pwk_registry_mode registry;
-    uint64_t registry_cache; /* bytes; 0: the registry's own default */
+    uint64_t registry_cache;                /* bytes; 0: the registry's own default */
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
     size_t passthrough_count;
     enum pwk_syscall_numbers syscall_numbers;
@@ -56,13 +63,16 @@ int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_e
 
 /* Words to values and back. The parsers return 0 or -EINVAL and name the allowed words. */
 int pwk_windows_parse(const char *word, enum pwk_windows *out, struct pwk_error *error);
-int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out,
-                            struct pwk_error *error);
+int pwk_session_mode_parse(const char *word, enum pwk_session_mode *out, struct pwk_error *error);
+int pwk_files_mode_parse(const char *word, enum pwk_files_mode *out, struct pwk_error *error);
+int pwk_network_mode_parse(const char *word, enum pwk_network_mode *out, struct pwk_error *error);
+int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out, struct pwk_error *error);
 int pwk_syscall_numbers_parse(const char *word, enum pwk_syscall_numbers *out,
                               struct pwk_error *error);
 int pwk_yes_no_parse(const char *word, bool *out, struct pwk_error *error);
 int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error);
 const char *pwk_windows_word(enum pwk_windows windows);
+const char *pwk_session_mode_word(enum pwk_session_mode mode);
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
 const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers);
 const char *pwk_audit_level_word(enum pwk_audit_level level);

@@ -20,6 +20,24 @@ static const char *const registry_mode_words[] = {
     [PWK_REGISTRY_OFF] = "off",
 };
 
+static const char *const session_mode_words[] = {
+    [PWK_SESSION_SHARED] = "shared",
+    [PWK_SESSION_OWN] = "own",
+};
+
+/* What follows the session has no word: it is what is not said. */
+static const char *const files_mode_words[] = {
+    [PWK_FILES_OF_SESSION] = "",
+    [PWK_FILES_OVERLAY] = "overlay",
+    [PWK_FILES_SHARED] = "shared",
+};
+
+static const char *const network_mode_words[] = {
+    [PWK_NETWORK_OF_SESSION] = "",
+    [PWK_NETWORK_ISOLATED] = "isolated",
+    [PWK_NETWORK_HOST] = "host",
+};
+
 static const char *const syscall_numbers_words[] = {
     [PWK_NUMBERS_NTDLL] = "ntdll",
     [PWK_NUMBERS_WINDOWS] = "windows",
@@ -58,8 +76,39 @@ int pwk_registry_mode_parse(const char *word, enum pwk_registry_mode *out, struc
     int index = find_word(registry_mode_words, COUNT_OF(registry_mode_words), word);
 
     if (index < 0)
-        return pwk_error_set(error, -EINVAL, "'%s' is no registry mode: use overlay, private or off", word);
+        return pwk_error_set(error, -EINVAL,
+                             "'%s' is no registry mode: use overlay, private or off", word);
     *out = (enum pwk_registry_mode)index;
+    return 0;
+}
+
+int pwk_session_mode_parse(const char *word, enum pwk_session_mode *out, struct pwk_error *error)
+{
+    int index = find_word(session_mode_words, COUNT_OF(session_mode_words), word);
+
+    if (index < 0)
+        return pwk_error_set(error, -EINVAL, "'%s' is no session mode: use own or shared", word);
+    *out = (enum pwk_session_mode)index;
+    return 0;
+}
+
+int pwk_files_mode_parse(const char *word, enum pwk_files_mode *out, struct pwk_error *error)
+{
+    int index = find_word(files_mode_words, COUNT_OF(files_mode_words), word);
+
+    if (index <= PWK_FILES_OF_SESSION)
+        return pwk_error_set(error, -EINVAL, "'%s' is no files mode: use overlay or shared", word);
+    *out = (enum pwk_files_mode)index;
+    return 0;
+}
+
+int pwk_network_mode_parse(const char *word, enum pwk_network_mode *out, struct pwk_error *error)
+{
+    int index = find_word(network_mode_words, COUNT_OF(network_mode_words), word);
+
+    if (index <= PWK_NETWORK_OF_SESSION)
+        return pwk_error_set(error, -EINVAL, "'%s' is no network mode: use isolated or host", word);
+    *out = (enum pwk_network_mode)index;
     return 0;
 }
 
@@ -96,6 +145,11 @@ int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pw
 const char *pwk_windows_word(enum pwk_windows windows)
 {
     return (size_t)windows < COUNT_OF(windows_words) ? windows_words[windows] : "unknown";
+}
+
+const char *pwk_session_mode_word(enum pwk_session_mode mode)
+{
+    return (size_t)mode < COUNT_OF(session_mode_words) ? session_mode_words[mode] : "unknown";
 }
 
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode)

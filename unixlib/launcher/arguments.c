@@ -20,9 +20,11 @@ const char pwk_arguments_help[] =
     "  --windows VERSION    7, 8, 8.1, 10 or 11 (default: what the prefix says)\n"
     "  --registry MODE      overlay (default: a layer over the prefix's), private (a copy of\n"
     "                       the prefix's) or off\n"
-    "  --session MODE       shared: that of the prefix\n"
-    "  --files MODE         shared: those of the prefix\n"
-    "  --net MODE           host: the host's network\n"
+    "  --session MODE       shared (default: that of the prefix), or own: a wineserver and\n"
+    "                       namespaces of the kernel's own\n"
+    "  --files MODE         overlay (default in an own session: a copy-on-write view of the\n"
+    "                       prefix) or shared (the prefix itself)\n"
+    "  --net MODE           isolated (default in an own session: loopback only) or host\n"
     "  --profile FILE       read this profile (default: the kernel's own, then the user's)\n"
     "  --audit FILE         write the audit log here too\n"
     "  --stats              print the kernel's statistics to stderr at the end\n"
@@ -61,6 +63,22 @@ static int set_registry(struct pwk_arguments *arguments, const char *value, stru
 {
     arguments->has_registry = true;
     return pwk_registry_mode_parse(value, &arguments->registry, error);
+}
+
+static int set_session(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    arguments->has_session = true;
+    return pwk_session_mode_parse(value, &arguments->session, error);
+}
+
+static int set_files(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_files_mode_parse(value, &arguments->files, error);
+}
+
+static int set_net(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_network_mode_parse(value, &arguments->network, error);
 }
 
 static int set_profile(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
@@ -127,9 +145,9 @@ static const struct option options[] = {
     {"--ephemeral", NULL, set_ephemeral},
     {"--windows", "VERSION", set_windows},
     {"--registry", "MODE", set_registry},
-    {"--session", "MODE", NULL, "shared", "own sessions"},
-    {"--files", "MODE", NULL, "shared", "own sessions"},
-    {"--net", "MODE", NULL, "host", "own sessions"},
+    {"--session", "MODE", set_session},
+    {"--files", "MODE", set_files},
+    {"--net", "MODE", set_net},
     {"--max-memory", "SIZE", NULL, NULL, "quotas"},
     {"--max-handles", "N", NULL, NULL, "quotas"},
     {"--max-threads", "N", NULL, NULL, "quotas"},

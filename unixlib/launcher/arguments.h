@@ -20,6 +20,10 @@ struct pwk_arguments {
     enum pwk_windows windows;
     bool has_registry;
     enum pwk_registry_mode registry;
+    bool has_session;
+    enum pwk_session_mode session;
+    enum pwk_files_mode files;     /* PWK_FILES_OF_SESSION: not given */
+    enum pwk_network_mode network; /* PWK_NETWORK_OF_SESSION: not given */
     bool stats;
     bool print_plan;
     bool version;

@@ -85,20 +85,23 @@ int pwk_ephemeral_enter(const char *state, struct pwk_error *error)
                          state);
 }
 
-int pwk_kernel_runtime(const char *runtime, const char *state, char path[PATH_MAX],
-                       struct pwk_error *error)
+int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
+                       char path[PATH_MAX], struct pwk_error *error)
 {
     struct stat st;
     int length;
 
-    if (!pwk_ephemeral_is(state)) {
+    bool ephemeral = pwk_ephemeral_is(state);
+
+    if (!ephemeral && !own_session) {
         strcpy(path, runtime);
         return 0;
     }
     if (stat(state, &st) != 0)
         return pwk_error_set(error, -errno, "%s: %s", state, strerror(errno));
-    length = snprintf(path, PATH_MAX, "%s/ephemeral-%llx-%llx", runtime,
-                      (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    length =
+        snprintf(path, PATH_MAX, "%s/%s-%llx-%llx", runtime, ephemeral ? "ephemeral" : "session",
+                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
     if (length >= PATH_MAX)
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", runtime);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
@@ -239,7 +242,7 @@ static void sweep_one(const char *state, const char *runtime)
     if (marker < 0)
         return;
     if (flock(marker, LOCK_EX | LOCK_NB) == 0 &&
-        pwk_kernel_runtime(runtime, state, kernel_runtime, NULL) == 0 &&
+        pwk_kernel_runtime(runtime, state, false, kernel_runtime, NULL) == 0 &&
         pwk_process_table_open(kernel_runtime, state, false, &table, &nobody, NULL) == 0) {
         pwk_process_table_close(table);
         if (nobody)

@@ -22,9 +22,9 @@ bool pwk_ephemeral_is(const char *state);
 int pwk_ephemeral_enter(const char *state, struct pwk_error *error);
 
 /* The folder of a kernel's run-time files: `runtime` itself, or one of its own (made where missing)
- * for an ephemeral kernel. `state` must exist. */
-int pwk_kernel_runtime(const char *runtime, const char *state, char path[PATH_MAX],
-                       struct pwk_error *error);
+ * for an ephemeral kernel, and for one in a session of its own. `state` must exist. */
+int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
+                       char path[PATH_MAX], struct pwk_error *error);
 
 /* Starts the reaper: it waits for the end of the calling process, which may have become another
  * program, and of all processes of the kernel, and removes what `state` and `runtime` (of

@@ -47,10 +47,12 @@ static int make_state(struct pwk_plan *plan, struct pwk_error *error)
     if (rc >= 0 && plan->ephemeral && plan->marker < 0)
         rc = plan->marker = pwk_ephemeral_enter(record->state, error);
     if (rc >= 0)
-        rc = pwk_kernel_runtime(record->runtime, record->state, runtime, error);
+        rc = pwk_kernel_runtime(record->runtime, record->state, record->session == PWK_SESSION_OWN,
+                                runtime, error);
     if (rc < 0)
         return rc;
     strcpy(record->runtime, runtime);
+    strcpy(plan->cage.runtime, runtime);
     return 0;
 }
 
@@ -109,55 +111,6 @@ static void print_statistics(const struct pwk_plan *plan)
     pwk_statistics_print(stderr, record->kernel, totals);
 }
 
-static int run_and_count(const struct pwk_plan *plan, char **words, struct pwk_error *error)
-{
-    static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
-    sigset_t signals;
-    sigset_t before;
-    pid_t child;
-    int status;
-
-    sigemptyset(&signals);
-    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
-        sigaddset(&signals, forwarded[i]);
-    /* Ignored, children would be reaped by the system, and their status lost. */
-    signal(SIGCHLD, SIG_DFL);
-    sigprocmask(SIG_BLOCK, &signals, &before);
-    child = fork();
-    if (child == 0) {
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        become_loader(plan, words, error);
-        fprintf(stderr, "pwk-wine: %s\n", error->text);
-        _exit(PWK_EXIT_FAILED);
-    }
-    if (child < 0)
-        return pwk_error_set(error, -errno, "cannot start a process: %s", strerror(errno));
-    status = wait_for_child(child, &signals);
-    print_statistics(plan);
-    return status;
-}
-
-static int run(const struct pwk_plan *plan, struct pwk_error *error)
-{
-    char *record = pwk_boot_record_format(&plan->record);
-    char **words = make_arguments(plan);
-    int rc = 0;
-
-    if (record == NULL || words == NULL)
-        rc = pwk_error_set(error, -EINVAL,
-                           "the kernel's record cannot be written: no memory left, or a path "
-                           "holds a line break");
-    else if (unsetenv(PWK_BIRTH_VARIABLE) != 0 || putenv(record) != 0)
-        rc = pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
-    if (rc == 0) {
-        rc = plan->stats ? run_and_count(plan, words, error) : become_loader(plan, words, error);
-        unsetenv(PWK_BOOT_VARIABLE);
-    }
-    free(words);
-    free(record);
-    return rc;
-}
-
 /* Early, so that it comes up beside the program. */
 static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
 {
@@ -171,8 +124,113 @@ static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
     if (setenv(PWK_STARTED_VARIABLE, now, 1) != 0)
         return pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
     rc = pwk_prefix_layer_start_watcher(plan->loader);
-    return rc < 0 ? pwk_error_set(error, rc, "%s cannot be started: %s", plan->loader, strerror(-rc))
-                  : 0;
+    return rc < 0
+               ? pwk_error_set(error, rc, "%s cannot be started: %s", plan->loader, strerror(-rc))
+               : 0;
+}
+
+/* What the session's view does not show cannot be run there. */
+static int check_visible(const struct pwk_plan *plan, struct pwk_error *error)
+{
+    const char *program = plan->program_path;
+
+    if (program[0] != '/' || access(program, F_OK) == 0)
+        return 0;
+    return pwk_error_set(error, -ENOENT,
+                         "%s cannot be seen in the kernel's own session (%s; it has a /tmp and a "
+                         "/run of its own): move it, or use --session shared",
+                         program, strerror(errno));
+}
+
+/* In the child. Only ends by becoming the loader, or ending. */
+static void run_child(const struct pwk_plan *plan, char **words, int failed,
+                      struct pwk_error *error)
+{
+    bool own = plan->record.session == PWK_SESSION_OWN;
+
+    if (failed == 0 && own)
+        failed = check_visible(plan, error);
+    if (failed == 0)
+        become_loader(plan, words, error);
+    fprintf(stderr, "pwk-wine: %s\n", error->text);
+    _exit(failed == -ENOENT ? PWK_EXIT_CANNOT_RUN : PWK_EXIT_FAILED);
+}
+
+static pid_t fork_child(struct pwk_plan *plan, int *failed, struct pwk_error *error)
+{
+    pid_t child;
+
+    *failed = 0;
+    if (plan->record.session == PWK_SESSION_OWN)
+        return pwk_session_fork(&plan->cage, &plan->session, failed, error);
+    child = fork();
+    return child < 0 ? pwk_error_set(error, -errno, "cannot start a process: %s", strerror(errno))
+                     : child;
+}
+
+static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *error)
+{
+    static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
+    sigset_t signals;
+    sigset_t before;
+    int failed;
+    pid_t child;
+    int status;
+
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+        sigaddset(&signals, forwarded[i]);
+    /* Ignored, children would be reaped by the system, and their status lost. */
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    child = fork_child(plan, &failed, error);
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        run_child(plan, words, failed, error);
+    }
+    if (child < 0)
+        return child;
+    status = wait_for_child(child, &signals);
+    if (plan->stats)
+        print_statistics(plan);
+    return status;
+}
+
+static int run(struct pwk_plan *plan, struct pwk_error *error)
+{
+    char *record = pwk_boot_record_format(&plan->record);
+    char **words = make_arguments(plan);
+    int rc = 0;
+
+    if (record == NULL || words == NULL)
+        rc = pwk_error_set(error, -EINVAL,
+                           "the kernel's record cannot be written: no memory left, or a path "
+                           "holds a line break");
+    else if (unsetenv(PWK_BIRTH_VARIABLE) != 0 || putenv(record) != 0)
+        rc = pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
+    if (rc == 0) {
+        rc = plan->stats || plan->record.session == PWK_SESSION_OWN
+                 ? run_and_wait(plan, words, error)
+                 : become_loader(plan, words, error);
+        unsetenv(PWK_BOOT_VARIABLE);
+    }
+    free(words);
+    free(record);
+    return rc;
+}
+
+static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
+{
+    struct pwk_prefix_files files;
+    int rc = pwk_prefix_files_look(&files);
+
+    if (rc < 0)
+        return pwk_error_set(error, rc, "the registry of the prefix %s cannot be read: %s",
+                             plan->prefix, strerror(-rc));
+    plan->cage.lower = files.signature;
+    rc = pwk_session_enter(&plan->cage, &plan->session, error);
+    plan->record.lower = plan->session.lower;
+    return rc;
 }
 
 /* 0, a negative errno, or the program's status. */
@@ -190,6 +248,8 @@ static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, stru
         return make_state(plan, error);
     case PWK_STEP_REAPER:
         return pwk_ephemeral_start_reaper(record->state, record->runtime, plan->marker, error);
+    case PWK_STEP_SESSION:
+        return enter_session(plan, error);
     case PWK_STEP_REGISTRY:
     case PWK_STEP_BOOT:
         return 0; /* the loader does these */
@@ -215,6 +275,7 @@ int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error)
     if (plan->marker >= 0)
         close(plan->marker);
     plan->marker = -1;
+    pwk_session_leave(&plan->session);
     if (rc >= 0)
         return rc;
     fprintf(stderr, "pwk-wine: %s\n", error->text);

@@ -63,6 +63,7 @@ static int merge(struct pwk_boot_record *record, const struct pwk_arguments *arg
     strcpy(record->runtime, facts->runtime);
     strcpy(record->audit, facts->audit);
     record->windows = arguments->has_windows ? arguments->windows : profile->windows;
+    record->session = arguments->has_session ? arguments->session : profile->session;
     record->registry = arguments->has_registry ? arguments->registry : profile->registry;
     record->audit_level = profile->audit;
     record->registry_cache = profile->registry_cache;
@@ -97,6 +98,31 @@ static int choose_build(struct pwk_boot_record *record, const struct pwk_argumen
         return pwk_error_set(error, -EINVAL, "build in %s%s: %s", facts->profile_path,
                              arguments->has_windows ? " with --windows" : "", why.text);
     record->build = build->build;
+    return 0;
+}
+
+/* What files and network are to be, where they do not simply follow the session. */
+static int merge_cage(struct pwk_plan *plan, const struct pwk_arguments *arguments,
+                      const struct pwk_facts *facts, struct pwk_error *error)
+{
+    enum pwk_files_mode files = arguments->files ? arguments->files : facts->profile.files;
+    enum pwk_network_mode network =
+        arguments->network ? arguments->network : facts->profile.network;
+    bool own = plan->record.session == PWK_SESSION_OWN;
+
+    if (!own && files == PWK_FILES_OVERLAY)
+        return pwk_error_set(error, -EINVAL,
+                             "--files overlay needs a session of the kernel's own, since "
+                             "wineserver opens the files: use --session own");
+    if (!own && network == PWK_NETWORK_ISOLATED)
+        return pwk_error_set(error, -EINVAL,
+                             "--net isolated needs a session of the kernel's own, since "
+                             "wineserver makes the sockets: use --session own");
+    strcpy(plan->cage.prefix, facts->prefix);
+    strcpy(plan->cage.state, facts->state);
+    plan->cage.overlay_files = files != PWK_FILES_SHARED;
+    plan->cage.isolated_network = network != PWK_NETWORK_HOST;
+    plan->cage.display = true;
     return 0;
 }
 
@@ -143,7 +169,8 @@ static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pw
              record->kernel, record->state, record->runtime,
              facts->profile_path[0] != '\0' ? facts->profile_path : "built in");
     if (record->registry != PWK_REGISTRY_OFF)
-        add_step(plan, failed, PWK_STEP_REGISTRY, "open %s/store/registry.db, checked where it was not closed in order",
+        add_step(plan, failed, PWK_STEP_REGISTRY,
+                 "open %s/store/registry.db, checked where it was not closed in order",
                  record->state);
     if (plan->ephemeral)
         add_step(plan, failed, PWK_STEP_REAPER,
@@ -155,9 +182,20 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
     const struct pwk_boot_record *record = &plan->record;
     const char *whose = record->inherit ? "the program and its children" : "the program alone";
 
-    add_step(plan, failed, PWK_STEP_BOOT,
-             "take part in the prefix's shared session: wineserver, windows, files and network "
-             "are those of stock Wine's programs; this is no boundary against hostile code");
+    if (record->session == PWK_SESSION_OWN)
+        add_step(plan, failed, PWK_STEP_SESSION,
+                 "join the kernel's own session, or begin it: a wineserver and system processes of "
+                 "its own in namespaces for user, mounts, processes and IPC; %s, %s; /tmp and /run "
+                 "are its own, and of pwk's files only this kernel's store can be reached",
+                 plan->cage.overlay_files
+                     ? "a copy-on-write view of the prefix (what changes is kept in files/ of the "
+                       "kernel's state)"
+                     : "the prefix itself",
+                 plan->cage.isolated_network ? "no network but loopback" : "the host's network");
+    else
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "take part in the prefix's shared session: wineserver, windows, files and network "
+                 "are those of stock Wine's programs; this is no boundary against hostile code");
     if (record->registry == PWK_REGISTRY_OVERLAY)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "serve %s the kernel's own registry, a layer over the prefix's: what the prefix "
@@ -195,12 +233,14 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
     for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++)
         add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
                      "so that programs find pwk.dll");
-    if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+    if (plan->record.registry == PWK_REGISTRY_OVERLAY && plan->record.session != PWK_SESSION_OWN)
         add_step(plan, failed, PWK_STEP_WATCH,
                  "start the watcher of the prefix's registry, where the session has none: a "
                  "process that tells kernels what changed there, and ends with the session");
     add_step(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
-             plan->stats ? "run, and print the kernel's statistics at the end:" : "become",
+             plan->stats ? "run, and print the kernel's statistics at the end:"
+             : plan->record.session == PWK_SESSION_OWN ? "run in the session:"
+                                                       : "become",
              plan->loader, plan->program, facts->program.path);
 }
 
@@ -212,6 +252,7 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
 
     memset(plan, 0, sizeof(*plan));
     plan->marker = -1;
+    plan->session.lock = plan->session.init = -1;
     plan->wine = facts->wine;
     plan->stats = arguments->stats;
     plan->ephemeral = arguments->ephemeral || facts->state_ephemeral;
@@ -219,9 +260,12 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
     strcpy(plan->prefix, facts->prefix);
     strcpy(plan->loader, facts->loader);
     strcpy(plan->program, facts->program.name);
+    strcpy(plan->program_path, facts->program.path);
     rc = merge(&plan->record, arguments, facts, error);
     if (rc == 0)
         rc = choose_build(&plan->record, arguments, facts, error);
+    if (rc == 0)
+        rc = merge_cage(plan, arguments, facts, error);
     if (rc == 0)
         rc = check(plan, arguments, facts, error);
     if (rc != 0)

@@ -13,6 +13,7 @@
 #include "kernel/process_table.h"
 #include "launcher/arguments.h"
 #include "launcher/facts.h"
+#include "sandbox/session.h"
 
 /* Exit statuses of pwk-wine itself, as env(1) and timeout(1) have them. */
 #define PWK_EXIT_FAILED 125
@@ -23,12 +24,14 @@ enum pwk_step_kind {
     PWK_STEP_SWEEP,       /* remove ephemeral kernels that were left behind */
     PWK_STEP_PREFIX,      /* set the prefix up */
     PWK_STEP_STATE,       /* make or use the kernel's state */
+    PWK_STEP_SESSION,     /* join the kernel's own session, or begin it */
     PWK_STEP_REGISTRY,    /* open the store and see that it is in order (the loader) */
     PWK_STEP_REAPER,      /* start the process that removes an ephemeral kernel */
     PWK_STEP_BOOT,        /* what the loader does by the boot record: words only */
     PWK_STEP_ENVIRONMENT, /* set `variable` to `value` */
     PWK_STEP_WATCH,       /* start the watcher of the prefix's registry where there is none */
-    PWK_STEP_RUN,         /* become the loader, or wait for it with --stats */
+    PWK_STEP_RUN,         /* become the loader; or start it in the session, or with --stats, and
+                             wait */
 };
 
 struct pwk_step {
@@ -46,10 +49,13 @@ struct pwk_plan {
     struct pwk_wine_location wine;
     bool ephemeral;
     bool stats;
+    struct pwk_session_plan cage; /* for PWK_SESSION_OWN */
+    struct pwk_session session;   /* once entered */
     int marker; /* descriptor that keeps an ephemeral kernel from being removed, or -1 */
     char loader[PATH_MAX];
     char program[PATH_MAX];
-    char *const *arguments; /* of the program, without its name; not owned */
+    char program_path[PATH_MAX]; /* where it was found; a Unix path where it begins with '/' */
+    char *const *arguments;      /* of the program, without its name; not owned */
     struct pwk_step steps[PWK_MAX_STEPS];
     size_t step_count;
 };

@@ -106,7 +106,7 @@ int control_find_kernel(struct control_kernel *kernel, const char *name, struct 
     if (rc == 0)
         rc = pwk_runtime_path(runtime, error);
     if (rc == 0)
-        rc = pwk_kernel_runtime(runtime, kernel->state, kernel->runtime, error);
+        rc = pwk_kernel_runtime(runtime, kernel->state, false, kernel->runtime, error);
     return rc;
 }
 

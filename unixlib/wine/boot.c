@@ -65,13 +65,15 @@ static bool is_boot_variable(const char *entry)
            strncmp(entry + NAME_MARK + 1, name + NAME_MARK + 1, sizeof name - NAME_MARK - 2) == 0;
 }
 
-/* Puts our own, writable copy of the variable into the environment, hidden, and answers the
- * environment without it. */
-static int hide_boot_variable(char ***environment)
+/* Puts our own, writable copy of the variable into the environment, and answers the environment
+ * without it. In the shared session it is hidden from what Wine itself starts, which serves
+ * everybody; in a session of the kernel's own it all belongs to the kernel. */
+static int take_boot_variable(char ***environment)
 {
     size_t count = 0, kept = 0;
     char **copy;
 
+    atomic_store(&boot.shown, boot.record.session == PWK_SESSION_OWN && boot.record.inherit);
     while (environ[count])
         count++;
     copy = calloc(count + 1, sizeof *copy);
@@ -87,7 +89,7 @@ static int hide_boot_variable(char ***environment)
             free(copy);
             return -ENOMEM;
         }
-        boot.variable[NAME_MARK] = '-';
+        boot.variable[NAME_MARK] = boot.shown > 0 ? '_' : '-';
         environ[i] = boot.variable;
     }
     *environment = copy;
@@ -127,6 +129,9 @@ static int first_call(void)
 
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
+    else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY &&
+             boot.record.session == PWK_SESSION_OWN)
+        empty = pwk_files_follow(nt_personality.registry, empty > 0, boot.record.lower, &error);
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
         empty = pwk_watch_follow(nt_personality.registry, empty > 0, boot.started, &error);
     else if (empty)
@@ -323,7 +328,7 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
     result = pwk_boot_record_parse(&boot.record, text, &error);
     boot.bequest = pwk_birth_take(&boot.birth);
     if (result == 0 &&
-        ((result = hide_boot_variable(environment)) < 0 || (result = pwk_birth_prepare()) < 0))
+        ((result = take_boot_variable(environment)) < 0 || (result = pwk_birth_prepare()) < 0))
         pwk_error_set(&error, result, "out of memory");
     if (result == 0)
         result = start_kernel(ntdll_dll, program, &error);

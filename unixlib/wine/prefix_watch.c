@@ -450,3 +450,20 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
     lower.generation = &followed.page->generation;
     return follow(registry, &lower, empty && !lower.later, error);
 }
+
+int pwk_files_follow(registry_t *registry, bool empty, uint64_t state, struct pwk_error *error)
+{
+    static struct pwk_prefix_files found; /* the registry keeps a pointer into it */
+    static const uint64_t only_generation = 1;
+    const struct registry_lower files = {.instance = &found.signature,
+                                         .generation = &only_generation,
+                                         .open = pwk_prefix_files_texts};
+    int result = pwk_prefix_files_look(&found);
+
+    if (result < 0)
+        return pwk_error_set(error, result, "the prefix's registry cannot be read: %s",
+                             strerror(-result));
+    if (found.signature != state && !empty)
+        return 0;
+    return follow(registry, &files, empty, error);
+}

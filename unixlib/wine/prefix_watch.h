@@ -29,4 +29,10 @@ int pwk_watch(void *ntdll, const char *ntdll_dll);
  * program wrote that was started at the same moment shows a second later. */
 int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error);
 
+/* The same in a session of the kernel's own, where nobody writes to the prefix's registry but
+ * through the kernel: it follows the prefix's files, as the session began with them (`state`, a
+ * signature of struct pwk_prefix_files). Once the session's wineserver has saved over its view of
+ * them, processes find the store in step. */
+int pwk_files_follow(registry_t *registry, bool empty, uint64_t state, struct pwk_error *error);
+
 #endif

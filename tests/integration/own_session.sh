@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# own_session.sh - a kernel in a session of its own: what its programs write to files and registry
+# stays in it, later programs and children find it, neither the prefix nor stock Wine nor another
+# kernel does; there is one session however many start at once, and nothing is left of it.
+. "$(dirname "$0")/library.sh"
+begin
+unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
+    skip 'no namespaces allowed here'
+
+probe=$programs/process_probe.exe
+key='HKCU\Software\pwk-test'
+
+own()
+{
+    kernel "$1" --session own "${@:2}"
+}
+
+# The processes that a session's init is the first of, one pid a line: those of its namespace.
+session_processes()
+{
+    local init=$1 namespace process
+
+    namespace=$(readlink "/proc/$init/ns/pid_for_children") || return 0
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$namespace" ] && echo "${process#/proc/}"
+    done
+}
+
+# session_init KERNEL: the pid of its session's first process.
+session_init()
+{
+    local folder
+
+    folder=$XDG_RUNTIME_DIR/pwk/$(stat -c 'session-%D-' "$WINEPREFIX/pwk/kernels/$1")
+    folder=$folder$(printf %x "$(stat -c %i "$WINEPREFIX/pwk/kernels/$1")")
+    cut -d ' ' -f 1 "$folder/session.init" 2>/dev/null
+}
+
+session_is_over()
+{
+    local init
+    init=$(session_init "$1")
+    [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
+}
+
+state_of_prefix()
+{
+    (cd "$WINEPREFIX" && find . -path ./pwk -prune -o -printf '%p %y %s %T@ %l\n' | sort)
+}
+
+before=$(state_of_prefix)
+
+# --- files and registry stay in the kernel ---
+equal 'the exit status is the program'"'"'s' 7 "$(own a "$probe" status 7 >/dev/null 2>&1; echo $?)"
+ok 'a writes a file' own a cmd.exe /c 'echo green> c:\colour.txt'
+ok 'a writes to the registry' own a reg.exe add "$key" /v colour /d green /f
+equal 'a reads its file later' green "$(own a cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+equal "a's child reads it" green "$(own a cmd.exe /c cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+equal 'a reads its value later' green "$(query own a -- "$key" colour)"
+ok 'a deletes a file of the prefix' own a cmd.exe /c 'del c:\windows\win.ini'
+fails 'it is gone in a' own a cmd.exe /c 'type c:\windows\win.ini'
+ok 'b still has it' own b cmd.exe /c 'type c:\windows\win.ini'
+fails 'b does not see the file' own b cmd.exe /c 'type c:\colour.txt'
+equal 'b does not see the value' '' "$(query own b -- "$key" colour)"
+equal 'versions differ' '10.0.19045' "$(own a --windows 10 "$programs/print_version.exe" |
+    tr -d '\r' | sed -n 's/^RtlGetVersion \([0-9.]*\).*/\1/p' | head -n 1)"
+
+# --- one session, however many start at once ---
+until_true 30 session_is_over a || fail 'the session of a does not end'
+until_true 30 session_is_over b || fail 'the session of b does not end'
+for ((i = 0; i < 20; i++)); do
+    own a "$probe" status "$i" >/dev/null 2>&1 &
+    starts[i]=$!
+done
+for ((i = 0; i < 20; i++)); do
+    wait "${starts[i]}"
+    equal "start $i of 20 at once" "$i" $?
+done
+init=$(session_init a)
+equal 'they had one session' 1 "$(session_processes "$init" | while read -r process; do
+    tr '\0' ' ' <"/proc/$process/cmdline"
+    echo
+done | grep -c '^[^ ]*wineserver')"
+until_true 30 session_is_over a || fail 'the session of a does not end'
+
+# --- what is outside cannot be seen or touched from inside ---
+hold inside "$pwk_wine" --kernel a --session own "$probe" wait
+held_says inside 1 ready
+init=$(session_init a)
+in_session()
+{
+    nsenter --target "$init" --user --mount --pid --net --ipc --preserve-credentials "$@"
+}
+equal 'no other kernel is there' a "$(in_session ls "$WINEPREFIX/pwk/kernels")"
+equal 'of its own state only what it needs is there' 'audit.jsonl store' \
+    "$(in_session ls "$WINEPREFIX/pwk/kernels/a" | tr '\n' ' ' | sed 's/ $//')"
+equal 'no network but loopback' lo "$(in_session ls /sys/class/net 2>/dev/null |
+    tr '\n' ' ' | sed 's/ $//;s/.*\blo\b.*/lo/')"
+equal 'processes outside are not there' 1 "$(in_session sh -c \
+    'mount -t proc proc /proc && ls /proc' | grep -cx 1)"
+fails 'a signal does not reach outside' in_session kill -0 $$
+ok 'stock Wine works in the prefix meanwhile' stock "$probe" status 0
+
+# --- kill -9 of the launcher ends the program, of init the session ---
+kill -KILL "${held[inside]}"
+until_true 30 session_is_over a || fail 'the session outlives its killed launcher'
+hold again "$pwk_wine" --kernel a --session own "$probe" wait
+held_says again 1 ready
+init=$(session_init a)
+kill -KILL "$init"
+wait "${held[again]}" 2>/dev/null
+matches 'a killed session ends its programs' '^(137|1)$' $?
+equal 'the kernel starts again' green "$(own a cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+
+# --- the prefix is as it was ---
+until_true 30 session_is_over a || fail 'the session of a does not end'
+stop_prefix "$WINEPREFIX"
+# What stock Wine itself, which ran above, writes at each start: the registry, its ports.
+own_affairs='\.reg |^\./wineserver|^\. |^\./dosdevices( |/com)'
+equal 'the prefix is untouched' '' "$(diff <(grep -Ev "$own_affairs" <<<"$before") \
+    <(state_of_prefix | grep -Ev "$own_affairs"))"
+equal "nothing of it is in the prefix's registry" '' "$(grep -l green "$WINEPREFIX"/*.reg)"
+finish

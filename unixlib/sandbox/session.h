@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.h - a kernel's own session: namespaces of its own for users, mounts, processes, IPC and,
+ * unless the host's network is asked for, the network. wineserver and all that runs under the
+ * kernel live in it, so that what it holds is held for wineserver too.
+ *
+ * A session's first process ("init", process 1 of its process namespace) makes the view (view.h)
+ * and stays as long as anything of the session runs. It holds no code of Windows'. Everybody else
+ * joins. Two locks of one file in the run-time folder order the two: who has a program in the
+ * session, or is about to, holds it shared; init takes it alone before it ends.
+ *
+ * Sources: user_namespaces(7), pid_namespaces(7), setns(2), flock(2).
+ */
+#ifndef PWK_SANDBOX_SESSION_H
+#define PWK_SANDBOX_SESSION_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "kernel/error.h"
+
+struct pwk_session_plan {
+    char prefix[PATH_MAX];  /* the Wine prefix, absolute */
+    char state[PATH_MAX];   /* the kernel's state: files/ and store/ are in it */
+    char runtime[PATH_MAX]; /* the kernel's own folder of run-time files; nobody else's are in it */
+    bool overlay_files;     /* a copy-on-write view of the prefix; false: the prefix itself */
+    bool isolated_network;  /* loopback alone; false: the host's */
+    bool display;           /* the X11 and Wayland sockets can be reached */
+    uint64_t lower;         /* what the prefix's registry is known by; kept for who joins */
+};
+
+struct pwk_session {
+    int lock;       /* the session's lock, held shared, or -1 */
+    int init;       /* pidfd of process 1, or -1 */
+    bool begun;     /* this call has begun the session */
+    uint64_t lower; /* that of the plan that began the session */
+};
+
+/* Joins the kernel's session, or begins it where there is none. Any number of callers at once get
+ * one session. To be called by a process of one thread; it stays outside itself. 0 or a negative
+ * errno with the reason; the session is given back with pwk_session_leave, or by the end of the
+ * process. */
+int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
+                      struct pwk_error *error);
+
+/* Starts a child of the calling process inside the session, which is begun anew if it was killed
+ * meanwhile: without privileges (see privileges.h)
+ * and in the caller's current folder, or in / where the view does not have it. The child ends with
+ * its parent. Answers twice, as fork(2): the child's number or a negative errno in the caller, and
+ * 0 in the child, where `*failed` is a negative errno if it could not be made ready: it must then
+ * tell the error and end. To be called by a process of one thread. */
+pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *session,
+                       int *failed, struct pwk_error *error);
+
+/* True while the session of the kernel with this run-time folder is up. */
+bool pwk_session_is_up(const char *runtime);
+
+void pwk_session_leave(struct pwk_session *session);
+
+#endif
