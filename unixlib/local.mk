@@ -14,7 +14,11 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
 	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
 	unixlib/kernel/process_table.c unixlib/kernel/process_address.c \
-	unixlib/kernel/audit.h unixlib/kernel/audit.c \
+	unixlib/kernel/audit.h unixlib/kernel/audit_internal.h unixlib/kernel/audit.c \
+	unixlib/kernel/audit_ring.h unixlib/kernel/audit_ring.c \
+	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c \
+	unixlib/kernel/audit_log.h unixlib/kernel/audit_log.c \
+	unixlib/kernel/audit_drain.c unixlib/kernel/audit_rings.c unixlib/kernel/audit_thread.c \
 	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \

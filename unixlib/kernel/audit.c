@@ -1,161 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * audit.c - writes the audit log: a record is put together on the stack and written at once, with
- * no lock held and nothing allocated, so that a thread may end or fault anywhere in it.
+ * audit.c - the audit log of a process: opening it, and taking records: into the ring, or without
+ * one into the log at once. A record is put together on the stack, with no lock held and nothing
+ * allocated, so that a thread may end or fault anywhere in it.
  */
-#include "kernel/audit.h"
+#include "kernel/audit_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/utf8.h"
+/* A putting thread writes the log itself as long as that happens no more often than this. */
+#define SELF_DRAINS 32
+#define SELF_DRAINS_PER (NANOSECONDS / 10)
 
-#define RECORD_MAX 16384 /* bytes of one record */
-#define STRING_MAX 4096  /* of one string; longer ones are cut, and "cut":true says so */
-#define TAIL_MAX 64      /* kept free for what closes a record */
+/* Without a ring, how often and at what distance (in nanoseconds) the log's lock is tried for. */
+#define AT_ONCE_TRIES 100
+#define AT_ONCE_PAUSE 100000
 
-struct audit_log {
-    int fd; /* -1: none */
-    _Atomic uint64_t dropped;
-    atomic_bool torn; /* the last write ended within a line */
-};
+_Atomic unsigned pwk_audit_attention;
 
-struct pwk_audit {
-    enum pwk_audit_level level;
-    struct audit_log logs[2];
-    char kernel[64];
-};
+static __thread unsigned signal_depth __attribute__((tls_model("initial-exec")));
 
-struct record {
-    size_t length;
-    size_t limit; /* add_bytes goes no further */
-    bool cut;
-    char text[RECORD_MAX];
-};
-
-static bool add_bytes(struct record *record, const char *bytes, size_t size)
+void pwk_audit_enter_signal(void)
 {
-    if (record->length + size > record->limit) {
-        record->cut = true;
-        return false;
-    }
-    memcpy(record->text + record->length, bytes, size);
-    record->length += size;
-    return true;
+    signal_depth++;
 }
 
-/* One character in JSON: control characters, DEL included, as \u00XX. */
-static bool add_character(struct record *record, const char *at, size_t length, uint32_t code)
+void pwk_audit_leave_signal(void)
 {
-    char escape[8];
-
-    if (code == '"' || code == '\\') {
-        escape[0] = '\\';
-        escape[1] = (char)code;
-        return add_bytes(record, escape, 2);
-    }
-    if (code < 0x20 || code == 0x7f) {
-        snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)code);
-        return add_bytes(record, escape, 6);
-    }
-    return add_bytes(record, at, length);
-}
-
-/* A JSON string. The closing quote may go past the limit by one byte. */
-static void add_string(struct record *record, const char *text)
-{
-    size_t left = strlen(text);
-    size_t limit = record->limit;
-
-    if (!add_bytes(record, "\"", 1)) {
-        return;
-    }
-    if (record->length + STRING_MAX < limit) {
-        record->limit = record->length + STRING_MAX;
-    }
-    while (left > 0) {
-        uint32_t code;
-        size_t length = pwk_utf8_read(text, left, &code);
-        bool fits = length > 0 ? add_character(record, text, length, code)
-                               : add_bytes(record, "\xef\xbf\xbd", 3);
-        if (!fits) {
-            break;
-        }
-        length = length > 0 ? length : 1;
-        text += length;
-        left -= length;
-    }
-    record->limit = limit;
-    record->text[record->length++] = '"';
-}
-
-/* `,"name":"value"`, left out as a whole where not even the name would fit. Names are the
- * kernel's own words: nothing in them needs an escape. */
-static void add_pair(struct record *record, const char *name, const char *value)
-{
-    if (record->length + strlen(name) + sizeof(",\"\":\"\"") > record->limit) {
-        record->cut = true;
-        return;
-    }
-    add_bytes(record, ",", 1);
-    add_string(record, name);
-    add_bytes(record, ":", 1);
-    add_string(record, value);
-}
-
-/* UTC in ISO 8601. Reckoned here because gmtime_r takes the C library's lock. */
-static void format_time(char *out, size_t size)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-
-    /* Years are counted from March, so that the day of the leap year is the last of its year. */
-    int64_t days = now.tv_sec / 86400 + 719468;
-    int64_t second = now.tv_sec % 86400;
-    int64_t era = days / 146097;
-    int64_t day_of_era = days % 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t march_month = (5 * day_of_year + 2) / 153;
-    int64_t day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    int64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
-    int64_t year = era * 400 + year_of_era + (month <= 2);
-
-    snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", (int)year, (int)month, (int)day,
-             (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60), now.tv_nsec / 1000);
-}
-
-/* Only files and terminals: a pipe or socket would stop the program when its reader goes. */
-static int open_log(const char *path, int flags, int *out, struct pwk_error *error)
-{
-    int fd =
-        open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0600);
-    struct stat status;
-
-    if (fd < 0) {
-        int code = errno;
-        return pwk_error_set(error, -code,
-                             "%s: the audit log cannot be opened (%s); name a file that can be "
-                             "written to, or set [audit] level = off",
-                             path, strerror(code));
-    }
-    if (fstat(fd, &status) != 0 || (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))) {
-        close(fd);
-        return pwk_error_set(error, -EINVAL,
-                             "%s: the audit log must be a regular file or a terminal; name another",
-                             path);
-    }
-    *out = fd;
-    return 0;
+    signal_depth--;
 }
 
 int pwk_audit_open(const char *kernel, const char *path, const char *second,
@@ -169,13 +46,15 @@ int pwk_audit_open(const char *kernel, const char *path, const char *second,
         return pwk_error_set(error, -ENOMEM, "no memory is left for the audit log");
     }
     audit->level = level;
-    audit->logs[0].fd = -1;
-    audit->logs[1].fd = -1;
+    audit->log.fd = -1;
+    audit->other.fd = -1;
+    audit->rings = -1;
+    audit->pid = getpid();
     snprintf(audit->kernel, sizeof(audit->kernel), "%s", kernel);
     if (level != PWK_AUDIT_OFF) {
-        result = open_log(path, O_NOFOLLOW, &audit->logs[0].fd, error);
+        result = audit_log_open(&audit->log, path, error);
         if (result == 0 && second != NULL && second[0] != '\0') {
-            result = open_log(second, 0, &audit->logs[1].fd, error);
+            result = audit_log_open_other(second, &audit->other.fd, error);
         }
     }
     if (result != 0) {
@@ -186,50 +65,177 @@ int pwk_audit_open(const char *kernel, const char *path, const char *second,
     return 0;
 }
 
+void pwk_audit_set_limit(pwk_audit_t *audit, uint64_t limit)
+{
+    audit->log.limit = limit;
+}
+
 void pwk_audit_close(pwk_audit_t *audit)
 {
     if (audit == NULL) {
         return;
     }
-    for (size_t i = 0; i < 2; i++) {
-        if (audit->logs[i].fd >= 0) {
-            close(audit->logs[i].fd);
-        }
+    audit_log_close(&audit->log);
+    if (audit->other.fd >= 0) {
+        close(audit->other.fd);
+    }
+    if (audit->rings >= 0) {
+        close(audit->rings);
     }
     free(audit);
 }
 
-/* Closes the record for this log and writes it. A line that was left torn is ended first, so that
- * it spoils no other. */
-static void write_log(struct audit_log *log, struct record *record, size_t body)
+/* ---- the user's log ---- */
+
+static size_t count_lines(const char *text, size_t size)
 {
-    uint64_t dropped = atomic_exchange(&log->dropped, 0);
-    bool torn = atomic_exchange(&log->torn, false);
-    char *start = record->text + 1;
-    size_t size = body - 1;
+    size_t lines = 0;
 
-    if (torn) {
-        start--;
-        size++;
+    for (size_t i = 0; i < size; i++) {
+        lines += text[i] == '\n';
     }
-    if (record->cut) {
-        size += (size_t)sprintf(start + size, ",\"cut\":true");
-    }
-    if (dropped > 0) {
-        size += (size_t)sprintf(start + size, ",\"dropped\":%llu", (unsigned long long)dropped);
-    }
-    size += (size_t)sprintf(start + size, "}\n");
+    return lines;
+}
 
+/* False where not all got in; `lines` receives how many lines did. */
+static bool write_lines(struct other_log *log, const char *text, size_t size, size_t *lines)
+{
     ssize_t written;
+
     do {
-        written = write(log->fd, start, size);
+        written = write(log->fd, text, size);
     } while (written < 0 && errno == EINTR);
-    if (written == (ssize_t)size) {
+    if (written > 0) {
+        atomic_store(&log->torn, text[written - 1] != '\n');
+    }
+    *lines = written > 0 ? count_lines(text, (size_t)written) : 0;
+    return written == (ssize_t)size;
+}
+
+/* A line that says how many records are missing here; it ends one that was left torn. */
+static bool write_loss(pwk_audit_t *audit, uint64_t dropped)
+{
+    struct audit_record record;
+    char line[AUDIT_LINE_MAX + 1];
+    size_t lines;
+
+    audit_record_fill_plain(&record, "audit", "dropped");
+    record.head.time = audit_now();
+    line[0] = '\n';
+    size_t size = audit_line_format(line + 1, audit->kernel, audit->pid, &record);
+    size = audit_line_end(line + 1, size, dropped);
+    if (atomic_load(&audit->other.torn)) {
+        return write_lines(&audit->other, line, size + 1, &lines);
+    }
+    return write_lines(&audit->other, line + 1, size, &lines);
+}
+
+void audit_write_other(pwk_audit_t *audit, const char *text, size_t size, size_t count)
+{
+    struct other_log *log = &audit->other;
+    size_t lines = 0;
+
+    if (log->fd < 0) {
         return;
     }
-    atomic_fetch_add(&log->dropped, dropped + 1);
-    if (torn || written > 0) {
-        atomic_store(&log->torn, true);
+    uint64_t dropped = atomic_exchange(&log->dropped, 0);
+    if (dropped > 0 && !write_loss(audit, dropped)) {
+        atomic_fetch_add(&log->dropped, dropped + count);
+        return;
+    }
+    if (!write_lines(log, text, size, &lines)) {
+        atomic_fetch_add(&log->dropped, count - (lines < count ? lines : count));
+    }
+}
+
+/* ---- without a ring ---- */
+
+/* Waits for other threads and processes that write just now, but not for long. */
+static bool begin_writing(pwk_audit_t *audit)
+{
+    const struct timespec pause = {0, AT_ONCE_PAUSE};
+
+    for (int i = 0; i < AT_ONCE_TRIES; i++) {
+        if (!atomic_exchange(&audit->writing_at_once, true)) {
+            if (audit_log_lock(&audit->log) == 0) {
+                return true;
+            }
+            atomic_store(&audit->writing_at_once, false);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static void end_writing(pwk_audit_t *audit)
+{
+    audit_log_unlock(&audit->log);
+    atomic_store(&audit->writing_at_once, false);
+}
+
+/* A log whose lock is not to be had is appended to all the same. */
+static void write_at_once(pwk_audit_t *audit, const struct audit_record *record)
+{
+    char line[AUDIT_LINE_MAX];
+    uint64_t dropped = atomic_exchange(&audit->dropped, 0);
+    uint64_t offset, inode;
+    size_t body = audit_line_format(line, audit->kernel, audit->pid, record);
+    sigset_t before;
+
+    if (body == 0) {
+        atomic_fetch_add(&audit->dropped, dropped + 1);
+        return;
+    }
+    size_t size = audit_line_end(line, body, dropped);
+    audit_block_signals(&before);
+    bool locked = begin_writing(audit);
+    bool written = (!locked || audit_log_prepare(&audit->log, size, &offset, &inode) == 0) &&
+                   audit_log_append(&audit->log, line, size) == size;
+    if (!written) {
+        atomic_fetch_add(&audit->dropped, dropped + 1);
+        pwk_count(audit->slot, PWK_AUDIT_DROPPED, 1);
+    }
+    audit_write_other(audit, line, audit_line_end(line, body, 0), 1);
+    if (locked) {
+        end_writing(audit);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ---- with one ---- */
+
+/* Whether this thread may write the log now: few have lately. */
+static bool few_drains(pwk_audit_t *audit, uint64_t now)
+{
+    uint64_t since = atomic_load_explicit(&audit->drains_since, memory_order_relaxed);
+
+    if (now - since > SELF_DRAINS_PER) {
+        atomic_store_explicit(&audit->drains_since, now, memory_order_relaxed);
+        atomic_store_explicit(&audit->drains, 0, memory_order_relaxed);
+    }
+    return atomic_fetch_add_explicit(&audit->drains, 1, memory_order_relaxed) < SELF_DRAINS;
+}
+
+static void put(pwk_audit_t *audit, struct audit_record *record, bool often)
+{
+    uint64_t waiting;
+
+    if (!audit_ring_put(&audit->writer, record, &waiting)) {
+        pwk_count(audit->slot, PWK_AUDIT_DROPPED, 1);
+        record->head.time = audit_now();
+        waiting = audit->writer.cells;
+    }
+    if (signal_depth > 0) {
+        if (!audit_wake_writer(audit, waiting, false)) {
+            atomic_fetch_or(&pwk_audit_attention, PWK_AUDIT_WAITING);
+        }
+        return;
+    }
+    uint64_t now = record->head.time;
+    if (!often && few_drains(audit, now)) {
+        audit_drain(audit);
+    } else if (!audit_wake_writer(audit, waiting, true)) {
+        audit_drain(audit);
     }
 }
 
@@ -241,34 +247,36 @@ void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char 
     }
 
     int saved_errno = errno;
-    struct record record;
-    char time[64];
-    char ids[64];
+    struct audit_record record;
     va_list pairs;
 
-    record.length = 0;
-    record.limit = RECORD_MAX - TAIL_MAX;
-    record.cut = false;
-    format_time(time, sizeof(time));
-    snprintf(ids, sizeof(ids), ",\"pid\":%d,\"tid\":%d", (int)getpid(), (int)gettid());
-    add_bytes(&record, "\n{\"time\":", 9);
-    add_string(&record, time);
-    add_pair(&record, "kernel", audit->kernel);
-    add_bytes(&record, ids, strlen(ids));
-    add_pair(&record, "event", event);
-    add_pair(&record, "verdict", verdict);
     va_start(pairs, verdict);
-    for (const char *name; (name = va_arg(pairs, const char *)) != NULL;) {
-        const char *value = va_arg(pairs, const char *);
-        add_pair(&record, name, value != NULL ? value : "");
-    }
+    audit_record_fill(&record, event, verdict, pairs);
     va_end(pairs);
+    if (atomic_load_explicit(&audit->has_ring, memory_order_acquire)) {
+        put(audit, &record, level == PWK_AUDIT_ALL);
+    } else {
+        record.head.time = audit_now();
+        write_at_once(audit, &record);
+    }
+    errno = saved_errno;
+}
 
-    size_t body = record.length;
-    for (size_t i = 0; i < 2; i++) {
-        if (audit->logs[i].fd >= 0) {
-            write_log(&audit->logs[i], &record, body);
-        }
+void pwk_audit_attend(pwk_audit_t *audit)
+{
+    uint64_t not_before;
+
+    if (audit == NULL || signal_depth > 0) {
+        return;
+    }
+    not_before = atomic_load_explicit(&audit->drain_not_before, memory_order_relaxed);
+    if (not_before != 0 && audit_now() < not_before) {
+        return;
+    }
+    int saved_errno = errno;
+    atomic_fetch_and(&pwk_audit_attention, ~PWK_AUDIT_WAITING);
+    if (atomic_load(&audit->has_ring)) {
+        audit_drain(audit);
     }
     errno = saved_errno;
 }

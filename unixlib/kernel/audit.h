@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * audit.h - the audit log: JSON Lines, one record a decision, never data. Each record is one
- * O_APPEND write, so that records of several processes never mix.
+ * audit.h - the audit log: JSON Lines, one record a decision, never data (docs/audit.md).
+ *
+ * A process of a kernel puts its records into a ring in a file of the run-time folder; who puts one
+ * writes the log too where that is cheap, and a thread of the process does where records come fast.
+ * What a killed process has left in its ring is written by the next process of the kernel, by the
+ * last one that ends, or by pwkctl. Any other process (pwk-wine, a supervisor) writes the log at
+ * once.
  */
 #ifndef PWK_KERNEL_AUDIT_H
 #define PWK_KERNEL_AUDIT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "kernel/error.h"
+#include "kernel/process_table.h"
 #include "kernel/profile.h"
 
 typedef struct pwk_audit pwk_audit_t;
@@ -19,11 +26,48 @@ int pwk_audit_open(const char *kernel, const char *path, const char *second,
                    enum pwk_audit_level level, pwk_audit_t **out, struct pwk_error *error);
 void pwk_audit_close(pwk_audit_t *audit);
 
-/* Writes {"time":...,"kernel":...,"pid":...,"tid":...,"event":EVENT,"verdict":VERDICT, ...}.
- * `level` is the least level at which the record is kept. The rest are pairs of const char *name,
- * const char *value (UTF-8; bad sequences are replaced), ended by NULL. Any thread. A write that
- * fails is counted, and the count stands in the next record that succeeds ("dropped"). */
+/* A log at `path` that would grow beyond `limit` bytes (0, as it is at first: no limit) is renamed
+ * to PATH.1, in place of an older one. To be set before the first record. */
+void pwk_audit_set_limit(pwk_audit_t *audit, uint64_t limit);
+
+/* Records {"time":...,"kernel":...,"pid":...,"tid":...,"event":EVENT,"verdict":VERDICT, ...}.
+ * `level` is the least level at which the record is kept. The rest are pairs of const char *name
+ * (small letters and underscores, each once), const char *value (UTF-8; bad sequences are
+ * replaced), ended by NULL. Any thread, and signal handlers between pwk_audit_enter_signal and
+ * pwk_audit_leave_signal; errno is kept. With a ring it never waits. A record that is lost is
+ * counted, and the next one that is written says how many ("dropped"). */
 void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char *event,
                      const char *verdict, ...) __attribute__((sentinel));
+
+/* While this thread is in a signal handler it puts records and writes none: it may have been
+ * interrupted in the middle of that. Calls nest. */
+void pwk_audit_enter_signal(void);
+void pwk_audit_leave_signal(void);
+
+/* What an ordinary thread of the process should look at now and then, at no cost: not 0 where
+ * records wait that were put in a signal handler (PWK_AUDIT_WAITING: call pwk_audit_attend), or
+ * where every call is to be recorded (PWK_AUDIT_EVERY_CALL). */
+#define PWK_AUDIT_WAITING 1u
+#define PWK_AUDIT_EVERY_CALL 2u
+extern _Atomic unsigned pwk_audit_attention;
+void pwk_audit_attend(pwk_audit_t *audit);
+
+/* ---- rings ---- */
+
+/* Gives the process that entered `slot` of the kernel's table its ring, and makes `audit` the one
+ * that pwk_audit_attention speaks of. `first`: no other process of the kernel was running; then
+ * what killed ones have left in theirs is written. Where there is no ring to be had, records are
+ * written at once as before. */
+void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
+                    pwk_process_table_t *table, struct pwk_process_slot *slot, bool first);
+
+/* Before the slot is left: writes all that is in the ring and gives it back; from now on records
+ * are written at once. Waits for a moment where somebody else is writing. */
+void pwk_audit_leave(pwk_audit_t *audit);
+
+/* Writes what processes that are gone have left in their rings, and with `live` what waits in those
+ * of running ones. For a process with a ring (after pwk_audit_leave), or any other of the same
+ * user. -EAGAIN: somebody holds the log's lock; or another negative errno. */
+int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state, bool live);
 
 #endif

@@ -28,7 +28,8 @@
 #include "kernel/profile.h"
 #include "kernel/utf8.h"
 
-#define TABLE_MAGIC UINT64_C(0x32656c626174776b) /* "kwtable2" */
+#define TABLE_MAGIC UINT64_C(0x33656c626174776b) /* "kwtable3" */
+#define TABLE "processes"
 #define OPEN_TRIES 100
 #define READ_TRIES 16
 
@@ -91,9 +92,8 @@ static int fail(struct pwk_error *error, int code, const char *path)
                          path, strerror(-code));
 }
 
-/* One table a state folder, however the path to it is written. */
-static int table_path(const char *runtime, const char *state, char path[PATH_MAX],
-                      struct pwk_error *error)
+int pwk_kernel_file_path(const char *runtime, const char *state, const char *kind,
+                         char path[PATH_MAX], struct pwk_error *error)
 {
     char real[PATH_MAX];
     const char *name = realpath(state, real) != NULL ? real : state;
@@ -102,24 +102,27 @@ static int table_path(const char *runtime, const char *state, char path[PATH_MAX
     for (; *name != '\0'; name++) {
         hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
     }
-    int length =
-        snprintf(path, PATH_MAX, "%s/processes-%016llx", runtime, (unsigned long long)hash);
+    int length = snprintf(path, PATH_MAX, "%s/%s-%016llx", runtime, kind, (unsigned long long)hash);
     return length < PATH_MAX ? 0 : fail(error, -ENAMETOOLONG, runtime);
 }
 
 int pwk_process_table_remove(const char *runtime, const char *state, struct pwk_error *error)
 {
+    static const char *const kinds[] = {TABLE, "audit"};
     char path[PATH_MAX];
-    int result = table_path(runtime, state, path, error);
+    int result = 0;
 
-    if (result == 0 && unlink(path) < 0 && errno != ENOENT) {
-        result = -errno;
-        fail(error, result, path);
+    for (size_t i = 0; result == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        result = pwk_kernel_file_path(runtime, state, kinds[i], path, error);
+        if (result == 0 && unlink(path) < 0 && errno != ENOENT) {
+            result = -errno;
+            fail(error, result, path);
+        }
     }
     return result;
 }
 
-static int open_file(const char *path, int flags)
+int pwk_kernel_file_open(const char *path, int flags)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
     struct stat status;
@@ -280,7 +283,7 @@ static int open_and_join(pwk_process_table_t *table, const char *path)
 
     /* Again when somebody has removed the file between opening and locking. */
     for (int i = 0; i < OPEN_TRIES && result == -EAGAIN; i++) {
-        table->fd = open_file(path, O_CREAT);
+        table->fd = pwk_kernel_file_open(path, O_CREAT);
         if (table->fd < 0) {
             return table->fd;
         }
@@ -311,7 +314,7 @@ static int open_and_join(pwk_process_table_t *table, const char *path)
 
 static int open_for_reading(pwk_process_table_t *table, const char *path, bool *first)
 {
-    table->fd = open_file(path, 0);
+    table->fd = pwk_kernel_file_open(path, 0);
     if (table->fd < 0) {
         int result = table->fd == -ENOENT ? 0 : table->fd;
         table->fd = -1;
@@ -329,7 +332,7 @@ int pwk_process_table_open(const char *runtime, const char *state, bool hold,
 {
     char path[PATH_MAX];
     bool alone = false;
-    int result = table_path(runtime, state, path, error);
+    int result = pwk_kernel_file_path(runtime, state, TABLE, path, error);
 
     *out = NULL;
     if (result != 0) {

@@ -24,6 +24,7 @@ enum pwk_counter {
     PWK_IO_OPERATIONS,        /* reads, writes and device controls */
     PWK_ERRORS,               /* of those calls, how many answered an error */
     PWK_DENIALS,              /* refused by the kernel itself */
+    PWK_AUDIT_DROPPED,        /* audit records that were lost */
     PWK_COUNTER_COUNT
 };
 
@@ -50,7 +51,7 @@ int pwk_process_table_open(const char *runtime, const char *state, bool hold,
                            pwk_process_table_t **out, bool *first, struct pwk_error *error);
 void pwk_process_table_close(pwk_process_table_t *table);
 
-/* Removes the table's file. To be called only when no process of the kernel can be running or
+/* Removes the table's file, and that of the audit log's rings (audit.h). To be called only when no process of the kernel can be running or
  * starting. A file that is not there is no error. */
 int pwk_process_table_remove(const char *runtime, const char *state, struct pwk_error *error);
 

@@ -5,6 +5,8 @@
 #ifndef PWK_KERNEL_PROCESS_TABLE_INTERNAL_H
 #define PWK_KERNEL_PROCESS_TABLE_INTERNAL_H
 
+#include <limits.h>
+
 #include "kernel/process_table.h"
 
 #define SLOT_COUNT 4096
@@ -16,11 +18,10 @@ struct pwk_process_slot {
     _Atomic uint64_t counters[PWK_COUNTER_COUNT];
     _Atomic uint32_t ready; /* the fields below are filled in */
     _Atomic uint32_t windows;
-    char program[128];
+    char program[120];
     _Atomic uint64_t birth;      /* what its parent knows it by; 0: nothing */
     _Atomic uint32_t windows_id; /* of the process, as Windows programs know it; 0: not known yet */
     _Atomic int32_t handles;     /* the descriptor of its handle table; -1: none */
-    char unused[8];
     /* Counted by the thread that entered, which alone writes here and needs no locked addition:
      * that would be a fifth of the cost of a warm registry read. */
     _Atomic uint64_t by_entrant[PWK_COUNTER_COUNT];
@@ -44,6 +45,14 @@ struct pwk_process_table {
     int fd;                  /* -1: there is no file, and nobody in it */
     struct table_file *file; /* mapped by those who take part; else NULL */
 };
+
+/* The path of a kernel's run-time file: one a state folder, however the path to that is written. */
+int pwk_kernel_file_path(const char *runtime, const char *state, const char *kind,
+                         char path[PATH_MAX], struct pwk_error *error);
+
+/* Opens such a file for reading and writing: a regular one of this user's. With O_CREAT in `flags`
+ * it is made where it is missing. A descriptor or a negative errno. */
+int pwk_kernel_file_open(const char *path, int flags);
 
 /* Whether the process that took a slot lives; `owner` is what stood in the slot's word. */
 bool pwk_process_owner_is_alive(uint64_t owner);

@@ -25,6 +25,7 @@ static const char *const counter_names[PWK_COUNTER_COUNT] = {
     [PWK_IO_OPERATIONS] = "io_operations",
     [PWK_ERRORS] = "errors",
     [PWK_DENIALS] = "denials",
+    [PWK_AUDIT_DROPPED] = "audit_dropped",
 };
 
 /* Prints `root`, which it takes over, as one JSON text. */

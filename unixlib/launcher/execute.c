@@ -26,6 +26,7 @@ void pwk_statistics_print(FILE *stream, const char *kernel,
         [PWK_IO_OPERATIONS] = "I/O operations",
         [PWK_ERRORS] = "errors",
         [PWK_DENIALS] = "denials",
+        [PWK_AUDIT_DROPPED] = "audit records dropped",
     };
 
     fprintf(stream, "kernel %s\n", kernel);

@@ -20,6 +20,17 @@ static void start(void)
     atomic_store_explicit(&started, true, memory_order_release);
 }
 
+/* Out of the way of calls that nobody wants to know of. */
+static __attribute__((noinline, cold)) void attend_to_audit(unsigned row, ntstatus status)
+{
+    unsigned attention = atomic_load_explicit(&pwk_audit_attention, memory_order_relaxed);
+
+    if (attention & PWK_AUDIT_EVERY_CALL)
+        nt_audit_call(row, status);
+    if (attention & PWK_AUDIT_WAITING)
+        pwk_audit_attend(nt_personality.audit);
+}
+
 ntstatus nt_dispatch(unsigned row, const uint64_t *arguments)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -35,5 +46,7 @@ ntstatus nt_dispatch(unsigned row, const uint64_t *arguments)
     status = nt_services[row].handler(&call);
     if (NT_ERROR(status))
         pwk_count(nt_personality.slot, PWK_ERRORS, 1);
+    if (__builtin_expect(atomic_load_explicit(&pwk_audit_attention, memory_order_relaxed) != 0, 0))
+        attend_to_audit(row, status);
     return status;
 }

@@ -30,6 +30,17 @@ ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what)
     return status;
 }
 
+void nt_audit_call(unsigned row, ntstatus status)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[] = "0x00000000";
+
+    for (int i = 0; i < 8; i++)
+        text[2 + i] = digits[(uint32_t)status >> (28 - 4 * i) & 15];
+    pwk_audit_write(nt_personality.audit, PWK_AUDIT_ALL, "call", NT_ERROR(status) ? "failed" : "served",
+                    "service", nt_services[row].name, "status", text, NULL);
+}
+
 void nt_report_store_error(int error)
 {
     static _Atomic unsigned reported;

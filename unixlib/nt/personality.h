@@ -76,6 +76,16 @@ void nt_host_write(uint64_t address, const void *data, size_t size);
 /* Records and counts a refusal; answers `status`. `what` is a name, never data. */
 ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what);
 
+/* With level all every call is recorded, so that none may take a way past the dispatch. */
+static inline bool nt_audits_every_call(void)
+{
+    return (atomic_load_explicit(&pwk_audit_attention, memory_order_relaxed) &
+            PWK_AUDIT_EVERY_CALL) != 0;
+}
+
+/* Records a call that was served: which service, and its status. */
+void nt_audit_call(unsigned row, ntstatus status);
+
 /* One line to the person at the terminal, once a process and kind, when the store fails. */
 void nt_report_store_error(int error);
 

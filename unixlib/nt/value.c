@@ -121,7 +121,7 @@ ntstatus nt_query_value_key(const struct nt_call *call)
 
     if (!is_key_handle(call->arguments[0]))
         return nt_forward(call);
-    if (nt_version_settle())
+    if (nt_version_settle() && !nt_audits_every_call())
         __atomic_store_n(&nt_personality.warm_registry, nt_personality.registry, __ATOMIC_RELEASE);
     status = nt_copy_name(&name, (const void *)call->arguments[1]);
     if (status)

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "kernel/audit.h"
+
 #ifndef SYS_SECCOMP
 #define SYS_SECCOMP 1
 #endif
@@ -41,10 +43,13 @@ static void handle(int signal, siginfo_t *info, void *context)
         door = __atomic_load_n(&user_dispatch_door, __ATOMIC_ACQUIRE);
     else if (info->si_code == SYS_SECCOMP)
         door = __atomic_load_n(&seccomp_door, __ATOMIC_ACQUIRE);
-    if (door)
+    if (door) {
+        pwk_audit_enter_signal();
         door(info, context);
-    else
+        pwk_audit_leave_signal();
+    } else {
         pass_on(signal, info, context);
+    }
     errno = saved;
 }
 

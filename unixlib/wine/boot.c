@@ -161,14 +161,17 @@ static void end_process(void)
     if (!boot.processes || atomic_flag_test_and_set(&boot.ended))
         return;
     pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "ended", NULL);
+    pwk_audit_leave(boot.audit);
     if (nt_personality.registry)
         hive_mount_end();
     if (nt_personality.registry)
         registry_abandon(nt_personality.registry);
     nt_personality.slot = NULL; /* what is still counted must not fall to the next owner */
     pwk_process_table_leave(boot.processes, slot);
-    if (pwk_process_table_last(boot.processes))
+    if (pwk_process_table_last(boot.processes)) {
+        pwk_audit_collect(boot.audit, boot.record.runtime, boot.record.state, false);
         pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
+    }
 }
 
 static void end_at_exit(void)
@@ -264,6 +267,8 @@ static int open_parts(const char *ntdll_dll, const char *program, struct pwk_err
     if (result == 0) {
         nt_personality.slot = pwk_process_table_enter(boot.processes, boot.record.windows, program);
         nt_personality.processes = boot.processes;
+        pwk_audit_join(boot.audit, boot.record.runtime, boot.record.state, boot.processes,
+                       nt_personality.slot, boot.first_process);
         result = open_handles(error);
     }
     return result;

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * audit_rings.c - the file of rings: one of each process of a kernel, at the place that its slot
+ * has in the table of processes.
+ *
+ * At its beginning stands, place by place, who owns the ring there. A process maps its own ring and
+ * nothing else of the file, so that what it does to its memory is its own affair; who drains
+ * another one's reads a copy. Rings change hands under the lock of the log only.
+ */
+#include "kernel/audit_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/process_table_internal.h"
+
+#define CELLS 512      /* 64 KiB */
+#define CELLS_ALL 8192 /* 1 MiB, with level all */
+#define RINGS_START 65536
+#define RING_SPACING (1024 * 1024 + 4096)
+#define LOCK_TRIES 50
+#define LOCK_PAUSE 2000000 /* nanoseconds */
+
+static off_t ring_offset(size_t place)
+{
+    return RINGS_START + (off_t)place * RING_SPACING;
+}
+
+/* Waits for the lock of the log, but not for long: who holds it may be anybody. */
+static int lock_log(pwk_audit_t *audit)
+{
+    const struct timespec pause = {0, LOCK_PAUSE};
+    int result = audit_log_lock(&audit->log);
+
+    for (int i = 0; result == -EAGAIN && i < LOCK_TRIES; i++) {
+        nanosleep(&pause, NULL);
+        result = audit_log_lock(&audit->log);
+    }
+    return result;
+}
+
+static int set_owner(int fd, size_t place, uint64_t owner)
+{
+    ssize_t written = pwrite(fd, &owner, sizeof(owner), (off_t)(place * sizeof(owner)));
+
+    return written == sizeof(owner) ? 0 : -EIO;
+}
+
+/* Zeros where the file is too short. */
+static void read_owners(int fd, uint64_t owners[SLOT_COUNT])
+{
+    ssize_t got = pread(fd, owners, SLOT_COUNT * sizeof(owners[0]), 0);
+
+    for (size_t i = got > 0 ? (size_t)got / sizeof(owners[0]) : 0; i < SLOT_COUNT; i++) {
+        owners[i] = 0;
+    }
+}
+
+/* ---- rings of other processes ---- */
+
+static struct audit_ring *copy_ring(int fd, size_t place)
+{
+    size_t size = audit_ring_size(CELLS_ALL);
+    struct audit_ring *copy = calloc(1, size);
+    ssize_t got = 0;
+
+    /* The header first: all that was published up to the head that it names is in the cells. */
+    if (copy != NULL) {
+        got = pread(fd, &copy->header, sizeof(copy->header), ring_offset(place));
+    }
+    if (got == sizeof(copy->header) && copy->header.cells <= CELLS_ALL) {
+        got = pread(fd, copy->cells, copy->header.cells * sizeof(copy->cells[0]),
+                    ring_offset(place) + (off_t)sizeof(copy->header));
+    }
+    if (got < 0 || copy == NULL) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+/* The log's lock is held, `draining` is set. */
+static int drain_place(pwk_audit_t *audit, int fd, size_t place, uint64_t owner, bool gone)
+{
+    struct audit_ring *copy = copy_ring(fd, place);
+    int result = 0;
+
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    struct ring_source source = {.header = &copy->header,
+                                 .cells = copy->cells,
+                                 .capacity = CELLS_ALL,
+                                 .pid = (pid_t)(uint32_t)owner,
+                                 .is_final = gone,
+                                 .fd = fd,
+                                 .offset = ring_offset(place)};
+    result = audit_drain_source(audit, &source);
+    free(copy);
+    if (gone && (result == 0 || result == -EUCLEAN)) {
+        result = set_owner(fd, place, 0);
+    }
+    return result == -EUCLEAN ? 0 : result;
+}
+
+static int collect(pwk_audit_t *audit, int fd, const uint64_t owners[SLOT_COUNT], bool live)
+{
+    int result = lock_log(audit);
+
+    for (size_t i = 0; result == 0 && i < SLOT_COUNT; i++) {
+        uint64_t owner = 0;
+        /* Again, now that rings do not change hands. */
+        if (owners[i] == 0 ||
+            pread(fd, &owner, sizeof(owner), (off_t)(i * sizeof(owner))) != sizeof(owner) ||
+            owner == 0) {
+            continue;
+        }
+        bool gone = !pwk_process_owner_is_alive(owner);
+        if (gone || live) {
+            result = drain_place(audit, fd, i, owner, gone);
+        }
+    }
+    audit_log_unlock(&audit->log);
+    return result;
+}
+
+static int open_rings(const char *runtime, const char *state, int flags)
+{
+    char path[PATH_MAX];
+    int result = pwk_kernel_file_path(runtime, state, "audit", path, NULL);
+
+    return result < 0 ? result : pwk_kernel_file_open(path, flags);
+}
+
+int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state, bool live)
+{
+    uint64_t owners[SLOT_COUNT];
+    sigset_t before;
+    int result = 0;
+
+    if (audit->log.fd < 0) {
+        return 0;
+    }
+    int fd = open_rings(runtime, state, 0);
+    if (fd < 0) {
+        return fd == -ENOENT ? 0 : fd;
+    }
+    read_owners(fd, owners);
+    audit_block_signals(&before);
+    result = collect(audit, fd, owners, live);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(fd);
+    return result;
+}
+
+/* ---- the process's own ---- */
+
+/* What an earlier owner has left is written first. */
+static int take_place(pwk_audit_t *audit, bool first)
+{
+    uint64_t owners[SLOT_COUNT];
+    uint64_t owner = 0;
+    int result = 0;
+
+    if (first) {
+        read_owners(audit->rings, owners);
+        for (size_t i = 0; i < SLOT_COUNT; i++) {
+            if (owners[i] != 0) {
+                return collect(audit, audit->rings, owners, false);
+            }
+        }
+        return 0;
+    }
+    if (pread(audit->rings, &owner, sizeof(owner), (off_t)(audit->place * sizeof(owner))) !=
+            sizeof(owner) ||
+        owner == 0) {
+        return 0;
+    }
+    result = lock_log(audit);
+    if (result == 0) {
+        result = drain_place(audit, audit->rings, audit->place, owner, true);
+        audit_log_unlock(&audit->log);
+    }
+    return result;
+}
+
+/* All of it is there before it is touched: a full disk shows here and not as SIGBUS later. */
+static struct audit_ring *map_ring(pwk_audit_t *audit, size_t cells)
+{
+    size_t size = audit_ring_size(cells);
+    off_t offset = ring_offset(audit->place);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < (rlim_t)offset + size ||
+        posix_fallocate(audit->rings, offset, (off_t)size) != 0) {
+        return NULL;
+    }
+    void *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, audit->rings, offset);
+    return ring != MAP_FAILED ? ring : NULL;
+}
+
+static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot)
+{
+    size_t cells = audit->level == PWK_AUDIT_ALL ? CELLS_ALL : CELLS;
+    struct audit_ring *ring = map_ring(audit, cells);
+    uint64_t salt;
+
+    if (ring == NULL) {
+        return false;
+    }
+    if (getrandom(&salt, sizeof(salt), GRND_NONBLOCK) != sizeof(salt)) {
+        munmap(ring, audit_ring_size(cells));
+        return false;
+    }
+    audit_ring_init(ring, cells, salt);
+    if (set_owner(audit->rings, audit->place, atomic_load(&slot->owner)) != 0) {
+        munmap(ring, audit_ring_size(cells));
+        return false;
+    }
+    audit->writer = (struct audit_writer){ring, cells, salt};
+    return true;
+}
+
+void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
+                    pwk_process_table_t *table, struct pwk_process_slot *slot, bool first)
+{
+    if (audit->log.fd < 0) {
+        return;
+    }
+    audit->slot = slot;
+    if (audit->level == PWK_AUDIT_ALL) {
+        atomic_fetch_or(&pwk_audit_attention, PWK_AUDIT_EVERY_CALL);
+    }
+    if (slot == NULL || table->file == NULL) {
+        return;
+    }
+    audit->place = (size_t)(slot - table->file->slots);
+    audit->rings = open_rings(runtime, state, O_CREAT);
+    if (audit->rings < 0) {
+        audit->rings = -1;
+        return;
+    }
+    if (take_place(audit, first) == 0 && make_ring(audit, slot)) {
+        atomic_store(&audit->has_ring, true);
+    }
+}
+
+/* Of a drain that goes on in another thread the end is waited for, but not for long. */
+static bool take_draining(pwk_audit_t *audit)
+{
+    const struct timespec pause = {0, LOCK_PAUSE};
+    bool busy = atomic_exchange(&audit->draining, true);
+
+    for (int i = 0; busy && i < LOCK_TRIES; i++) {
+        nanosleep(&pause, NULL);
+        busy = atomic_exchange(&audit->draining, true);
+    }
+    return !busy;
+}
+
+/* What was dropped behind the last record that was written is told in one of its own. */
+static int tell_loss(pwk_audit_t *audit, const struct ring_source *source)
+{
+    struct audit_record record;
+    uint64_t waiting;
+
+    if (atomic_load(&source->header->dropped) == atomic_load(&source->header->dropped_told)) {
+        return 0;
+    }
+    audit_record_fill_plain(&record, "audit", "dropped");
+    audit_ring_put(&audit->writer, &record, &waiting);
+    return audit_drain_source(audit, source);
+}
+
+/* Nobody drains from here on: `draining` stays set. A ring that could not be emptied keeps its
+ * owner, and is found when that has ended. */
+static void give_back(pwk_audit_t *audit)
+{
+    struct ring_source source = audit_own_source(audit);
+
+    if (!take_draining(audit) || lock_log(audit) != 0) {
+        return;
+    }
+    source.is_final = true;
+    if (audit_drain_source(audit, &source) == 0 && tell_loss(audit, &source) == 0) {
+        set_owner(audit->rings, audit->place, 0);
+        if (audit->writer.cells > CELLS) {
+            fallocate(audit->rings, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                      ring_offset(audit->place), RING_SPACING);
+        }
+    }
+    audit_log_unlock(&audit->log);
+}
+
+void pwk_audit_leave(pwk_audit_t *audit)
+{
+    sigset_t before;
+
+    if (audit == NULL || !atomic_load(&audit->has_ring)) {
+        return;
+    }
+    audit_block_signals(&before);
+    atomic_store(&audit->has_ring, false);
+    give_back(audit);
+    audit->slot = NULL;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
