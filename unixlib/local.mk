@@ -28,6 +28,7 @@ libkernel_a_SOURCES = \
 libsandbox_a_SOURCES = \
 	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \
 	unixlib/sandbox/trap.h unixlib/sandbox/trap.c \
+	unixlib/sandbox/call_site.h unixlib/sandbox/call_site.c \
 	unixlib/sandbox/trapped_call.h unixlib/sandbox/trapped_call.c \
 	unixlib/sandbox/process_memory.h unixlib/sandbox/process_memory.c \
 	unixlib/sandbox/notify_loop.h unixlib/sandbox/notify_loop.c
@@ -60,7 +61,8 @@ libnt_a_SOURCES = \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \
 	unixlib/nt/hive_file.h unixlib/nt/hive_file.c unixlib/nt/hive_mount.h unixlib/nt/hive_mount.c unixlib/nt/hive_save.c unixlib/nt/hive_query.c unixlib/nt/key_protect.h unixlib/nt/key_protect.c \
-	unixlib/nt/native_line.h unixlib/nt/native_line.c unixlib/nt/memory.c unixlib/nt/section.c \
+	unixlib/nt/native_line.h unixlib/nt/native_line.c \
+	unixlib/nt/code_change.h unixlib/nt/code_change.c unixlib/nt/memory.c unixlib/nt/section.c \
 	unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
@@ -76,6 +78,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
 	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
+	unixlib/wine/native_sites.h unixlib/wine/native_sites.c \
 	unixlib/wine/image_exports.h unixlib/wine/image_exports.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/wine/service_call.h unixlib/wine/service_call.c \

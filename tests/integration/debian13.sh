@@ -65,7 +65,7 @@ inside='
         PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 for test in isolation overlay windows_version exit_status key_handles transactions \
-    raw_calls win32_registry windows_numbers; do
+    raw_calls raw_sites win32_registry windows_numbers; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \

@@ -21,7 +21,7 @@ INTEGRATION_TESTS = \
 	tests/integration/installer.sh \
 	tests/integration/registry_tools.sh \
 	tests/integration/bench.sh tests/integration/debian13.sh \
-	tests/integration/transactions.sh tests/integration/raw_calls.sh \
+	tests/integration/transactions.sh tests/integration/raw_calls.sh tests/integration/raw_sites.sh \
 	tests/integration/windows_numbers.sh \
 	tests/integration/win32_registry.sh \
 	tests/integration/hammer.sh
@@ -37,7 +37,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
 	tests/programs/share_handles.exe \
 	tests/programs/transactions.exe \
-	tests/programs/raw_calls.exe \
+	tests/programs/raw_calls.exe tests/programs/raw_sites.exe \
 	tests/programs/windows_numbers.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/hammer.exe
@@ -73,6 +73,10 @@ tests/programs/raw_calls.exe: tests/programs/raw_calls.c tests/programs/raw_call
 tests/programs/windows_numbers.exe: tests/programs/windows_numbers.c \
 		tests/programs/raw_calls_make.c tests/programs/raw_calls.h
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/windows_numbers.c \
+		$(srcdir)/tests/programs/raw_calls_make.c -lntdll
+tests/programs/raw_sites.exe: tests/programs/raw_sites.c tests/programs/raw_calls_make.c \
+		tests/programs/raw_calls.h
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/raw_sites.c \
 		$(srcdir)/tests/programs/raw_calls_make.c -lntdll
 tests/programs/hammer.exe: tests/programs/hammer.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c

@@ -51,6 +51,13 @@ struct register_call {
 };
 void call_with_registers(struct register_call *call);
 
+/* A whole stub in the image's own code, where it can be rewritten; its number is put in once. */
+ULONG_PTR raw_site(ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR);
+void set_raw_site(ULONG number);
+
+/* The same readings around such a site, whose number is call->number; r11 is not looked at. */
+void call_site_with_registers(struct register_call *call);
+
 /* A REG_SZ below HKEY_LOCAL_MACHINE by raw calls alone, in ASCII. */
 int read_registry_raw(const char *key, const char *value, char *data, size_t size);
 

@@ -14,7 +14,10 @@ __asm__(".text\n.globl raw_call\n.globl raw_call7\n.globl raw_call12\n"
         "movq %rcx, %r10\n\t"
         "movl raw_number(%rip), %eax\n\t"
         "syscall\n\t"
-        "ret\n");
+        "ret\n"
+        ".balign 16\n.globl raw_site\n"
+        "raw_site:\n\t"
+        ".byte 0x4c, 0x8b, 0xd1, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0xc3\n");
 
 void put_raw_call(void *code, ULONG number)
 {
@@ -88,31 +91,73 @@ ULONG_PTR call_by_stub(ULONG number)
 
 /* rbx holds the struct; rbp, rsi, rdi and r12 to r15 get values of their own, xmm6 is taken for all
  * vector registers. */
+#define SET_REGISTERS                                                                              \
+    "pushq %%rbp\n\tsubq $0x48, %%rsp\n\t"                                                         \
+    "movq %%rsp, %%r15\n\t"                                                                        \
+    "movl $0x11223344, %%esi\n\tmovl $0x22334455, %%edi\n\tmovl $0x33445566, %%ebp\n\t"            \
+    "movl $0x44556677, %%r12d\n\tmovl $0x55667788, %%r13d\n\tmovl $0x66778899, %%r14d\n\t"         \
+    "movq %%r14, %%xmm6\n\t"
+#define READ_REGISTERS                                                                             \
+    "1:\n\t"                                                                                       \
+    "pushfq\n\tcld\n\tpopq 0x30(%%rbx)\n\t"                                                        \
+    "movq %%rax, 0x18(%%rbx)\n\tmovq %%rcx, 0x20(%%rbx)\n\tmovq %%r11, 0x28(%%rbx)\n\t"            \
+    "leaq 1b(%%rip), %%rax\n\tmovq %%rax, 0x40(%%rbx)\n\t"                                         \
+    "subq %%rsp, %%r15\n\tmovq %%xmm6, %%rax\n\tsubq %%r14, %%rax\n\torq %%rax, %%r15\n\t"         \
+    "subq $0x11223344, %%rsi\n\tsubq $0x22334455, %%rdi\n\tsubq $0x33445566, %%rbp\n\t"            \
+    "subq $0x44556677, %%r12\n\tsubq $0x55667788, %%r13\n\tsubq $0x66778899, %%r14\n\t"            \
+    "orq %%rsi, %%r15\n\torq %%rdi, %%r15\n\torq %%rbp, %%r15\n\torq %%r12, %%r15\n\t"             \
+    "orq %%r13, %%r15\n\torq %%r14, %%r15\n\tmovq %%r15, 0x38(%%rbx)\n\t"                          \
+    "addq $0x48, %%rsp\n\tpopq %%rbp\n\t"
+#define REGISTERS_CHANGED                                                                          \
+    "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",       \
+        "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6"
+
 void call_with_registers(struct register_call *call)
 {
-    __asm__ volatile(
-        "pushq %%rbp\n\tsubq $0x48, %%rsp\n\t"
-        "movq %%rsp, %%r15\n\t"
-        "movl $0x11223344, %%esi\n\tmovl $0x22334455, %%edi\n\tmovl $0x33445566, %%ebp\n\t"
-        "movl $0x44556677, %%r12d\n\tmovl $0x55667788, %%r13d\n\tmovl $0x66778899, %%r14d\n\t"
-        "movq %%r14, %%xmm6\n\t"
-        "movq 0x08(%%rbx), %%r10\n\tmovq 0x00(%%rbx), %%rax\n\t"
-        "pushq 0x10(%%rbx)\n\tpopfq\n\t"
-        "syscall\n"
-        "1:\n\t"
-        "pushfq\n\tcld\n\tpopq 0x30(%%rbx)\n\t"
-        "movq %%rax, 0x18(%%rbx)\n\tmovq %%rcx, 0x20(%%rbx)\n\tmovq %%r11, 0x28(%%rbx)\n\t"
-        "leaq 1b(%%rip), %%rax\n\tmovq %%rax, 0x40(%%rbx)\n\t"
-        "subq %%rsp, %%r15\n\tmovq %%xmm6, %%rax\n\tsubq %%r14, %%rax\n\torq %%rax, %%r15\n\t"
-        "subq $0x11223344, %%rsi\n\tsubq $0x22334455, %%rdi\n\tsubq $0x33445566, %%rbp\n\t"
-        "subq $0x44556677, %%r12\n\tsubq $0x55667788, %%r13\n\tsubq $0x66778899, %%r14\n\t"
-        "orq %%rsi, %%r15\n\torq %%rdi, %%r15\n\torq %%rbp, %%r15\n\torq %%r12, %%r15\n\t"
-        "orq %%r13, %%r15\n\torq %%r14, %%r15\n\tmovq %%r15, 0x38(%%rbx)\n\t"
-        "addq $0x48, %%rsp\n\tpopq %%rbp\n\t"
-        :
-        : "b"(call)
-        : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-          "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6");
+    __asm__ volatile(SET_REGISTERS "movq 0x08(%%rbx), %%r10\n\tmovq 0x00(%%rbx), %%rax\n\t"
+                                   "pushq 0x10(%%rbx)\n\tpopfq\n\t"
+                                   "syscall\n" READ_REGISTERS
+                     :
+                     : "b"(call)
+                     : REGISTERS_CHANGED);
+}
+
+/* The number in the site is written when it is first used. */
+static BYTE *register_site(ULONG number)
+{
+    extern BYTE raw_register_site[];
+    DWORD old;
+
+    VirtualProtect(raw_register_site, 8, PAGE_EXECUTE_READWRITE, &old);
+    memcpy(raw_register_site + 1, &number, sizeof number);
+    VirtualProtect(raw_register_site, 8, old, &old);
+    return raw_register_site;
+}
+
+__attribute__((noinline)) void call_site_with_registers(struct register_call *call)
+{
+    static BYTE *site;
+
+    if (!site)
+        site = register_site((ULONG)call->number);
+    __asm__ volatile(SET_REGISTERS "movq 0x08(%%rbx), %%r10\n\t"
+                                   "pushq 0x10(%%rbx)\n\tpopfq\n\t"
+                                   ".balign 8, 0x90\n\t"
+                                   ".globl raw_register_site\nraw_register_site:\n\t"
+                                   "movl $0, %%eax\n\tsyscall\n" READ_REGISTERS
+                     :
+                     : "b"(call)
+                     : REGISTERS_CHANGED);
+}
+
+void set_raw_site(ULONG number)
+{
+    BYTE *site = (BYTE *)(ULONG_PTR)raw_site;
+    DWORD old;
+
+    VirtualProtect(site, 16, PAGE_EXECUTE_READWRITE, &old);
+    memcpy(site + 4, &number, sizeof number);
+    VirtualProtect(site, 16, old, &old);
 }
 
 static void make_string(UNICODE_STRING *string, WCHAR *buffer, size_t size, const char *text)

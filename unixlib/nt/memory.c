@@ -3,7 +3,10 @@
  * memory.c - the memory family: counts what is committed, and keeps code below the native line.
  * Wine manages the memory itself.
  */
+#include "nt/code_change.h"
 #include "nt/native_line.h"
+
+#define PAGE UINT64_C(4096)
 
 static void count_commit(nt_handle process, uint32_t type, uint64_t size)
 {
@@ -70,10 +73,21 @@ ntstatus nt_protect_virtual_memory(const struct nt_call *call)
 {
     uint64_t base = *(const uint64_t *)call->arguments[1];
     uint64_t size = *(const uint64_t *)call->arguments[2];
+    uint32_t old = 0;
     const uint64_t arguments[] = {call->arguments[0], (uint64_t)&base, (uint64_t)&size,
-                                  (uint32_t)call->arguments[3], call->arguments[4]};
+                                  (uint32_t)call->arguments[3],
+                                  call->arguments[4] ? (uint64_t)&old : 0};
+    bool own = call->arguments[0] == NT_CURRENT_PROCESS;
+    ntstatus status;
 
     if (nt_is_code_protection((uint32_t)call->arguments[3]) && nt_reaches_native(base, size))
         return nt_deny(call, STATUS_DYNAMIC_CODE_BLOCKED, "code where native code lies");
-    return nt_forward_placed(call, arguments, 1, 2);
+    if (own && size)
+        nt_code_change_begin(base & ~(PAGE - 1), (base % PAGE + size + PAGE - 1) & ~(PAGE - 1));
+    status = nt_forward_placed(call, arguments, 1, 2);
+    if (own && size)
+        nt_code_change_end();
+    if (!NT_ERROR(status))
+        *(uint32_t *)call->arguments[4] = old;
+    return status;
 }

@@ -37,6 +37,11 @@ struct nt_host {
     void (*image_mapped)(uint64_t base, uint64_t size);
     /* The process is about to end itself. */
     void (*end_process)(void);
+    /* Call sites of the program's that were made direct calls are put back in the range (size 0: in
+     * the allocation that starts at `base`), and stay so until the end; all signals are blocked
+     * meanwhile. NULL: no site is ever changed. */
+    void (*begin_code_change)(uint64_t base, uint64_t size);
+    void (*end_code_change)(void);
     /* The version that Wine has settled on, as PEB->OSMajorVersion; 0 before. */
     uint32_t (*settled_major_version)(void);
 };

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <ucontext.h>
 
+#include "sandbox/call_site.h"
 #include "sandbox/sigsys.h"
 
 /* linux/prctl.h of Linux 5.11; older headers lack them. */
@@ -114,6 +115,8 @@ static void serve(const siginfo_t *info, ucontext_t *context)
         record_refusal(number, address, "unknown number");
         return;
     }
+    if (trap.count_sites)
+        pwk_sites_trapped(address, number);
     registers[REG_RAX] = known;
     registers[REG_RCX] = registers[REG_RIP] + (greg_t)trap.return_offset;
     registers[REG_R11] = (greg_t)__atomic_load_n(trap.dispatcher, __ATOMIC_RELAXED);

@@ -14,6 +14,7 @@
 #ifndef PWK_SANDBOX_TRAP_H
 #define PWK_SANDBOX_TRAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/audit.h"
@@ -42,6 +43,7 @@ struct pwk_trap {
     void *const *dispatcher;
     uint64_t return_offset;
     uint32_t unknown_status; /* the answer to an unknown number */
+    bool count_sites;        /* hot sites become direct calls (call_site.h) */
     pwk_audit_t *audit;      /* may be NULL */
     struct pwk_process_slot *const *slot;
 };

@@ -283,6 +283,19 @@ static uint32_t shown_build(void)
     return build ? build->build : 0;
 }
 
+static int start_native_calls(const char *ntdll_dll, struct pwk_error *error)
+{
+    struct pwk_native_calls calls = {
+        .ntdll_dll = ntdll_dll,
+        .reading = boot.record.syscall_numbers,
+        .build = shown_build(),
+        .rewrite_sites = boot.record.rewrite_sites,
+        .audit = boot.audit,
+    };
+
+    return pwk_native_calls_start(&calls, error);
+}
+
 static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_error *error)
 {
     struct pwk_booted_kernel booted;
@@ -291,8 +304,7 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     if (result < 0)
         return result;
     set_personality();
-    result = pwk_native_calls_start(ntdll_dll, boot.record.syscall_numbers, shown_build(),
-                                    boot.audit, error);
+    result = start_native_calls(ntdll_dll, error);
     if (result == 0)
         result = pwk_service_table_take_over(error);
     if (result < 0)

@@ -14,6 +14,7 @@
 #include "nt/personality.h"
 #include "sandbox/trap.h"
 #include "wine/native_numbers.h"
+#include "wine/native_sites.h"
 #include "wine/own_services.h"
 #include "wine/service_table.h"
 
@@ -40,28 +41,30 @@ static const struct pwk_stub_numbers *read_win32u(const char *ntdll_dll)
     return pwk_stub_numbers_read(path, &stubs, &error) == 0 ? &stubs : NULL;
 }
 
-int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading, uint32_t build,
-                           pwk_audit_t *audit, struct pwk_error *error)
+int pwk_native_calls_start(const struct pwk_native_calls *calls, struct pwk_error *error)
 {
     struct pwk_trap trap = {
         .numbers = numbers,
         .dispatcher = (void *const *)DISPATCHER_PLACE,
         .return_offset = RETURN_OFFSET,
         .unknown_status = STATUS_INVALID_SYSTEM_SERVICE,
-        .audit = audit,
+        .count_sites = calls->rewrite_sites,
+        .audit = calls->audit,
         .slot = &nt_personality.slot,
     };
     struct pwk_native_sources sources = {
-        .reading = reading,
-        .build = build,
+        .reading = calls->reading,
+        .build = calls->build,
         .ntdll = pwk_service_table_numbers(),
         .lacking = pwk_own_services_number,
-        .win32u = reading == PWK_NUMBERS_NTDLL ? read_win32u(ntdll_dll) : NULL,
+        .win32u = calls->reading == PWK_NUMBERS_NTDLL ? read_win32u(calls->ntdll_dll) : NULL,
     };
-    int result = reading == PWK_NUMBERS_WINDOWS ? pwk_service_table_add_own(error) : 0;
+    int result = calls->reading == PWK_NUMBERS_WINDOWS ? pwk_service_table_add_own(error) : 0;
 
     if (result == 0)
         result = pwk_native_numbers_fill(numbers, &sources, error);
+    if (result == 0 && calls->rewrite_sites)
+        result = pwk_native_sites_start(numbers, DISPATCHER_PLACE, RETURN_OFFSET, error);
     if (result == 0)
         result = pwk_trap_start(&trap, error);
     if (result == 0)

@@ -5,6 +5,9 @@
 #ifndef PWK_WINE_NATIVE_CALLS_H
 #define PWK_WINE_NATIVE_CALLS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "kernel/audit.h"
 #include "kernel/error.h"
 #include "kernel/profile.h"
@@ -12,11 +15,18 @@
 /* The name under which the loader finds pwk_native_calls_arm_thread in pwk.so. */
 #define PWK_ARM_THREAD_SYMBOL "pwk_native_calls_arm_thread"
 
-/* Makes the trap ready for this process: after the service table was found and before any thread is
- * armed. `ntdll_dll`: the file in use; win32u.dll is the one beside it. `build`: the
- * Windows that the program sees, where `reading` is its numbers. */
-int pwk_native_calls_start(const char *ntdll_dll, enum pwk_syscall_numbers reading, uint32_t build,
-                           pwk_audit_t *audit, struct pwk_error *error);
+/* What a process's native calls are to meet. */
+struct pwk_native_calls {
+    const char *ntdll_dll;            /* the file in use; win32u.dll is the one beside it */
+    enum pwk_syscall_numbers reading; /* what their numbers mean */
+    uint32_t build;                   /* the Windows that the program sees */
+    bool rewrite_sites;               /* hot sites become direct calls */
+    pwk_audit_t *audit;               /* may be NULL */
+};
+
+/* Makes the trap ready for this process: after the service table was found, before Wine places
+ * anything where sites are rewritten, and before any thread is armed. */
+int pwk_native_calls_start(const struct pwk_native_calls *calls, struct pwk_error *error);
 
 /* Arms the first thread, when Wine is up and no code of the program's has run yet. -ENOTSUP where
  * the program's own image lies where only native code may. */
