@@ -12,11 +12,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_SECTIONS 96 /* what Windows loads at most */
+
+struct section {
+    uint32_t start, size; /* in memory */
+    uint32_t offset;      /* in the file */
+};
+
 struct image {
     const unsigned char *bytes;
     size_t size;
-    uint32_t sections; /* offset of the section table */
+    struct section sections[MAX_SECTIONS];
     uint16_t section_count;
+    const struct section *last; /* found: the next address is most often in the same one */
 };
 
 static bool get(const struct image *image, uint64_t offset, void *out, size_t size)
@@ -41,19 +49,30 @@ static uint16_t get16(const struct image *image, uint64_t offset)
     return value;
 }
 
-/* The file offset of a relative virtual address; beyond the file where it is in no section. */
-static uint64_t file_offset(const struct image *image, uint32_t address)
+static bool holds(const struct section *section, uint32_t address)
 {
-    for (unsigned i = 0; i < image->section_count; i++) {
-        uint64_t section = image->sections + i * 40ull;
-        uint32_t start = get32(image, section + 12), size = get32(image, section + 16);
-        if (address >= start && address - start < size)
-            return (uint64_t)get32(image, section + 20) + (address - start);
-    }
-    return image->size;
+    return address >= section->start && address - section->start < section->size;
 }
 
-static bool read_stub(const struct image *image, uint32_t address, uint32_t *number)
+/* The file offset of a relative virtual address; beyond the file where it is in no section. */
+static uint64_t file_offset(struct image *image, uint32_t address)
+{
+    for (unsigned i = 0; i < image->section_count && !holds(image->last, address); i++)
+        image->last = &image->sections[i];
+    return holds(image->last, address)
+               ? (uint64_t)image->last->offset + (address - image->last->start)
+               : image->size;
+}
+
+static void read_sections(struct image *image, uint64_t table)
+{
+    for (unsigned i = 0; i < image->section_count; i++, table += 40)
+        image->sections[i] = (struct section){get32(image, table + 12), get32(image, table + 16),
+                                              get32(image, table + 20)};
+    image->last = image->sections;
+}
+
+static bool read_stub(struct image *image, uint32_t address, uint32_t *number)
 {
     static const unsigned char start[] = {0x4c, 0x8b, 0xd1, 0xb8};
     unsigned char code[8];
@@ -66,8 +85,7 @@ static bool read_stub(const struct image *image, uint32_t address, uint32_t *num
 }
 
 /* Names are sorted in the file; only those of services are kept. */
-static void read_exports(const struct image *image, uint32_t directory,
-                         struct pwk_stub_numbers *out)
+static void read_exports(struct image *image, uint32_t directory, struct pwk_stub_numbers *out)
 {
     uint64_t exports = file_offset(image, directory);
     uint32_t functions = get32(image, exports + 20), names = get32(image, exports + 24);
@@ -103,9 +121,9 @@ static bool read_image(struct image *image, struct pwk_stub_numbers *out)
         get16(image, header + 4ull) != 0x8664 || get16(image, header + 24ull) != 0x20b)
         return false;
     image->section_count = get16(image, header + 6ull);
-    image->sections = header + 24 + get16(image, header + 20ull);
-    if (image->section_count > 96) /* what Windows loads at most */
+    if (image->section_count > MAX_SECTIONS)
         return false;
+    read_sections(image, header + 24ull + get16(image, header + 20ull));
     read_exports(image, get32(image, header + 24ull + 112), out);
     return out->count != 0;
 }
