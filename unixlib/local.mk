@@ -20,6 +20,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/audit_log.h unixlib/kernel/audit_log.c \
 	unixlib/kernel/audit_drain.c unixlib/kernel/audit_rings.c unixlib/kernel/audit_thread.c \
 	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
+	unixlib/kernel/attach.c unixlib/kernel/memory_limiter.c \
+	unixlib/kernel/syscall_handlers.h unixlib/kernel/syscall_handlers.c \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
 	unixlib/kernel/prefix_registry.c \
@@ -36,7 +38,12 @@ libsandbox_a_SOURCES = \
 # The part of the sandbox that builds filters, for native programs and pwkctl: pwk.so goes without
 # it, since each library that a Windows program's start has to load takes time.
 libattach_a_SOURCES = \
-	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c
+	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c \
+	unixlib/sandbox/own_process.h unixlib/sandbox/own_process.c unixlib/sandbox/signal_guard.c \
+	unixlib/sandbox/inject.h unixlib/sandbox/inject.c \
+	unixlib/sandbox/tracee.h unixlib/sandbox/tracee.c \
+	unixlib/sandbox/keeper.h unixlib/sandbox/keeper.c \
+	unixlib/sandbox/supervise.h unixlib/sandbox/supervise.c unixlib/sandbox/attach_ops.c
 
 # Own sessions: for the launcher, pwkctl and native programs, as above.
 libsession_a_SOURCES = \

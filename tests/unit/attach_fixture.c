@@ -19,6 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/supervise.h"
+
+__attribute__((constructor)) static void lend(void)
+{
+    pwk_attach_lend();
+}
+
 _Noreturn void check_failed(const char *what, const char *file, int line)
 {
     fprintf(stderr, "%s:%d: %s (errno %d)\n", file, line, what, errno);

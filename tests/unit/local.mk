@@ -14,7 +14,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
 	tests/unit/test_registry_transaction_model
-ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop
+ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop tests/unit/test_attach \
+	tests/unit/test_own_process
 UNIT_TESTS = \
 	tests/unit/test_windows_numbers \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
@@ -49,6 +50,10 @@ tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
 
 tests_unit_test_windows_numbers_SOURCES = tests/unit/test_windows_numbers.c \
 	unixlib/wine/number_translation.h unixlib/wine/number_translation.c
+tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(ATTACH_FIXTURE)
+tests_unit_test_attach_LDADD = $(ATTACH_LIBS)
+tests_unit_test_own_process_SOURCES = tests/unit/test_own_process.c $(ATTACH_FIXTURE)
+tests_unit_test_own_process_LDADD = $(ATTACH_LIBS)
 
 REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
 tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)

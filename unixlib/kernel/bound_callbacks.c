@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 
 #include "kernel/process_kernel_internal.h"
+#include "kernel/syscall_handlers.h"
 
 struct binding {
     process_kernel_t *_Atomic kernel; /* NULL: unbound */
@@ -105,18 +106,11 @@ static int bound_ioctl(unsigned slot, int fd, unsigned long request, void *arg)
     return result;
 }
 
-/* No handler can be registered yet: every call is one that nobody serves. */
 static int bound_intercept(unsigned slot, int nr, void *args)
 {
     process_kernel_t *kernel = bound_kernel(slot);
-    (void)nr;
-    (void)args;
-    if (kernel == NULL) {
-        return -ENODEV;
-    }
-    count(&kernel->stats.syscalls_intercepted, 1);
-    count(&kernel->stats.errors, 1);
-    return -ENOSYS;
+
+    return kernel != NULL ? pk_call_by_hand(slot, kernel, nr, args) : -ENODEV;
 }
 
 /* clang-format off */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "kernel/bound_callbacks.h"
+#include "kernel/syscall_handlers.h"
 #include "kernel/utf8.h"
 
 _Static_assert(sizeof(struct pk_stats) == sizeof(((process_kernel_t *)NULL)->stats),
@@ -62,6 +63,7 @@ void pk_release(struct pk_kernel *kernel)
 
     /* In state PK_ENDING and without references, the kernel is this thread's alone. */
     bound_callbacks_unbind(kernel->index);
+    pk_handlers_clear(kernel->index);
     wpk_bridge_destroy(kernel->bridge);
     kernel->bridge = NULL;
     pthread_mutex_lock(&mutex);
@@ -149,76 +151,40 @@ process_kernel_t *pk_create_with_bridge(const char *name, struct wpk_bridge *bri
     return create(PK_TYPE_WINDOWS, name, bridge);
 }
 
-static void audit_refusal(const struct pk_kernel *kernel, const char *reason)
+int pk_claim_process(struct pk_kernel *kernel, pid_t pid)
 {
-    const struct pwk_booted_kernel *under = pwk_get_booted_kernel();
-
-    if (under != NULL) {
-        pwk_count(under->slot, PWK_DENIALS, 1);
-        pwk_audit_write(under->audit, PWK_AUDIT_DENIALS, "attach", "denied", "name",
-                        kernel->public.name, "reason", reason, NULL);
-    }
-}
-
-int pk_attach(process_kernel_t *kernel, pid_t pid)
-{
-    struct pk_kernel *held = pk_hold(kernel);
-    const char *reason = "another process";
-    int result = 0;
-
-    if (held == NULL || pid < 0) {
-        result = -EINVAL;
-    } else if (pid != 0 && pid != getpid()) {
-        result = -ENOSYS;
-    } else if (held->bridge != NULL) {
-        result = wpk_bridge_check_attach(held->bridge, &reason);
-    }
-    if (result == 0) {
-        pthread_mutex_lock(&mutex);
-        if (held->state != PK_LIVE) {
-            result = -EINVAL;
-        } else if (attached != NULL && attached != held) {
-            result = -EBUSY;
-            reason = "another kernel is attached";
-        } else {
-            attached = held;
-            held->public.pid = getpid();
-        }
-        pthread_mutex_unlock(&mutex);
-    }
-    if (result != 0 && result != -EINVAL) {
-        audit_refusal(held, reason);
-    }
-    if (held != NULL) {
-        pk_release(held);
-    }
-    return result;
-}
-
-/* Mutex held. */
-static void detach(struct pk_kernel *kernel)
-{
-    if (attached == kernel) {
-        attached = NULL;
-        kernel->public.pid = 0;
-    }
-}
-
-int pk_detach(process_kernel_t *kernel)
-{
+    bool self = pid == getpid();
     int result = 0;
 
     pthread_mutex_lock(&mutex);
-    struct pk_kernel *found = find_live(kernel);
-    if (found == NULL) {
+    if (kernel->state != PK_LIVE) {
         result = -EINVAL;
-    } else if (found->pinned) {
+    } else if (kernel->public.pid != 0 || (self && attached != NULL)) {
         result = -EBUSY;
-    } else if (found != attached) {
-        result = -ESRCH;
     } else {
-        detach(found);
+        kernel->public.pid = pid;
+        if (self) {
+            attached = kernel;
+        }
     }
+    pthread_mutex_unlock(&mutex);
+    return result;
+}
+
+void pk_leave_process(struct pk_kernel *kernel)
+{
+    pthread_mutex_lock(&mutex);
+    if (attached == kernel) {
+        attached = NULL;
+    }
+    kernel->public.pid = 0;
+    pthread_mutex_unlock(&mutex);
+}
+
+bool pk_is_attached(const struct pk_kernel *kernel)
+{
+    pthread_mutex_lock(&mutex);
+    bool result = attached == kernel;
     pthread_mutex_unlock(&mutex);
     return result;
 }
@@ -234,21 +200,18 @@ int pk_pin(process_kernel_t *kernel)
     return found != NULL ? 0 : -EINVAL;
 }
 
-void pk_destroy(process_kernel_t *kernel)
+bool pk_end(struct pk_kernel *kernel)
 {
     pthread_mutex_lock(&mutex);
-    struct pk_kernel *found = find_live(kernel);
-    if (found != NULL && found->pinned) {
-        found = NULL;
-    }
-    if (found != NULL) {
-        detach(found);
-        found->state = PK_ENDING;
+    bool ends = kernel->state == PK_LIVE && !kernel->pinned;
+    if (ends) {
+        kernel->state = PK_ENDING;
     }
     pthread_mutex_unlock(&mutex);
-    if (found != NULL) {
-        pk_release(found);
+    if (ends) {
+        pk_release(kernel);
     }
+    return ends;
 }
 
 process_kernel_t *pk_get_current(void)
@@ -292,18 +255,6 @@ int pk_execute(process_kernel_t *kernel, void (*fn)(void *), void *arg)
     fn(arg);
     pthread_cleanup_pop(1);
     return 0;
-}
-
-int pk_register_syscall(process_kernel_t *kernel, int syscall_nr,
-                        int (*handler)(int nr, void *args))
-{
-    struct pk_kernel *held = pk_hold(kernel);
-
-    if (held == NULL) {
-        return -EINVAL;
-    }
-    pk_release(held);
-    return syscall_nr < 0 || handler == NULL ? -EINVAL : -ENOSYS;
 }
 
 int pk_register_allocator(process_kernel_t *kernel, void *(*malloc_fn)(size_t),

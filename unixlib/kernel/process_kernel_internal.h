@@ -36,6 +36,17 @@ struct pk_kernel {
 struct pk_kernel *pk_hold(process_kernel_t *kernel);
 void pk_release(struct pk_kernel *kernel);
 
+/* Notes that a held kernel is that of `pid`: -EINVAL (it is being destroyed); -EBUSY (it is another
+ * process's, or the calling process has another). pk_leave_process undoes it. */
+int pk_claim_process(struct pk_kernel *kernel, pid_t pid);
+void pk_leave_process(struct pk_kernel *kernel);
+
+/* Whether it is the one that is attached to the calling process. */
+bool pk_is_attached(const struct pk_kernel *kernel);
+
+/* Makes a held kernel impossible to find. False: somebody else did, or it is pinned. */
+bool pk_end(struct pk_kernel *kernel);
+
 /* pk_create for wpk_create; `bridge` becomes the kernel's own, except on failure. */
 process_kernel_t *pk_create_with_bridge(const char *name, struct wpk_bridge *bridge);
 
