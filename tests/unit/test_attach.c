@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -478,7 +477,6 @@ static void take_memory(void)
     CHECK(small != MAP_FAILED);
     void *large = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(large == MAP_FAILED && errno == ENOMEM);
-    CHECK(setrlimit(RLIMIT_DATA, &(struct rlimit){1024 * MIB, 64 * MIB}) < 0);
 }
 
 static void memory_is_limited(void **context)
@@ -502,6 +500,7 @@ static void memory_is_limited(void **context)
     destroy_memory_limiter(limiter); /* went with the kernel */
     kernel = pk_create(PK_TYPE_CUSTOM, "private");
     kernel->private_data = &shared; /* anything of the program's */
+    shared->stop = false;
     pid = start_target(wait_for_stop);
     assert_int_equal(pk_attach(kernel, pid), 0);
     shared->stop = true;
