@@ -133,7 +133,8 @@ loaderdir = $(pkglibdir)/loader/x86_64
 loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
 pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
 	unixlib/wine/unix_services.h unixlib/wine/unix_services.c \
-	unixlib/wine/thread_start.h unixlib/wine/thread_start.c
+	unixlib/wine/thread_start.h unixlib/wine/thread_start.c \
+	unixlib/wine/layout.h unixlib/wine/layout.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
 pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
 pwk_loader_x86_64_pwk_loader64_LDADD = -ldl

@@ -33,6 +33,25 @@ checks()
 checks
 checks --registry off
 
+# Layouts in which native code would lie low, or always at one place.
+with_layout()
+{
+    local result
+
+    result=$(ulimit -s "$1" && setarch "${@:2}" bash -c '"$@"' layout \
+        "$pwk_wine" --kernel raw "$raw" checks image memory 2>&1 | tr -d '\r')
+    equal "with ulimit -s $1, setarch ${*:2}" $'image ok\nmemory ok' "$result"
+}
+if (ulimit -s unlimited) 2>/dev/null; then
+    with_layout unlimited x86_64
+    # The loader believes that it has tried enough: the trap cannot work there, and says so.
+    lines=$( (ulimit -s unlimited && PWK_LAYOUT_TRIES=99 kernel raw "$raw" checks image) 2>&1)
+    equal 'a kernel whose trap cannot work does not start' 125 "$?"
+    contains 'and says why' 'cannot be told apart' "$lines"
+fi
+with_layout "$(ulimit -s)" x86_64 -L
+with_layout "$(ulimit -s)" x86_64 -R
+
 ok 'eight threads' kernel raw "$raw" threads 8 100000
 
 # The same rows: a value that only this kernel has.

@@ -17,7 +17,7 @@ REGISTRY_TESTS = \
 ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop tests/unit/test_attach \
 	tests/unit/test_own_process
 UNIT_TESTS = \
-	tests/unit/test_windows_numbers \
+	tests/unit/test_windows_numbers tests/unit/test_call_site \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
 	tests/unit/test_regf tests/unit/test_regf_foreign tests/unit/test_regf_tools \
@@ -40,6 +40,7 @@ tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir
 ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
 ATTACH_LIBS = libattach.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \
 	$(CMOCKA_LIBS)
+tests_unit_test_call_site_LDADD = libsandbox.a $(LDADD)
 tests_unit_test_trapped_call_SOURCES = tests/unit/test_trapped_call.c $(ATTACH_FIXTURE)
 tests_unit_test_trapped_call_LDADD = $(ATTACH_LIBS)
 tests_unit_test_notify_loop_SOURCES = tests/unit/test_notify_loop.c $(ATTACH_FIXTURE)

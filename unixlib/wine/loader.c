@@ -15,6 +15,7 @@
 
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
+#include "wine/layout.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
 #include "wine/thread_start.h"
@@ -100,6 +101,8 @@ int main(int argc, char *argv[])
     bool watches;
     void *ntdll;
 
+    if (getenv(PWK_BOOT_VARIABLE))
+        pwk_layout_settle(argv);
     /* Wine would execute its loader a second time, for the sake of a preloader that is not used
      * here, and the kernel would be booted twice. */
     setenv("WINELOADERNOEXEC", "1", 1);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * layout.c - see layout.h.
+ */
+#include "wine/layout.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "sandbox/trap.h"
+
+#define TRIES_VARIABLE "PWK_LAYOUT_TRIES"
+/* With the most random layout there is, one in sixteen lies too low. */
+#define MAX_TRIES 8
+#define USUAL_STACK (UINT64_C(8) << 20)
+
+/* Libraries that come later lie below this one. */
+static int is_high(void)
+{
+    return (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") >= PWK_TRAP_LINE + PWK_TRAP_ROOM;
+}
+
+/* With an unlimited stack Linux places libraries from the bottom up (setrlimit(2), "RLIMIT_STACK");
+ * the same can be asked for (personality(2), ADDR_COMPAT_LAYOUT). */
+static void ask_for_high_layout(void)
+{
+    struct rlimit stack;
+    int persona = personality(UINT32_MAX);
+
+    if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur == RLIM_INFINITY) {
+        stack.rlim_cur = stack.rlim_max < USUAL_STACK ? stack.rlim_max : USUAL_STACK;
+        setrlimit(RLIMIT_STACK, &stack);
+    }
+    if (persona != -1 && persona & ADDR_COMPAT_LAYOUT)
+        personality((unsigned long)persona & ~(unsigned long)ADDR_COMPAT_LAYOUT);
+}
+
+void pwk_layout_settle(char *argv[])
+{
+    const char *text = getenv(TRIES_VARIABLE);
+    int tries = text ? atoi(text) : 0;
+    char path[PATH_MAX], number[16];
+    ssize_t length;
+
+    unsetenv(TRIES_VARIABLE);
+    if (is_high() || tries < 0 || tries >= MAX_TRIES)
+        return;
+    length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return;
+    path[length] = 0;
+    ask_for_high_layout();
+    snprintf(number, sizeof number, "%d", tries + 1);
+    setenv(TRIES_VARIABLE, number, 1);
+    execv(path, argv);
+    unsetenv(TRIES_VARIABLE);
+}
