@@ -9,6 +9,7 @@ include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
 libkernel_a_SOURCES = \
 	unixlib/kernel/error.h unixlib/kernel/error.c \
 	unixlib/kernel/profile.h unixlib/kernel/profile.c unixlib/kernel/words.c \
+	unixlib/kernel/syscall_rules.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
@@ -33,7 +34,12 @@ libsandbox_a_SOURCES = \
 	unixlib/sandbox/call_site.h unixlib/sandbox/call_site.c \
 	unixlib/sandbox/trapped_call.h unixlib/sandbox/trapped_call.c \
 	unixlib/sandbox/process_memory.h unixlib/sandbox/process_memory.c \
-	unixlib/sandbox/notify_loop.h unixlib/sandbox/notify_loop.c
+	unixlib/sandbox/notify_loop.h unixlib/sandbox/notify_loop.c \
+	unixlib/sandbox/policy_guard.h unixlib/sandbox/policy_guard.c \
+	unixlib/sandbox/policy_built_in.h unixlib/sandbox/policy_built_in.c \
+	unixlib/sandbox/policy_arm.h unixlib/sandbox/policy_arm.c \
+	unixlib/sandbox/policy_install.h unixlib/sandbox/policy_page.c \
+	unixlib/sandbox/policy_boot.h unixlib/sandbox/policy_boot.c
 
 # The part of the sandbox that builds filters, for native programs and pwkctl: pwk.so goes without
 # it, since each library that a Windows program's start has to load takes time.
@@ -51,6 +57,21 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
+
+# The Linux policy's words and its compiler: the launcher's, and so is libseccomp. The built-in
+# policies are compiled by the build.
+noinst_LIBRARIES += libpolicy.a
+libpolicy_a_SOURCES = unixlib/sandbox/policy.h unixlib/sandbox/policy_groups.c \
+	unixlib/sandbox/policy_lay.h unixlib/sandbox/policy_lay.c \
+	unixlib/sandbox/policy_resolve.c unixlib/sandbox/policy_compile.c
+noinst_PROGRAMS += generate_policy
+generate_policy_SOURCES = unixlib/sandbox/generate_policy.c
+generate_policy_LDADD = libpolicy.a libkernel.a $(SECCOMP_LIBS)
+unixlib/sandbox/policy_built_in.$(OBJEXT): policy_tables.h
+policy_tables.h: generate_policy$(EXEEXT)
+	$(AM_V_GEN)./generate_policy$(EXEEXT) > $@.new && mv $@.new $@
+CLEANFILES += policy_tables.h
+POLICY_LIBS = libpolicy.a libsandbox.a
 
 libnt_a_SOURCES = \
 	unixlib/nt/windows_numbers.h unixlib/nt/windows_numbers.def unixlib/nt/windows_numbers.c \
@@ -120,9 +141,11 @@ liblauncher_a_SOURCES = \
 bin_PROGRAMS += pwk-wine pwkctl
 pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c
 pwk_wine_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
-pwk_wine_LDADD = liblauncher.a libsession.a libkernel.a libwineroom_location.a libregistry.a $(INIH_LIBS)
+pwk_wine_LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
+	libregistry.a $(INIH_LIBS) $(SECCOMP_LIBS)
 pwkctl_SOURCES = unixlib/launcher/pwkctl.c
-pwkctl_LDADD = liblauncher.a libsession.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS)
+pwkctl_LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
+	libregistry.a $(CORE_LIBS) $(SECCOMP_LIBS)
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.
 noinst_LIBRARIES += libwineroom_location.a

@@ -50,6 +50,13 @@ static void check_words(const struct pwk_profile *profile)
             mode == profile->registry);
     require(pwk_audit_level_parse(pwk_audit_level_word(profile->audit), &level, NULL) == 0 &&
             level == profile->audit);
+    require(profile->syscalls.count <= PWK_MAX_SYSCALL_RULES);
+    for (size_t i = 0; i < profile->syscalls.count; i++) {
+        const struct pwk_syscall_rule *rule = &profile->syscalls.rule[i];
+
+        require(rule->line > 0 && rule->action <= PWK_SYSCALL_KILL);
+        require(rule->name[0] && memchr(rule->name, 0, sizeof(rule->name)));
+    }
     require(profile->passthrough_count <= PWK_MAX_PASSTHROUGH);
     for (size_t i = 0; i < profile->passthrough_count; i++)
         require(strncasecmp(profile->passthrough[i], "\\Registry\\", 10) == 0);

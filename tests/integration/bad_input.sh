@@ -40,10 +40,16 @@ pwk 125 '7.*8.*8\.1.*10.*11' --windows xp "$probe"
 pwk 125 registry --registry sometimes "$probe"
 pwk 125 PROGRAM --kernel k
 for option in '--max-memory 1G' '--max-handles 9' '--max-threads 9' '--max-cpu 50' '--max-io 1M/s' \
-    '--driver x.sys' '--syscall ptrace=kill' '--isolate net' '--home none'; do
+    '--driver x.sys' '--isolate net' '--home none'; do
     # shellcheck disable=SC2086 # an option and its value
     pwk 125 "${option%% *}|${option##* }" $option "$probe" status 0
 done
+pwk 125 'allow, errno, log, trap, notify or kill' --syscall ptrace=deny "$probe" status 0
+pwk 125 'NAME=ACTION' --syscall ptrace "$probe" status 0
+pwk 125 "'pstrace' is no Linux call" --syscall pstrace=errno "$probe" status 0
+pwk 125 "no group '@files'" --syscall @files=errno "$probe" status 0
+pwk 125 'openat.*handler: use errno' --syscall openat=trap "$probe" status 0
+pwk 125 "only 'allow'" --syscall exit_group=errno "$probe" status 0
 pwk 125 'windows.*registry' --registry off --windows 10 "$probe" status 0
 ok 'none of it made a kernel' test ! -e "$kernels"
 
@@ -80,6 +86,10 @@ profile 'profile.ini:2.*twelve' '[kernel]' 'windows = twelve'
 profile 'profile.ini:2.*memory' '[limits]' 'memory = 2G'
 profile 'profile.ini:[12].*kernel' 'windows = 10' '[kernel]'
 profile 'profile.ini:2' '[kernel]' 'nonsense'
+profile 'profile.ini:2.*ptrace.*action' '[syscalls]' 'ptrace = deny'
+profile 'profile.ini:3.*no Linux call' '[syscalls]' 'default = allow' 'pstrace = kill'
+profile 'profile.ini:2.*no group' '[syscalls]' '@nonsense = kill'
+pwk 125 'lenient' --profile lenient "$probe" status 0
 pwk 125 no-such.ini --profile "$work/no-such.ini" "$probe" status 0
 pwk 125 profile --profile "$work" "$probe" status 0
 

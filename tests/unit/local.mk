@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
+	tests/unit/test_policy \
 	$(ATTACH_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
@@ -33,8 +34,8 @@ UNIT_TESTS = \
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
-LDADD = liblauncher.a libsession.a libnt.a libwarm.a libkernel.a libwineroom_location.a libregistry.a $(CORE_LIBS) \
-	$(CMOCKA_LIBS)
+LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libnt.a libwarm.a libkernel.a \
+	libwineroom_location.a libregistry.a $(CORE_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
 
 ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
@@ -56,6 +57,8 @@ tests_unit_test_attach_LDADD = $(ATTACH_LIBS)
 tests_unit_test_own_process_SOURCES = tests/unit/test_own_process.c $(ATTACH_FIXTURE)
 tests_unit_test_own_process_LDADD = $(ATTACH_LIBS)
 
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/filter_run.h \
+	tests/unit/filter_run.c
 REGF_FIXTURE = tests/unit/regf_fixture.h tests/unit/regf_fixture.c
 tests_unit_test_regf_SOURCES = tests/unit/test_regf.c $(REGF_FIXTURE)
 tests_unit_test_regf_foreign_SOURCES = tests/unit/test_regf_foreign.c $(REGF_FIXTURE)

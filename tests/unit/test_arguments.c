@@ -112,7 +112,7 @@ static void later_options_are_refused_by_name(void **state)
 {
     static const char *const options[] = {"--max-memory", "--max-handles", "--max-threads",
                                           "--max-cpu",    "--max-io",      "--driver",
-                                          "--syscall",    "--isolate",     "--home"};
+                                          "--isolate",    "--home"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -124,6 +124,33 @@ static void later_options_are_refused_by_name(void **state)
     assert_int_equal(PARSE("--max-memory"), -ENOTSUP);
     assert_int_equal(PARSE("--registry=overlaid", "a.exe"), -EINVAL);
     assert_non_null(strstr(error.text, "use overlay, private or off"));
+}
+
+static void rules_of_the_linux_policy(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE("--syscall", "ptrace=errno", "--syscall=@file=log", "a.exe"), 0);
+    assert_int_equal(arguments.syscalls.count, 2);
+    assert_string_equal(arguments.syscalls.rule[0].name, "ptrace");
+    assert_int_equal(arguments.syscalls.rule[0].action, PWK_SYSCALL_ERRNO);
+    assert_string_equal(arguments.syscalls.rule[1].name, "@file");
+    assert_int_equal(arguments.syscalls.rule[1].action, PWK_SYSCALL_LOG);
+    assert_int_equal(arguments.syscalls.rule[1].line, 0);
+    assert_int_equal(PARSE("--syscall", "ptrace", "a.exe"), -EINVAL);
+    assert_non_null(strstr(error.text, "--syscall: 'ptrace' is not NAME=ACTION"));
+    assert_int_equal(PARSE("--syscall", "ptrace=deny", "a.exe"), -EINVAL);
+    assert_non_null(strstr(error.text, "allow, errno, log, trap, notify or kill"));
+    assert_int_equal(PARSE("--syscall", "=errno", "a.exe"), -EINVAL);
+    assert_int_equal(PARSE("--syscall", "@=errno", "a.exe"), -EINVAL);
+    assert_int_equal(PARSE("--syscall", "a b=errno", "a.exe"), -EINVAL);
+    assert_int_equal(PARSE("--syscall",
+                           "a_name_that_is_much_longer_than_any_call_of_linux_could_be_in_all_"
+                           "its_years=errno",
+                           "a.exe"),
+                     -EINVAL);
+    assert_int_equal(PARSE("--syscall", "default=trap", "a.exe"), -EINVAL);
+    assert_non_null(strstr(error.text, "the default cannot be 'trap'"));
+    assert_int_equal(PARSE("--syscall"), -EINVAL);
 }
 
 static void bad_words(void **state)
@@ -157,6 +184,7 @@ int main(void)
         cmocka_unit_test(the_last_word_counts),
         cmocka_unit_test(help_and_version_need_no_program),
         cmocka_unit_test(later_options_are_refused_by_name),
+        cmocka_unit_test(rules_of_the_linux_policy),
         cmocka_unit_test(bad_words),
     };
 

@@ -34,6 +34,9 @@ static void fill(struct pwk_boot_record *record)
     record->inherit = true;
     record->syscall_numbers = PWK_NUMBERS_WINDOWS;
     record->rewrite_sites = true;
+    record->policy = PWK_POLICY_FILE;
+    record->policy_file = 7;
+    record->policy_armed = true;
     record->passthrough[0] = strdup("\\Registry\\Machine\\A=b");
     record->passthrough[1] = strdup("\\Registry\\User\\S-1 x");
     record->passthrough_count = 2;
@@ -76,6 +79,9 @@ static void round_trip(void **state)
     assert_true(record.inherit);
     assert_int_equal(record.syscall_numbers, PWK_NUMBERS_WINDOWS);
     assert_true(record.rewrite_sites);
+    assert_int_equal(record.policy, PWK_POLICY_FILE);
+    assert_int_equal(record.policy_file, 7);
+    assert_true(record.policy_armed);
     assert_int_equal(record.passthrough_count, 2);
     for (size_t i = 0; i < 2; i++)
         assert_string_equal(record.passthrough[i], expected.passthrough[i]);
@@ -172,6 +178,15 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("inherit=yes", "inherit=YES");
     expect_refused("syscall_numbers=windows", "syscall_numbers=linux");
     expect_refused("rewrite_sites=yes", "rewrite_sites=1");
+    expect_refused("policy=+7", "policy=+2");
+    expect_refused("policy=+7", "policy=7");
+    expect_refused("policy=+7", "policy=--7");
+    expect_refused("policy=+7", "policy=-7x");
+    expect_refused("policy=+7", "policy=-99999999999999999999");
+    expect_refused("policy=+7", "policy=");
+    expect_refused("policy=+7", "policy=-");
+    expect_refused("policy=+7", "policy=-lenient");
+    expect_refused("policy=+7\n", "");
     expect_refused("passthrough=\\", "passthrough=");
     expect_refused("inherit=yes", "inherit=yes\nunknown=1");
     expect_refused("inherit=yes", "inherit=yes\nno equals sign");

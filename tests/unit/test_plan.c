@@ -232,6 +232,40 @@ static void walls_need_an_own_session(void **state)
     assert_non_null(strstr(error.text, "use --session own"));
 }
 
+static void linux_policy(void **state)
+{
+    (void)state;
+    assert_int_equal(build(), 0);
+    assert_true(find(PWK_STEP_STATE) < find(PWK_STEP_POLICY));
+    assert_true(find(PWK_STEP_POLICY) < find(PWK_STEP_RUN));
+    assert_true(says("what no Windows program needs is refused; calls"));
+    assert_true(says("others: allow; always refused: 32-bit and x32 calls, io_uring"));
+    assert_true(plan.policy.built_in);
+
+    facts.profile.syscall_base = PWK_SYSCALLS_STRICT;
+    assert_int_equal(build(), 0);
+    assert_true(says("what Wine does not need is refused; calls"));
+    assert_true(says("others: errno"));
+
+    strcpy(facts.profile_path, "/p.ini");
+    assert_int_equal(pwk_syscall_rules_add(&facts.profile.syscalls, "ptrace", "kill", 7, NULL), 0);
+    assert_int_equal(pwk_syscall_rules_add(&arguments.syscalls, "default", "kill", 0, NULL), 0);
+    assert_int_equal(build(), 0);
+    assert_true(says("with the profile's words over it"));
+    assert_true(says("others: kill"));
+    assert_false(plan.policy.built_in);
+
+    assert_int_equal(pwk_syscall_rules_add(&facts.profile.syscalls, "pstrace", "kill", 8, NULL), 0);
+    assert_int_equal(build(), -EINVAL);
+    assert_string_equal(error.text, "/p.ini:8: [syscalls] pstrace: 'pstrace' is no Linux call of "
+                                    "x86-64: see syscalls(2)");
+    facts.profile.syscalls.count--;
+    assert_int_equal(pwk_syscall_rules_add(&arguments.syscalls, "openat", "trap", 0, NULL), 0);
+    assert_int_equal(build(), -EINVAL);
+    assert_string_equal(error.text, "--syscall openat=trap: every process makes openat before it "
+                                    "can have a handler: use errno");
+}
+
 static void ephemeral_kernels(void **state)
 {
     (void)state;
@@ -336,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(walls_need_an_own_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(linux_policy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_users_library_paths_stay, set_up, tear_down),

@@ -97,6 +97,7 @@ static void whole_profile(void **state)
                           "passthrough = \\Registry\\Machine\\Software\\A b\n"
                           "passthrough = \\Registry\\User\\X\n"
                           "[syscalls]\nsyscall_numbers = windows\nrewrite_sites = yes\n"
+                          "default = log\n@file = errno\nptrace = kill\n"
                           "[drivers]\nenable = no\n"
                           "[audit]\nlevel = all",
                           &error),
@@ -108,6 +109,15 @@ static void whole_profile(void **state)
     assert_int_equal(profile.registry_cache, 16 << 20);
     assert_int_equal(profile.syscall_numbers, PWK_NUMBERS_WINDOWS);
     assert_true(profile.rewrite_sites);
+    assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
+    assert_int_equal(profile.syscalls.count, 3);
+    assert_string_equal(profile.syscalls.rule[0].name, "default");
+    assert_int_equal(profile.syscalls.rule[0].action, PWK_SYSCALL_LOG);
+    assert_string_equal(profile.syscalls.rule[1].name, "@file");
+    assert_int_equal(profile.syscalls.rule[1].action, PWK_SYSCALL_ERRNO);
+    assert_string_equal(profile.syscalls.rule[2].name, "ptrace");
+    assert_int_equal(profile.syscalls.rule[2].action, PWK_SYSCALL_KILL);
+    assert_int_equal(profile.syscalls.rule[2].line, 19);
     assert_int_equal(profile.audit, PWK_AUDIT_ALL);
     assert_int_equal(profile.passthrough_count, built_in + 2);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Software\\A b"));
@@ -159,7 +169,10 @@ static void refusals_name_file_line_and_mend(void **state)
         {"[session]\nmode = mine\n", ":2:", "own or shared"},
         {"[files]\nmode = none\n", ":2:", "overlay or shared"},
         {"[network]\nmode = off\n", ":2:", "isolated or host"},
-        {"[syscalls]\nptrace = errno\n", ":2:", "not in this version"},
+        {"[syscalls]\nptrace = deny\n", ":2:", "allow, errno, log, trap, notify or kill"},
+        {"[syscalls]\nptrace =\n", ":2:", "'' is no action"},
+        {"[syscalls]\n\nPtrace = errno\n", ":3:", "neither a Linux call's name nor a group's"},
+        {"[syscalls]\ndefault = notify\n", ":2:", "the default cannot be 'notify'"},
         {"[syscalls]\nsyscall_numbers = linux\n", ":2:", "neither ntdll nor windows"},
         {"[drivers]\nenable = yes\n", ":2:", "enable = no"},
         {"[audit]\nlevel = loud\n", ":2:", "off, denials, decisions or all"},
@@ -185,6 +198,33 @@ static void refusals_name_file_line_and_mend(void **state)
         assert_int_equal(profile.windows, PWK_WINDOWS_7);
     }
     pwk_profile_finish(&profile);
+}
+
+static void built_in_profiles_by_name(void **state)
+{
+    struct pwk_profile profile;
+
+    (void)state;
+    pwk_profile_init(&profile);
+    assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
+    assert_int_equal(pwk_profile_built_in(&profile, "lenient"), -ENOENT);
+    assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
+    assert_int_equal(pwk_profile_built_in(&profile, "strict"), 0);
+    assert_int_equal(profile.syscall_base, PWK_SYSCALLS_STRICT);
+    assert_int_equal(profile.syscalls.count, 0);
+    pwk_profile_finish(&profile);
+}
+
+static void too_many_rules(void **state)
+{
+    struct pwk_syscall_rules rules = {0};
+    struct pwk_error error;
+
+    (void)state;
+    for (size_t i = 0; i < PWK_MAX_SYSCALL_RULES; i++)
+        assert_int_equal(pwk_syscall_rules_add(&rules, "read", "allow", 1, &error), 0);
+    assert_int_equal(pwk_syscall_rules_add(&rules, "read", "allow", 1, &error), -E2BIG);
+    assert_int_equal(rules.count, PWK_MAX_SYSCALL_RULES);
 }
 
 static void bad_files(void **state)
@@ -303,6 +343,8 @@ int main(void)
         cmocka_unit_test(whole_profile),
         cmocka_unit_test(empty_passthrough_empties_the_list),
         cmocka_unit_test(refusals_name_file_line_and_mend),
+        cmocka_unit_test(built_in_profiles_by_name),
+        cmocka_unit_test(too_many_rules),
         cmocka_unit_test(bad_files),
         cmocka_unit_test(too_many_paths),
         cmocka_unit_test(sizes),

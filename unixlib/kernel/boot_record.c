@@ -34,6 +34,7 @@ enum field {
     FIELD_LOWER,
     FIELD_SYSCALL_NUMBERS,
     FIELD_REWRITE_SITES,
+    FIELD_POLICY,
     FIELD_REQUIRED_COUNT,
     FIELD_PASSTHROUGH = FIELD_REQUIRED_COUNT, /* any number of times */
     FIELD_COUNT
@@ -55,6 +56,7 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_LOWER] = "lower",
     [FIELD_SYSCALL_NUMBERS] = "syscall_numbers",
     [FIELD_REWRITE_SITES] = "rewrite_sites",
+    [FIELD_POLICY] = "policy",
     [FIELD_PASSTHROUGH] = "passthrough",
 };
 
@@ -69,15 +71,54 @@ static bool has_line_break(const struct pwk_boot_record *record)
     return false;
 }
 
+static const char *const policy_words[] = {
+    [PWK_POLICY_NONE] = "none",
+    [PWK_POLICY_DEFAULT] = "default",
+    [PWK_POLICY_STRICT] = "strict",
+};
+
+static void format_policy(const struct pwk_boot_record *record, char text[16])
+{
+    char mark = record->policy_armed ? PWK_POLICY_ARMED : PWK_POLICY_TO_ARM;
+
+    if (record->policy == PWK_POLICY_FILE)
+        snprintf(text, 16, "%c%d", mark, record->policy_file);
+    else
+        snprintf(text, 16, "%c%s", mark, policy_words[record->policy]);
+}
+
+static int store_policy(struct pwk_boot_record *record, const char *value)
+{
+    char *end;
+    long number;
+
+    if (*value != PWK_POLICY_ARMED && *value != PWK_POLICY_TO_ARM)
+        return -EINVAL;
+    record->policy_armed = *value++ == PWK_POLICY_ARMED;
+    for (int i = PWK_POLICY_NONE; i < PWK_POLICY_FILE; i++)
+        if (strcmp(value, policy_words[i]) == 0) {
+            record->policy = (enum pwk_policy_origin)i;
+            return 0;
+        }
+    number = strtol(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end != '\0' || number <= 2 || number > INT_MAX)
+        return -EINVAL;
+    record->policy = PWK_POLICY_FILE;
+    record->policy_file = (int)number;
+    return 0;
+}
+
 char *pwk_boot_record_format(const struct pwk_boot_record *record)
 {
     char *text = NULL;
     size_t size = 0;
+    char policy[16];
     FILE *stream;
     bool failed;
 
     if (has_line_break(record))
         return NULL;
+    format_policy(record, policy);
     stream = open_memstream(&text, &size);
     if (stream == NULL)
         return NULL;
@@ -87,12 +128,12 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
                           "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
                           "session=%s\naudit_level=%s\n"
                           "registry_cache=%" PRIu64 "\ninherit=%s\nlower=%" PRIu64 "\n"
-                          "syscall_numbers=%s\nrewrite_sites=%s\n",
+                          "syscall_numbers=%s\nrewrite_sites=%s\npolicy=%s\n",
         record->kernel, record->state, record->runtime, record->audit,
         pwk_windows_word(record->windows), record->build, pwk_registry_mode_word(record->registry),
         pwk_session_mode_word(record->session), pwk_audit_level_word(record->audit_level),
         record->registry_cache, record->inherit ? "yes" : "no", record->lower,
-        pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no");
+        pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no", policy);
     for (size_t i = 0; i < record->passthrough_count; i++)
         fprintf(stream, "passthrough=%s\n", record->passthrough[i]);
     failed = ferror(stream) != 0;
@@ -186,6 +227,8 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return pwk_syscall_numbers_parse(value, &record->syscall_numbers, NULL);
     case FIELD_REWRITE_SITES:
         return pwk_yes_no_parse(value, &record->rewrite_sites, NULL);
+    case FIELD_POLICY:
+        return store_policy(record, value);
     default:
         return store_passthrough(record, value);
     }

@@ -20,6 +20,21 @@
 #define PWK_BIRTH_VARIABLE "PWK_BIRTH"
 #define PWK_KERNEL_NAME_MAX 63
 
+/* The Linux policy of a process: none, a built-in one, or what a memory file holds that pwk-wine
+ * made (sandbox/policy_arm.h). */
+enum pwk_policy_origin {
+    PWK_POLICY_NONE,
+    PWK_POLICY_DEFAULT,
+    PWK_POLICY_STRICT,
+    PWK_POLICY_FILE,
+};
+
+/* Stands in the variable's text before the policy's word: whether the process was born under it or
+ * has to arm it. Changed in place once a process has armed it. */
+#define PWK_POLICY_LINE "\npolicy="
+#define PWK_POLICY_TO_ARM '-'
+#define PWK_POLICY_ARMED '+'
+
 struct pwk_boot_record {
     char kernel[PWK_KERNEL_NAME_MAX + 1]; /* name */
     char state[PATH_MAX];                 /* folder of the kernel's state, absolute */
@@ -37,6 +52,9 @@ struct pwk_boot_record {
     uint64_t lower;
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites;
+    enum pwk_policy_origin policy;
+    bool policy_armed; /* by the process's parent */
+    int policy_file; /* PWK_POLICY_FILE: the descriptor */
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
     size_t passthrough_count;
 };

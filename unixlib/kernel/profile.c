@@ -89,6 +89,14 @@ void pwk_profile_init(struct pwk_profile *profile)
             abort(); /* without these a program would read a dead registry: never go on */
 }
 
+int pwk_profile_built_in(struct pwk_profile *profile, const char *name)
+{
+    if (strcmp(name, "strict") != 0)
+        return -ENOENT;
+    profile->syscall_base = PWK_SYSCALLS_STRICT;
+    return 0;
+}
+
 void pwk_profile_finish(struct pwk_profile *profile)
 {
     clear_passthrough(profile);
@@ -189,7 +197,7 @@ static int set_audit_level(struct pwk_profile *profile, const char *value, struc
     return pwk_audit_level_parse(value, &profile->audit, error);
 }
 
-/* A key that this version serves has `set`. Of a key that it does not serve, `value` is what it
+/* A key that this version serves has `set` (or is a rule of the Linux policy). Of a key that it does not serve, `value` is what it
  * does anyhow (NULL: nothing) and is accepted; all else comes with `later`. */
 struct profile_key {
     const char *section;
@@ -218,8 +226,7 @@ static const struct profile_key profile_keys[] = {
     {"network", "mode", set_network_mode},
     {"syscalls", "syscall_numbers", set_syscall_numbers},
     {"syscalls", "rewrite_sites", set_rewrite_sites},
-    {"syscalls", "default", NULL, "allow", "the Linux policy"},
-    {"syscalls", "*", NULL, NULL, "the Linux policy"},
+    {"syscalls", "*", NULL, NULL, NULL},
     {"isolation", "namespaces", NULL, NULL, "own sessions"},
     {"isolation", "home", NULL, "full", "own sessions"},
     {"drivers", "enable", NULL, "no", "the driver host"},
@@ -231,10 +238,12 @@ static const struct profile_key profile_keys[] = {
 };
 
 static int apply_key(const struct profile_key *key, const char *name, struct pwk_profile *profile,
-                     const char *value, struct pwk_error *error)
+                     const char *value, int line, struct pwk_error *error)
 {
     if (key->set != NULL)
         return key->set(profile, value, error);
+    if (key->later == NULL)
+        return pwk_syscall_rules_add(&profile->syscalls, name, value, line, error);
     if (key->value == NULL)
         return pwk_error_set(error, -ENOTSUP,
                              "not in this version of pwk (it comes with %s); remove the line",
@@ -282,7 +291,7 @@ static int refuse_unknown(const char *section, const char *name, bool section_kn
 }
 
 static int apply_line(struct pwk_profile *profile, const char *section, const char *name,
-                      const char *value, struct pwk_error *error)
+                      const char *value, int line, struct pwk_error *error)
 {
     bool section_known = false;
 
@@ -293,7 +302,7 @@ static int apply_line(struct pwk_profile *profile, const char *section, const ch
             continue;
         section_known = true;
         if (strcmp(key->name, name) == 0 || strcmp(key->name, "*") == 0)
-            return apply_key(key, name, profile, value, error);
+            return apply_key(key, name, profile, value, line, error);
     }
     return refuse_unknown(section, name, section_known, error);
 }
@@ -367,7 +376,8 @@ static int handle_line(void *user, const char *section, const char *name, const 
 #endif
     if (reading->code != 0)
         return 0;
-    code = apply_line(reading->profile, section, name, value == NULL ? "" : value, &why);
+    code = apply_line(reading->profile, section, name, value == NULL ? "" : value, reading->line,
+                      &why);
     if (code == 0)
         return 1;
     if (section[0] == '\0')

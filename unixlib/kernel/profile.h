@@ -35,6 +35,36 @@ enum pwk_network_mode { PWK_NETWORK_OF_SESSION, PWK_NETWORK_ISOLATED, PWK_NETWOR
 enum pwk_syscall_numbers { PWK_NUMBERS_NTDLL, PWK_NUMBERS_WINDOWS };
 enum pwk_audit_level { PWK_AUDIT_OFF, PWK_AUDIT_DENIALS, PWK_AUDIT_DECISIONS, PWK_AUDIT_ALL };
 
+/* What becomes of a Linux call (man 2 seccomp): it is made; it fails at once; it is made, with an
+ * audit record; it goes to a handler in the process; it fails, with an audit record that has its
+ * arguments; the process is killed. */
+enum pwk_syscall_action {
+    PWK_SYSCALL_ALLOW,
+    PWK_SYSCALL_ERRNO,
+    PWK_SYSCALL_LOG,
+    PWK_SYSCALL_TRAP,
+    PWK_SYSCALL_NOTIFY,
+    PWK_SYSCALL_KILL,
+};
+/* The policy that the words of a profile are laid over: what no Windows program needs is refused,
+ * or all that Wine does not need. */
+enum pwk_syscall_base { PWK_SYSCALLS_DEFAULT, PWK_SYSCALLS_STRICT };
+
+#define PWK_SYSCALL_NAME_MAX 31
+#define PWK_MAX_SYSCALL_RULES 512
+
+/* Names are words here: which calls and groups there are, the sandbox room knows. */
+struct pwk_syscall_rule {
+    char name[PWK_SYSCALL_NAME_MAX + 1]; /* of a call, "@" and a group's name, or "default" */
+    enum pwk_syscall_action action;
+    int line; /* of the profile; 0: the command line's */
+};
+
+struct pwk_syscall_rules {
+    struct pwk_syscall_rule rule[PWK_MAX_SYSCALL_RULES]; /* later ones over earlier ones */
+    size_t count;
+};
+
 #define PWK_MAX_PASSTHROUGH 32
 
 struct pwk_profile {
@@ -50,6 +80,8 @@ struct pwk_profile {
     size_t passthrough_count;
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites; /* hot native call sites are made direct calls */
+    enum pwk_syscall_base syscall_base;
+    struct pwk_syscall_rules syscalls;
     enum pwk_audit_level audit;
 };
 
@@ -61,6 +93,14 @@ void pwk_profile_finish(struct pwk_profile *profile);
  * names file, line and the words that are allowed. -ENOENT when there is no such file. */
 int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_error *error);
 
+/* Makes `profile` the built-in profile of that name ("strict"). -ENOENT where there is none. */
+int pwk_profile_built_in(struct pwk_profile *profile, const char *name);
+
+/* Adds a rule of the Linux policy. -EINVAL for a word that is no action (`default` takes allow,
+ * errno, log and kill only) or no possible name, -E2BIG beyond PWK_MAX_SYSCALL_RULES. */
+int pwk_syscall_rules_add(struct pwk_syscall_rules *rules, const char *name, const char *action,
+                          int line, struct pwk_error *error);
+
 /* Words to values and back. The parsers return 0 or -EINVAL and name the allowed words. */
 int pwk_windows_parse(const char *word, enum pwk_windows *out, struct pwk_error *error);
 int pwk_session_mode_parse(const char *word, enum pwk_session_mode *out, struct pwk_error *error);
@@ -71,6 +111,7 @@ int pwk_syscall_numbers_parse(const char *word, enum pwk_syscall_numbers *out,
                               struct pwk_error *error);
 int pwk_yes_no_parse(const char *word, bool *out, struct pwk_error *error);
 int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pwk_error *error);
+const char *pwk_syscall_action_word(enum pwk_syscall_action action);
 const char *pwk_windows_word(enum pwk_windows windows);
 const char *pwk_session_mode_word(enum pwk_session_mode mode);
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode);

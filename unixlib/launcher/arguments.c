@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernel/state.h"
@@ -25,7 +26,11 @@ const char pwk_arguments_help[] =
     "  --files MODE         overlay (default in an own session: a copy-on-write view of the\n"
     "                       prefix) or shared (the prefix itself)\n"
     "  --net MODE           isolated (default in an own session: loopback only) or host\n"
-    "  --profile FILE       read this profile (default: the kernel's own, then the user's)\n"
+    "  --syscall NAME=ACTION\n"
+    "                       Linux policy: allow, errno, log, trap, notify or kill for a Linux\n"
+    "                       call, a group of them (@file, ...) or the default (repeatable)\n"
+    "  --profile FILE       read this profile (default: the kernel's own, then the user's);\n"
+    "                       strict: the built-in one that refuses what Wine does not need\n"
     "  --audit FILE         write the audit log here too\n"
     "  --stats              print the kernel's statistics to stderr at the end\n"
     "  --print-plan         print what would be done, step by step, and stop\n"
@@ -79,6 +84,17 @@ static int set_files(struct pwk_arguments *arguments, const char *value, struct 
 static int set_net(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
 {
     return pwk_network_mode_parse(value, &arguments->network, error);
+}
+
+static int set_syscall(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    char name[64];
+    size_t length = strcspn(value, "=");
+
+    if (value[length] == '\0')
+        return pwk_error_set(error, -EINVAL, "'%s' is not NAME=ACTION, as in ptrace=errno", value);
+    snprintf(name, sizeof(name), "%.*s", (int)length, value);
+    return pwk_syscall_rules_add(&arguments->syscalls, name, value + length + 1, 0, error);
 }
 
 static int set_profile(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
@@ -154,7 +170,7 @@ static const struct option options[] = {
     {"--max-cpu", "PERCENT", NULL, NULL, "quotas"},
     {"--max-io", "SIZE/s", NULL, NULL, "quotas"},
     {"--driver", "FILE.sys", NULL, NULL, "the driver host"},
-    {"--syscall", "NAME=ACTION", NULL, NULL, "the Linux policy"},
+    {"--syscall", "NAME=ACTION", set_syscall},
     {"--isolate", "LIST", NULL, NULL, "own sessions"},
     {"--home", "MODE", NULL, NULL, "own sessions"},
     {"--profile", "FILE", set_profile},

@@ -24,6 +24,7 @@ struct pwk_arguments {
     enum pwk_session_mode session;
     enum pwk_files_mode files;     /* PWK_FILES_OF_SESSION: not given */
     enum pwk_network_mode network; /* PWK_NETWORK_OF_SESSION: not given */
+    struct pwk_syscall_rules syscalls; /* --syscall */
     bool stats;
     bool print_plan;
     bool version;

@@ -5,6 +5,7 @@
 #include "launcher/plan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "launcher/prefix.h"
+#include "sandbox/policy_arm.h"
 
 void pwk_statistics_print(FILE *stream, const char *kernel,
                           const uint64_t totals[PWK_COUNTER_COUNT])
@@ -74,10 +76,34 @@ static char **make_arguments(const struct pwk_plan *plan)
     return words;
 }
 
+/* The descriptor stays open in the loader alone: what else is started does not get it. */
+static int make_policy(struct pwk_plan *plan, struct pwk_error *error)
+{
+    struct pwk_policy_code code;
+    int rc;
+
+    if (plan->policy.built_in) {
+        plan->record.policy = plan->policy.base == PWK_SYSCALLS_STRICT ? PWK_POLICY_STRICT
+                                                                       : PWK_POLICY_DEFAULT;
+        return 0;
+    }
+    rc = pwk_policy_compile(&plan->policy, &code, error);
+    if (rc == 0)
+        rc = pwk_policy_file_make(code.code, code.length, plan->policy.opened, false, error);
+    pwk_policy_code_finish(&code);
+    if (rc < 0)
+        return rc;
+    plan->record.policy = PWK_POLICY_FILE;
+    plan->record.policy_file = rc;
+    return 0;
+}
+
 static int become_loader(const struct pwk_plan *plan, char **words, struct pwk_error *error)
 {
     int code;
 
+    if (plan->record.policy == PWK_POLICY_FILE)
+        fcntl(plan->record.policy_file, F_SETFD, 0);
     execv(plan->loader, words);
     code = -errno;
     return pwk_error_set(error, code, "cannot run %s: %s", plan->loader, strerror(-code));
@@ -251,6 +277,8 @@ static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, stru
         return pwk_ephemeral_start_reaper(record->state, record->runtime, plan->marker, error);
     case PWK_STEP_SESSION:
         return enter_session(plan, error);
+    case PWK_STEP_POLICY:
+        return make_policy(plan, error);
     case PWK_STEP_REGISTRY:
     case PWK_STEP_BOOT:
         return 0; /* the loader does these */

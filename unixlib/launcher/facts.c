@@ -49,7 +49,12 @@ int pwk_profile_choose(struct pwk_profile *profile, const char *named, const cha
         if (strlen(named) >= PATH_MAX)
             return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", named);
         strcpy(path, named);
-        return pwk_profile_load(profile, path, error);
+        rc = pwk_profile_load(profile, path, error);
+        if (rc != -ENOENT || strchr(named, '/') != NULL ||
+            pwk_profile_built_in(profile, named) != 0)
+            return rc;
+        snprintf(path, PATH_MAX, "%s (built in)", named);
+        return 0;
     }
     rc = join(path, state, "profile.ini", error);
     if (rc == 0)

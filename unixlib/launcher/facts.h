@@ -42,8 +42,8 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
 void pwk_facts_finish(struct pwk_facts *facts);
 
 /* Loads the profile that counts for the kernel at `state` into `profile` (which is initialised):
- * `named` where not NULL, else the kernel's own, else the user's, else none. `path` receives which,
- * or "". */
+ * `named` where not NULL (a file, or a built-in profile where there is no such file), else the
+ * kernel's own, else the user's, else none. `path` receives which, or "". */
 int pwk_profile_choose(struct pwk_profile *profile, const char *named, const char *state,
                        char path[PATH_MAX], struct pwk_error *error);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,49 @@ static int check(const struct pwk_plan *plan, const struct pwk_arguments *argume
     return 0;
 }
 
+static int resolve_policy(struct pwk_plan *plan, const struct pwk_arguments *arguments,
+                          const struct pwk_facts *facts, struct pwk_error *error)
+{
+    const struct pwk_policy_words words[] = {{&facts->profile.syscalls, facts->profile_path},
+                                             {&arguments->syscalls, NULL}};
+
+    static const enum pwk_syscall_action later[] = {PWK_SYSCALL_LOG, PWK_SYSCALL_TRAP,
+                                                    PWK_SYSCALL_NOTIFY};
+    int rc = pwk_policy_resolve(&plan->policy, facts->profile.syscall_base, words, 2, error);
+
+    for (size_t i = 0; rc == 0 && i < sizeof(later) / sizeof(later[0]); i++)
+        if (pwk_policy_uses(&plan->policy, later[i]))
+            return pwk_error_set(error, -ENOTSUP,
+                                 "the action '%s' of the Linux policy is not in this version of "
+                                 "pwk (it comes with the supervisor); use errno",
+                                 pwk_syscall_action_word(later[i]));
+    return rc;
+}
+
+static void add_policy_step(struct pwk_plan *plan, bool *failed)
+{
+    static const char *const base_words[] = {"what no Windows program needs is refused",
+                                             "what Wine does not need is refused"};
+    const struct pwk_policy *policy = &plan->policy;
+    char counts[160];
+    size_t length = 0;
+
+    for (int action = PWK_SYSCALL_ALLOW; action <= PWK_SYSCALL_KILL; action++) {
+        size_t count = pwk_policy_count(policy, action);
+
+        if (count > 0 && length < sizeof(counts))
+            length += (size_t)snprintf(counts + length, sizeof(counts) - length, "%s%zu %s",
+                                       length > 0 ? ", " : "", count,
+                                       pwk_syscall_action_word(action));
+    }
+    add_step(plan, failed, PWK_STEP_POLICY,
+             "arm the Linux policy before the program's first instruction, for all that it starts "
+             "too (%s%s; calls: %s; others: %s; always refused: 32-bit and x32 calls, io_uring, "
+             "personalities)",
+             base_words[policy->base], policy->built_in ? "" : ", with the profile's words over it",
+             counts, pwk_syscall_action_word(policy->fallback));
+}
+
 static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
 {
     const struct pwk_boot_record *record = &plan->record;
@@ -214,6 +258,7 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
         add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u", whose,
                  pwk_windows_word(record->windows),
                  pwk_windows_build_by_number(record->windows, record->build)->build);
+    add_policy_step(plan, failed);
     if (record->audit_level != PWK_AUDIT_OFF)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "write the audit log (level %s) to %s/audit.jsonl%s%s",
@@ -268,6 +313,8 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
         rc = merge_cage(plan, arguments, facts, error);
     if (rc == 0)
         rc = check(plan, arguments, facts, error);
+    if (rc == 0)
+        rc = resolve_policy(plan, arguments, facts, error);
     if (rc != 0)
         return rc;
     add_state_steps(plan, &failed, facts);

@@ -13,6 +13,7 @@
 #include "kernel/process_table.h"
 #include "launcher/arguments.h"
 #include "launcher/facts.h"
+#include "sandbox/policy.h"
 #include "sandbox/session.h"
 
 /* Exit statuses of pwk-wine itself, as env(1) and timeout(1) have them. */
@@ -27,6 +28,7 @@ enum pwk_step_kind {
     PWK_STEP_SESSION,     /* join the kernel's own session, or begin it */
     PWK_STEP_REGISTRY,    /* open the store and see that it is in order (the loader) */
     PWK_STEP_REAPER,      /* start the process that removes an ephemeral kernel */
+    PWK_STEP_POLICY,      /* compile the Linux policy and start its supervisor */
     PWK_STEP_BOOT,        /* what the loader does by the boot record: words only */
     PWK_STEP_ENVIRONMENT, /* set `variable` to `value` */
     PWK_STEP_WATCH,       /* start the watcher of the prefix's registry where there is none */
@@ -41,12 +43,13 @@ struct pwk_step {
     const char *value;
 };
 
-#define PWK_MAX_STEPS 16
+#define PWK_MAX_STEPS 20
 
 struct pwk_plan {
     struct pwk_boot_record record; /* owned; `runtime` is final once the state exists */
     char prefix[PATH_MAX];
     struct pwk_wine_location wine;
+    struct pwk_policy policy;
     bool ephemeral;
     bool stats;
     struct pwk_session_plan cage; /* for PWK_SESSION_OWN */

@@ -16,6 +16,7 @@
 #include <ucontext.h>
 
 #include "sandbox/call_site.h"
+#include "sandbox/policy_arm.h"
 #include "sandbox/sigsys.h"
 
 /* linux/prctl.h of Linux 5.11; older headers lack them. */
@@ -127,14 +128,10 @@ static void serve(const siginfo_t *info, ucontext_t *context)
     }
 }
 
-/* A call at the very end of the memory below the line is told by the address behind it, and is
- * caught: native code does not begin with that instruction. */
 static int set_dispatch(void)
 {
-    uint64_t start = PWK_TRAP_LINE + SYSCALL_SIZE;
-
-    return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start,
-                 PWK_USER_SPACE_END - start, 0) < 0
+    return prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, PWK_TRAP_PASS_START,
+                 PWK_TRAP_PASS_LENGTH, 0) < 0
                ? -errno
                : 0;
 }
@@ -147,8 +144,9 @@ int pwk_trap_start(const struct pwk_trap *new_trap, struct pwk_error *error)
         return pwk_error_set(error, -ENOTSUP,
                              "native libraries lie where Windows code does, so its system calls "
                              "cannot be told apart; run with 'ulimit -s 8192' and without setarch");
-    /* Switching off what is not on needs no more than that Linux knows it. */
-    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) < 0)
+    /* Switching off what is not on needs no more than that Linux knows it. A policy that was armed
+     * by a process before this one forbids it, and that process had it. */
+    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) < 0 && !pwk_policy_is_armed())
         return pwk_error_set(error, -ENOTSUP,
                              "this Linux cannot catch a program's own system calls (%s); use "
                              "Linux 5.11 or newer, built with CONFIG_GENERIC_ENTRY",

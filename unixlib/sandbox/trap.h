@@ -29,6 +29,11 @@
  * lie below it. */
 #define PWK_TRAP_ROOM (UINT64_C(1) << 40)
 
+/* What the trap lets through. A call at the very end of the memory below the line is told by the
+ * address behind it, and is caught: native code does not begin with that instruction. */
+#define PWK_TRAP_PASS_START (PWK_TRAP_LINE + 2)
+#define PWK_TRAP_PASS_LENGTH (PWK_USER_SPACE_END - PWK_TRAP_PASS_START)
+
 /* How many numbers there can be: four tables of 4096 services each. Windows has two. */
 #define PWK_NATIVE_NUMBERS 0x4000
 #define PWK_NATIVE_UNKNOWN UINT16_MAX

@@ -21,6 +21,7 @@
 #include "nt/hive_mount.h"
 #include "nt/personality.h"
 #include "nt/version.h"
+#include "sandbox/policy_boot.h"
 #include "wine/birth.h"
 #include "wine/image_exports.h"
 #include "wine/location.h"
@@ -138,6 +139,8 @@ static int first_call(void)
         empty = pwk_snapshot_import(nt_personality.registry, &error);
     if (empty >= 0)
         empty = pwk_native_calls_begin(&error);
+    if (empty >= 0)
+        empty = pwk_policy_boot_arm(boot.variable, &error);
     if (empty < 0) {
         fprintf(stderr, "pwk: %s\n", error.text);
         return -1;
@@ -347,6 +350,8 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
     if (result == 0 &&
         ((result = take_boot_variable(environment)) < 0 || (result = pwk_birth_prepare()) < 0))
         pwk_error_set(&error, result, "out of memory");
+    if (result == 0)
+        result = pwk_policy_boot_take(&boot.record, &error);
     if (result == 0)
         result = start_kernel(ntdll_dll, program, &error);
     if (result < 0)
