@@ -117,7 +117,7 @@ static void whole_profile(void **state)
     assert_int_equal(profile.syscalls.rule[1].action, PWK_SYSCALL_ERRNO);
     assert_string_equal(profile.syscalls.rule[2].name, "ptrace");
     assert_int_equal(profile.syscalls.rule[2].action, PWK_SYSCALL_KILL);
-    assert_int_equal(profile.syscalls.rule[2].line, 19);
+    assert_int_equal(profile.syscalls.rule[2].line, 20);
     assert_int_equal(profile.audit, PWK_AUDIT_ALL);
     assert_int_equal(profile.passthrough_count, built_in + 2);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Software\\A b"));
