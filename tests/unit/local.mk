@@ -51,6 +51,7 @@ tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
 	unixlib/wine/image_exports.h unixlib/wine/image_exports.c
 
 tests_unit_test_windows_numbers_SOURCES = tests/unit/test_windows_numbers.c \
+	tests/unit/windows_services.def \
 	unixlib/wine/number_translation.h unixlib/wine/number_translation.c
 tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(ATTACH_FIXTURE)
 tests_unit_test_attach_LDADD = $(ATTACH_LIBS)

@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -78,23 +79,6 @@ static void order_is_that_of_the_names(void **state)
     }
 }
 
-static void the_fixed_list_moves_as_a_whole(void **state)
-{
-    size_t members = 0;
-
-    (void)state;
-    for (size_t i = 0; i < nt_windows_service_count; i++) {
-        const struct nt_windows_service *service = &nt_windows_services[i];
-
-        if (service->numbers[0] >= 0x60)
-            continue;
-        members++;
-        for (int table = 0; table < NT_WINDOWS_TABLE_COUNT; table++)
-            assert_int_equal(service->numbers[table], service->numbers[0] + shifts[table]);
-    }
-    assert_true(members > 70);
-}
-
 /* What is there in Windows 10 stays, and new services can only push it up: by at most as many as
  * have come. */
 static void numbers_go_up_from_windows_10_on(void **state)
@@ -115,23 +99,111 @@ static void numbers_go_up_from_windows_10_on(void **state)
     }
 }
 
-/* Two neighbours in the file that both stay move together or the second further. */
-static void later_names_move_no_less(void **state)
+/* ---- the rule itself ---- */
+
+static const char *const fixed_list[] = {
+#define FIXED(name) #name,
+#define OTHER(name)
+#define SINCE(table, name)
+#define FROM_TO(first, last, name)
+#include "windows_services.def"
+#undef FIXED
+#undef OTHER
+#undef SINCE
+#undef FROM_TO
+};
+
+static const struct {
+    const char *name;
+    int first, last; /* tables */
+} others[] = {
+#define FIXED(name)
+#define OTHER(name) {#name, 0, NT_WINDOWS_TABLE_COUNT - 1},
+#define SINCE(table, name) {#name, table, NT_WINDOWS_TABLE_COUNT - 1},
+#define FROM_TO(first, last, name) {#name, first, last},
+#include "windows_services.def"
+#undef FIXED
+#undef OTHER
+#undef SINCE
+#undef FROM_TO
+};
+
+struct numbering {
+    const char *names[NT_WINDOWS_NUMBER_LIMIT]; /* by number */
+    size_t count;
+};
+
+static void give_number(struct numbering *numbering, const char *name)
+{
+    assert_true(numbering->count < NT_WINDOWS_NUMBER_LIMIT);
+    numbering->names[numbering->count++] = name;
+}
+
+static bool has_number(const struct numbering *numbering, const char *name)
+{
+    for (size_t i = 0; i < numbering->count; i++)
+        if (strcmp(numbering->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What stands before the fixed list: nothing in 7, then one, two and from Windows 10 on three. */
+static const char *const leaders[4][3] = {
+    {NULL},
+    {"NtWorkerFactoryWorkerReady"},
+    {"NtWorkerFactoryWorkerReady", "NtAcceptConnectPort"},
+    {"NtAccessCheck", "NtWorkerFactoryWorkerReady", "NtAcceptConnectPort"},
+};
+
+/* In Windows 10 2004 to 22H2 NtLoadKey3 stands at the end: as the last, and since 21H2 before the
+ * last. */
+#define TABLE_2004 11
+#define TABLE_21H2 12
+
+static void number_services(int table, struct numbering *numbering)
+{
+    bool at_end = table == TABLE_2004 || table == TABLE_21H2;
+
+    numbering->count = 0;
+    for (int i = 0; i < shifts[table]; i++)
+        give_number(numbering, leaders[shifts[table]][i]);
+    for (size_t i = 0; i < sizeof(fixed_list) / sizeof(fixed_list[0]); i++)
+        give_number(numbering, fixed_list[i]);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        bool is_load_key = strcmp(others[i].name, "NtLoadKey3") == 0;
+
+        if (table == TABLE_21H2 && strcmp(others[i].name, "NtWaitLowEventPair") == 0)
+            give_number(numbering, "NtLoadKey3");
+        if (table >= others[i].first && table <= others[i].last && !(at_end && is_load_key) &&
+            !has_number(numbering, others[i].name))
+            give_number(numbering, others[i].name);
+    }
+    if (table == TABLE_2004)
+        give_number(numbering, "NtLoadKey3");
+}
+
+static void numbers_follow_from_the_rule(void **state)
 {
     (void)state;
-    for (int table = 4; table < NT_WINDOWS_TABLE_COUNT; table++) {
-        int moved = 0;
+    for (int table = 0; table < NT_WINDOWS_TABLE_COUNT; table++) {
+        struct numbering numbering;
+        size_t named = 0, expected = 0;
 
+        number_services(table, &numbering);
+        assert_int_equal(numbering.count, counts[table]);
         for (size_t i = 0; i < nt_windows_service_count; i++) {
-            uint16_t before = nt_windows_services[i].numbers[table - 1];
-            uint16_t now = nt_windows_services[i].numbers[table];
+            const struct nt_windows_service *service = &nt_windows_services[i];
+            uint16_t number = service->numbers[table];
 
-            if (before == NT_NO_WINDOWS_NUMBER || before < 0x63)
+            expected += has_number(&numbering, service->name);
+            if (number == NT_NO_WINDOWS_NUMBER)
                 continue;
-            /* NtLoadHotPatch went in 1809: one name less. */
-            assert_true(now - before >= moved - (table == 9));
-            moved = now - before;
+            named++;
+            if (number >= numbering.count || strcmp(numbering.names[number], service->name) != 0)
+                fail_msg("%s has 0x%x in table %d, and not by the rule", service->name, number,
+                         table);
         }
+        assert_int_equal(named, expected);
     }
 }
 
@@ -179,31 +251,84 @@ static void agrees_with_dynamorio(void **state)
     }
 }
 
-/* From hfiref0x's SyscallTables, 19044.txt, read from the kernel of an early 21H2: that had no
- * NtQueueApcThreadEx2 yet, so what sorts behind it is one lower there. */
+/* From hfiref0x's SyscallTables, read from kernels of three builds that are each one service off
+ * one of ours: an early 19044 (21H2) without NtQueueApcThreadEx2, 22523 (before 11 22H2) without
+ * NtCopyFileChunk, and 28120 (after 11 25H2) with NtManageWobTicket. What sorts behind that service
+ * is one lower or higher there. */
+static const struct neighbour {
+    int table;
+    const char *service;
+    int difference;
+} neighbours[3] = {
+    {12, "NtQueueApcThreadEx2", -1}, {14, "NtCopyFileChunk", -1}, {15, "NtManageWobTicket", 1}};
+
+static const struct {
+    const char *name;
+    uint16_t numbers[3];
+} hfiref0x[] = {
+    {"NtAccessCheck", {0, 0, 0}},
+    {"NtAlertThread", {111, 111, 112}},
+    {"NtAllocateVirtualMemoryEx", {118, 118, 120}},
+    {"NtCancelIoFileEx", {146, 146, 148}},
+    {"NtCommitTransaction", {153, 155, 157}},
+    {"NtCompareObjects", {155, 157, 159}},
+    {"NtCompressKey", {159, 161, 163}},
+    {"NtContinueEx", {161, 163, 165}},
+    {"NtCreateJobObject", {174, 177, 180}},
+    {"NtCreatePagingFile", {182, 185, 188}},
+    {"NtCreateSemaphore", {192, 196, 199}},
+    {"NtCreateThreadEx", {194, 198, 201}},
+    {"NtCreateTransaction", {199, 204, 207}},
+    {"NtCreateUserProcess", {201, 206, 209}},
+    {"NtDeleteValueKey", {215, 220, 223}},
+    {"NtFlushProcessWriteBuffers", {235, 240, 243}},
+    {"NtGetContextThread", {243, 248, 251}},
+    {"NtGetNextThread", {249, 254, 257}},
+    {"NtLoadKeyEx", {266, 272, 275}},
+    {"NtLockRegistryKey", {269, 275, 278}},
+    {"NtMakeTemporaryObject", {272, 278, 281}},
+    {"NtMapViewOfSectionEx", {277, 283, 287}},
+    {"NtNotifyChangeKey", {282, 288, 292}},
+    {"NtOpenKeyTransacted", {290, 297, 301}},
+    {"NtOpenThread", {303, 310, 314}},
+    {"NtOpenTransaction", {305, 312, 316}},
+    {"NtQueryInformationTransaction", {334, 342, 346}},
+    {"NtQueryLicenseValue", {340, 349, 353}},
+    {"NtQueryOpenSubKeysEx", {344, 353, 357}},
+    {"NtQueryTimerResolution", {355, 364, 368}},
+    {"NtQueueApcThreadEx", {358, 367, 371}},
+    {"NtRaiseException", {359, 369, 373}},
+    {"NtRenameKey", {371, 382, 386}},
+    {"NtResumeProcess", {380, 391, 395}},
+    {"NtRollbackTransaction", {385, 396, 400}},
+    {"NtSaveKeyEx", {388, 399, 403}},
+    {"NtSetContextThread", {396, 407, 411}},
+    {"NtSetInformationDebugObject", {406, 418, 423}},
+    {"NtSetInformationToken", {412, 425, 430}},
+    {"NtSetIoCompletionEx", {419, 432, 437}},
+    {"NtSetVolumeInformationFile", {435, 448, 453}},
+    {"NtSuspendThread", {445, 459, 464}},
+    {"NtTerminateJobObject", {448, 462, 467}},
+    {"NtUnloadKeyEx", {458, 472, 477}},
+    {"NtUnmapViewOfSectionEx", {461, 475, 480}},
+    {"NtWaitForAlertByThreadId", {465, 479, 484}},
+    {"NtWaitForKeyedEvent", {467, 481, 486}},
+};
+
 static void agrees_with_hfiref0x(void **state)
 {
-    static const struct {
-        const char *name;
-        uint16_t number;
-    } facts[] = {
-        {"NtAccessCheck", 0},          {"NtAllocateVirtualMemoryEx", 118},
-        {"NtCancelIoFileEx", 146},     {"NtCommitTransaction", 153},
-        {"NtCompareObjects", 155},     {"NtContinueEx", 161},
-        {"NtCreateUserProcess", 201},  {"NtDeleteValueKey", 215},
-        {"NtGetNextThread", 249},      {"NtLoadKeyEx", 266},
-        {"NtLockRegistryKey", 269},    {"NtMapViewOfSectionEx", 277},
-        {"NtOpenKeyTransacted", 290},  {"NtOpenTransaction", 305},
-        {"NtQueryLicenseValue", 340},  {"NtQueryOpenSubKeysEx", 344},
-        {"NtQueueApcThreadEx", 358},   {"NtWaitForMultipleObjects", 91},
-        {"NtRaiseException", 359 + 1}, {"NtRenameKey", 371 + 1},
-        {"NtSaveKeyEx", 388 + 1},      {"NtSetInformationToken", 412 + 1},
-        {"NtUnloadKeyEx", 458 + 1},    {"NtWaitForAlertByThreadId", 465 + 1},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
-        assert_int_equal(find(facts[i].name)->numbers[12], facts[i].number);
+    for (size_t i = 0; i < sizeof(hfiref0x) / sizeof(hfiref0x[0]); i++) {
+        const struct nt_windows_service *service = find(hfiref0x[i].name);
+
+        for (int j = 0; j < 3; j++) {
+            bool behind =
+                hfiref0x[i].numbers[j] >= 0x63 && strcmp(service->name, neighbours[j].service) > 0;
+
+            assert_int_equal(hfiref0x[i].numbers[j], service->numbers[neighbours[j].table] +
+                                                         (behind ? neighbours[j].difference : 0));
+        }
+    }
 }
 
 /* Every build that can be shown has a table, and each table a build. */
@@ -275,9 +400,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_in_range_and_single),
         cmocka_unit_test(order_is_that_of_the_names),
-        cmocka_unit_test(the_fixed_list_moves_as_a_whole),
         cmocka_unit_test(numbers_go_up_from_windows_10_on),
-        cmocka_unit_test(later_names_move_no_less),
+        cmocka_unit_test(numbers_follow_from_the_rule),
         cmocka_unit_test(agrees_with_dynamorio),
         cmocka_unit_test(agrees_with_hfiref0x),
         cmocka_unit_test(every_build_has_a_table),
