@@ -54,6 +54,7 @@ libattach_a_SOURCES = \
 # Own sessions: for the launcher, pwkctl and native programs, as above.
 libsession_a_SOURCES = \
 	unixlib/sandbox/session.h unixlib/sandbox/session.c \
+	unixlib/sandbox/session_numbers.h unixlib/sandbox/session_numbers.c \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
@@ -136,7 +137,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_check.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
-	unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c
+	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c
 
 bin_PROGRAMS += pwk-wine pwkctl
 pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c

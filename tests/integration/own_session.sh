@@ -102,6 +102,15 @@ equal 'processes outside are not there' 1 "$(in_session sh -c \
 fails 'a signal does not reach outside' in_session kill -0 $$
 ok 'stock Wine works in the prefix meanwhile' stock "$probe" status 0
 
+# --- pwkctl looks in from outside ---
+shown=$("$pwkctl" ps | sed -n 's/^a  *\([0-9]*\) .*process_probe.*/\1/p')
+matches 'ps shows the program by its number out here' '^[0-9]+$' "$shown"
+equal 'and that is its process' "$(readlink "/proc/$init/ns/pid_for_children")" \
+    "$(readlink "/proc/$shown/ns/pid")"
+matches 'the session'"'"'s calls are counted' 'syscalls intercepted *[1-9]' "$("$pwkctl" stats a)"
+fails 'a kernel whose session is up is not removed' "$pwkctl" remove a
+ok 'its state is still there' test -d "$WINEPREFIX/pwk/kernels/a/store"
+
 # --- kill -9 of the launcher ends the program, of init the session ---
 kill -KILL "${held[inside]}"
 until_true 30 session_is_over a || fail 'the session outlives its killed launcher'

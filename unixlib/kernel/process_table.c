@@ -73,11 +73,26 @@ static uint64_t identity(pid_t pid, uint64_t start_time)
     return start_time << 32 | (uint32_t)pid;
 }
 
+static pid_t (*number_outside)(void *context, pid_t inside);
+static void *number_context;
+
+void pwk_process_numbers_from(pid_t (*outside)(void *context, pid_t inside), void *context)
+{
+    number_outside = outside;
+    number_context = context;
+}
+
+static pid_t number_here(pid_t named)
+{
+    return number_outside != NULL ? number_outside(number_context, named) : named;
+}
+
 bool pwk_process_owner_is_alive(uint64_t owner)
 {
     uint64_t bare = owner & ~FOLDING;
     uint32_t pid = (uint32_t)bare;
-    uint64_t start_time = pid > 0 && pid <= INT_MAX ? pwk_process_start_time((pid_t)pid) : 0;
+    pid_t here = pid > 0 && pid <= INT_MAX ? number_here((pid_t)pid) : 0;
+    uint64_t start_time = here > 0 ? pwk_process_start_time(here) : 0;
 
     return start_time != 0 && identity((pid_t)pid, start_time) == bare;
 }
@@ -517,7 +532,7 @@ static bool fill_info(const struct pwk_process_slot *slot, struct pwk_process_in
         !pwk_process_owner_is_alive(owner)) {
         return false;
     }
-    info->pid = (pid_t)(uint32_t)owner;
+    info->pid = number_here((pid_t)(uint32_t)owner);
     info->start_time = slot->start_time;
     info->windows = slot->windows <= PWK_WINDOWS_11 ? slot->windows : PWK_WINDOWS_PREFIX;
     memcpy(program, slot->program, sizeof(slot->program));

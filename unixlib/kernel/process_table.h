@@ -44,6 +44,12 @@ struct pwk_process_info {
  * 1. */
 uint64_t pwk_process_start_time(pid_t pid);
 
+/* Tables of a kernel in a session of its own name processes by their numbers inside. A process
+ * outside that reads such files (pwkctl) says with this how they are called where it is: `outside`
+ * answers the number there, or 0 where there is no such process (any more). NULL: they are called
+ * alike, as at first. For the whole process, which must have one thread. */
+void pwk_process_numbers_from(pid_t (*outside)(void *context, pid_t inside), void *context);
+
 /* Opens or makes the table of the kernel whose state is `state` in folder `runtime`.
  * `hold`: take part (the shared lock is held until close). `first`, where not NULL, tells whether
  * no process of the kernel was running. */
@@ -51,8 +57,8 @@ int pwk_process_table_open(const char *runtime, const char *state, bool hold,
                            pwk_process_table_t **out, bool *first, struct pwk_error *error);
 void pwk_process_table_close(pwk_process_table_t *table);
 
-/* Removes the table's file, and that of the audit log's rings (audit.h). To be called only when no process of the kernel can be running or
- * starting. A file that is not there is no error. */
+/* Removes the table's file, and that of the audit log's rings (audit.h). To be called only when no
+ * process of the kernel can be running or starting. A file that is not there is no error. */
 int pwk_process_table_remove(const char *runtime, const char *state, struct pwk_error *error);
 
 /* Enters the calling process; slots of dead processes are reclaimed, their counters kept in the

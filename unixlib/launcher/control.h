@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "kernel/error.h"
+#include "kernel/process_table.h"
 
 #define CONTROL_OK 0
 #define CONTROL_FAILED 1
@@ -44,11 +45,27 @@ int control_usage(const char *usage);
  * when there are more, fewer or other ones. */
 bool control_words(int argc, char *const argv[], bool *json, const char **words, int operands);
 
-/* A kernel that exists: its state, and the folder of its run-time files. */
+/* A kernel that exists: its state, and where its run-time files are: those of processes in the
+ * shared session, and those of a session of its own. An ephemeral kernel has one folder for both,
+ * and then the second path is "". */
+#define CONTROL_PLACES 2
 struct control_kernel {
     char state[PATH_MAX];
-    char runtime[PATH_MAX];
+    char runtime[CONTROL_PLACES][PATH_MAX];
 };
 int control_find_kernel(struct control_kernel *kernel, const char *name, struct pwk_error *error);
+
+/* control_places.c */
+
+/* Opens the table of processes in one of the places; -ENOENT where there is none. Until it is
+ * closed the numbers in that place's files are read as this process's (a session has others).
+ * `nobody`, which may be NULL, tells whether no process of the kernel runs there. */
+int control_open_table(const struct control_kernel *kernel, size_t place,
+                       pwk_process_table_t **table, bool *nobody, struct pwk_error *error);
+void control_close_table(pwk_process_table_t *table);
+
+/* 0, or -EBUSY where processes run under the kernel, or its session is still up. */
+int control_check_nobody_runs(const struct control_kernel *kernel, const char *name,
+                              struct pwk_error *error);
 
 #endif

@@ -24,25 +24,6 @@ static void show_progress(void *context, double share)
     control_progress_show(context, share);
 }
 
-/* A store under repair must not be in anybody's hands. */
-static int check_nobody_runs(const struct control_kernel *kernel, const char *name,
-                             struct pwk_error *error)
-{
-    pwk_process_table_t *table;
-    bool nobody;
-    int rc = pwk_process_table_open(kernel->runtime, kernel->state, false, &table, &nobody, error);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc != 0)
-        return rc;
-    pwk_process_table_close(table);
-    return nobody ? 0
-                  : pwk_error_set(error, -EBUSY,
-                                  "processes run under kernel %s (see pwkctl ps): end them first",
-                                  name);
-}
-
 static int check_store(const char *kernel, const struct control_kernel *found,
                        struct registry_check *check, struct pwk_error *error)
 {
@@ -106,8 +87,9 @@ int control_check(const char *kernel, int count, char *const words[])
         return CONTROL_USAGE;
     check.repair = count == 1;
     rc = control_find_kernel(&found, kernel, &error);
+    /* A store under repair must not be in anybody's hands. */
     if (rc == 0 && check.repair)
-        rc = check_nobody_runs(&found, kernel, &error);
+        rc = control_check_nobody_runs(&found, kernel, &error);
     if (rc == 0)
         rc = check_store(kernel, &found, &check, &error);
     if (rc == 0)

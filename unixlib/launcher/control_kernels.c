@@ -81,21 +81,25 @@ static void show_process(const char *kernel, const struct pwk_process_info *info
 static int show_kernel(const char *name, json_t *list, struct pwk_error *error)
 {
     struct control_kernel kernel;
-    struct pwk_process_info *infos;
-    pwk_process_table_t *table;
-    size_t count;
     int rc = control_find_kernel(&kernel, name, error);
 
-    if (rc == 0)
-        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, NULL, error);
-    if (rc != 0)
-        return rc == -ENOENT ? 0 : rc; /* a kernel may end while we look */
-    count = list_processes(table, &infos);
-    for (size_t i = 0; i < count; i++)
-        show_process(name, &infos[i], list);
-    free(infos);
-    pwk_process_table_close(table);
-    return 0;
+    for (size_t place = 0; rc == 0 && place < CONTROL_PLACES; place++) {
+        struct pwk_process_info *infos;
+        pwk_process_table_t *table;
+        size_t count;
+
+        rc = control_open_table(&kernel, place, &table, NULL, error);
+        if (rc == -ENOENT)
+            rc = 0;
+        else if (rc == 0) {
+            count = list_processes(table, &infos);
+            for (size_t i = 0; i < count; i++)
+                show_process(name, &infos[i], list);
+            free(infos);
+            control_close_table(table);
+        }
+    }
+    return rc == -ENOENT ? 0 : rc; /* a kernel may end while we look */
 }
 
 int control_ps(int argc, char *const argv[])
@@ -127,11 +131,33 @@ int control_ps(int argc, char *const argv[])
     return control_fail(CONTROL_FAILED, &error);
 }
 
+static int sum_counters(const struct control_kernel *kernel, uint64_t totals[PWK_COUNTER_COUNT],
+                        struct pwk_error *error)
+{
+    int rc = 0;
+
+    memset(totals, 0, PWK_COUNTER_COUNT * sizeof(totals[0]));
+    for (size_t place = 0; rc == 0 && place < CONTROL_PLACES; place++) {
+        uint64_t counters[PWK_COUNTER_COUNT];
+        pwk_process_table_t *table;
+
+        rc = control_open_table(kernel, place, &table, NULL, error);
+        if (rc == -ENOENT)
+            rc = 0;
+        else if (rc == 0) {
+            pwk_process_table_totals(table, counters);
+            control_close_table(table);
+            for (size_t i = 0; i < PWK_COUNTER_COUNT; i++)
+                totals[i] += counters[i];
+        }
+    }
+    return rc;
+}
+
 int control_stats(int argc, char *const argv[])
 {
     uint64_t totals[PWK_COUNTER_COUNT];
     struct control_kernel kernel;
-    pwk_process_table_t *table;
     struct pwk_error error;
     const char *name;
     json_t *object;
@@ -142,11 +168,9 @@ int control_stats(int argc, char *const argv[])
         return control_usage("stats NAME [--json]");
     rc = control_find_kernel(&kernel, name, &error);
     if (rc == 0)
-        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, NULL, &error);
+        rc = sum_counters(&kernel, totals, &error);
     if (rc != 0)
         return control_fail(CONTROL_FAILED, &error);
-    pwk_process_table_totals(table, totals);
-    pwk_process_table_close(table);
     if (!json) {
         pwk_statistics_print(stdout, name, totals);
         return CONTROL_OK;
@@ -159,10 +183,8 @@ int control_stats(int argc, char *const argv[])
 int control_remove(int argc, char *const argv[])
 {
     struct control_kernel kernel;
-    pwk_process_table_t *table;
     struct pwk_error error;
     const char *name;
-    bool nobody;
     bool json;
     int rc;
 
@@ -170,16 +192,10 @@ int control_remove(int argc, char *const argv[])
         return control_usage("remove NAME");
     rc = control_find_kernel(&kernel, name, &error);
     if (rc == 0)
-        rc = pwk_process_table_open(kernel.runtime, kernel.state, false, &table, &nobody, &error);
-    if (rc == 0) {
-        pwk_process_table_close(table);
-        if (!nobody)
-            rc = pwk_error_set(&error, -EBUSY,
-                               "processes run under kernel %s (see pwkctl ps): end them first",
-                               name);
-    }
-    if (rc == 0)
-        rc = pwk_process_table_remove(kernel.runtime, kernel.state, &error);
+        rc = control_check_nobody_runs(&kernel, name, &error);
+    for (size_t place = 0; rc == 0 && place < CONTROL_PLACES; place++)
+        if (kernel.runtime[place][0] != '\0')
+            rc = pwk_process_table_remove(kernel.runtime[place], kernel.state, &error);
     if (rc == 0)
         rc = pwk_state_remove(kernel.state, &error);
     return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &error);

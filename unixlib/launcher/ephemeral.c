@@ -21,6 +21,7 @@
 
 #include "kernel/process_table.h"
 #include "kernel/state.h"
+#include "sandbox/session.h"
 
 #define MARKER "ephemeral"
 
@@ -104,8 +105,6 @@ int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
                  (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
     if (length >= PATH_MAX)
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", runtime);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return pwk_error_set(error, -errno, "cannot make %s: %s", path, strerror(errno));
     return 0;
 }
 
@@ -140,14 +139,20 @@ static void wait_for_end(int pidfd)
         ;
 }
 
-/* Waits until some process of the kernel has ended; false where none can be waited for. */
+/* Waits until some process of the kernel has ended, or its own session, in which all of them are;
+ * false where none can be waited for. */
 static bool wait_for_one(const char *state, const char *runtime)
 {
     pwk_process_table_t *table;
     struct pwk_process_info info;
     size_t count;
-    int pidfd;
+    int pidfd = pwk_session_find(runtime, NULL);
 
+    if (pidfd >= 0) {
+        wait_for_end(pidfd);
+        close(pidfd);
+        return true;
+    }
     if (pwk_process_table_open(runtime, state, false, &table, NULL, NULL) != 0)
         return false;
     count = pwk_process_table_list(table, &info, 1);

@@ -21,8 +21,8 @@ bool pwk_ephemeral_is(const char *state);
  * descriptor that holds the lock, or a negative errno: -EBUSY when the kernel is just ending. */
 int pwk_ephemeral_enter(const char *state, struct pwk_error *error);
 
-/* The folder of a kernel's run-time files: `runtime` itself, or one of its own (made where missing)
- * for an ephemeral kernel, and for one in a session of its own. `state` must exist. */
+/* The folder of a kernel's run-time files: `runtime` itself, or one of its own (which may have to
+ * be made) for an ephemeral kernel, and for one in a session of its own. `state` must exist. */
 int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
                        char path[PATH_MAX], struct pwk_error *error);
 

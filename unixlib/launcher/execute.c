@@ -10,7 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/prefix_layer.h"
@@ -18,6 +20,8 @@
 #include "launcher/ephemeral.h"
 #include "launcher/prefix.h"
 #include "sandbox/policy_arm.h"
+
+#define SAVED_ROUNDS 800 /* of 50 ms */
 
 void pwk_statistics_print(FILE *stream, const char *kernel,
                           const uint64_t totals[PWK_COUNTER_COUNT])
@@ -52,6 +56,8 @@ static int make_state(struct pwk_plan *plan, struct pwk_error *error)
     if (rc >= 0)
         rc = pwk_kernel_runtime(record->runtime, record->state, record->session == PWK_SESSION_OWN,
                                 runtime, error);
+    if (rc == 0 && mkdir(runtime, 0700) != 0 && errno != EEXIST)
+        rc = pwk_error_set(error, -errno, "cannot make %s: %s", runtime, strerror(errno));
     if (rc < 0)
         return rc;
     strcpy(record->runtime, runtime);
@@ -246,10 +252,23 @@ static int run(struct pwk_plan *plan, struct pwk_error *error)
     return rc;
 }
 
+/* A new prefix's registry is saved when its first wineserver ends, or after half a minute. */
+static int look_at_files(struct pwk_prefix_files *files)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    int rc = pwk_prefix_files_look(files);
+
+    for (int i = 0; rc == -ENOENT && i < SAVED_ROUNDS; i++) {
+        nanosleep(&pause, NULL);
+        rc = pwk_prefix_files_look(files);
+    }
+    return rc;
+}
+
 static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
 {
     struct pwk_prefix_files files;
-    int rc = pwk_prefix_files_look(&files);
+    int rc = look_at_files(&files);
 
     if (rc < 0)
         return pwk_error_set(error, rc, "the registry of the prefix %s cannot be read: %s",

@@ -32,10 +32,12 @@ static const char help[] =
     "  registry NAME export [--format reg5|reg4|regf] [KEY] [FILE]\n"
     "                                           write a .reg file, or a hive\n"
     "  registry NAME import FILE|PREFIX [--at KEY]\n"
-    "                                           take in a .reg file, a hive or a prefix's registry\n"
+    "                                           take in a .reg file, a hive or a prefix's "
+    "registry\n"
     "  registry NAME diff [OTHER] [--json|--reg]\n"
     "                                           what differs from the prefix or another kernel\n"
-    "  registry NAME check [--repair]           what is wrong with the store; save what can be read\n"
+    "  registry NAME check [--repair]           what is wrong with the store; save what can be "
+    "read\n"
     "\n"
     "The prefix is $WINEPREFIX, else ~/.wine. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
     "See pwkctl(1).\n";
@@ -106,7 +108,11 @@ int control_find_kernel(struct control_kernel *kernel, const char *name, struct 
     if (rc == 0)
         rc = pwk_runtime_path(runtime, error);
     if (rc == 0)
-        rc = pwk_kernel_runtime(runtime, kernel->state, false, kernel->runtime, error);
+        rc = pwk_kernel_runtime(runtime, kernel->state, false, kernel->runtime[0], error);
+    if (rc == 0)
+        rc = pwk_kernel_runtime(runtime, kernel->state, true, kernel->runtime[1], error);
+    if (rc == 0 && strcmp(kernel->runtime[0], kernel->runtime[1]) == 0)
+        kernel->runtime[1][0] = '\0';
     return rc;
 }
 

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -65,13 +66,17 @@ static int open_pidfd(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* The pidfd of the session's init, or -ESRCH. `lower` may be NULL. */
-static int find_init(const char *runtime, uint64_t *lower)
+/* What session.init says. */
+struct known {
+    int pid;
+    unsigned long long started, lower, namespace;
+};
+
+static int read_known(const char *runtime, struct known *known)
 {
-    unsigned long long started = 0, known = 0;
-    char path[PATH_MAX], text[96];
-    int fd, pid = 0;
+    char path[PATH_MAX], text[128];
     ssize_t size;
+    int fd;
 
     if (runtime_file(path, runtime, INIT_NAME) < 0)
         return -ESRCH;
@@ -81,30 +86,42 @@ static int find_init(const char *runtime, uint64_t *lower)
     size = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[size > 0 ? size : 0] = '\0';
-    if (sscanf(text, "%d %llu %llu", &pid, &started, &known) != 3 || pid <= 1)
-        return -ESRCH;
-    if (lower)
-        *lower = known;
-    fd = open_pidfd(pid);
-    if (fd >= 0 && pwk_process_start_time(pid) == started)
+    return sscanf(text, "%d %llu %llu %llu", &known->pid, &known->started, &known->lower,
+                  &known->namespace) == 4 &&
+                   known->pid > 1
+               ? 0
+               : -ESRCH;
+}
+
+/* The pidfd of the session's init, or -ESRCH. */
+static int find_init(const char *runtime, struct known *known)
+{
+    int fd = read_known(runtime, known) < 0 ? -1 : open_pidfd(known->pid);
+
+    if (fd >= 0 && pwk_process_start_time(known->pid) == known->started)
         return fd;
     if (fd >= 0)
         close(fd);
     return -ESRCH;
 }
 
-static int write_init(const struct pwk_session_plan *plan, pid_t pid)
+static int write_known(const struct pwk_session_plan *plan, pid_t pid)
 {
-    char path[PATH_MAX], text[96];
-    int length =
-        snprintf(text, sizeof(text), "%d %llu %llu\n", (int)pid,
-                 (unsigned long long)pwk_process_start_time(pid), (unsigned long long)plan->lower);
+    char path[PATH_MAX], text[128];
     int result = runtime_file(path, plan->runtime, INIT_NAME);
-    int fd = result < 0 ? result
-                        : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct stat namespace;
+    int fd, length;
 
+    if (result == 0 && stat("/proc/self/ns/pid_for_children", &namespace) < 0)
+        result = -errno;
+    if (result < 0)
+        return result;
+    length = snprintf(text, sizeof(text), "%d %llu %llu %llu\n", (int)pid,
+                      (unsigned long long)pwk_process_start_time(pid),
+                      (unsigned long long)plan->lower, (unsigned long long)namespace.st_ino);
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return result < 0 ? result : -errno;
+        return -errno;
     result = write(fd, text, (size_t)length) == length ? 0 : -EIO;
     close(fd);
     return result;
@@ -134,6 +151,7 @@ static void serve(int lock)
     const struct timespec pause = {.tv_nsec = POLL_NANOSECONDS};
 
     for (;;) {
+        nanosleep(&pause, NULL);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
         if (!others_are_left() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
@@ -142,7 +160,6 @@ static void serve(int lock)
                 return;
             flock(lock, LOCK_UN);
         }
-        nanosleep(&pause, NULL);
     }
 }
 
@@ -250,7 +267,7 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
     } else if (init == 0) {
         run_init(plan, lock, report_fd);
     } else {
-        report.result = write_init(plan, init);
+        report.result = write_known(plan, init);
         if (report.result < 0) {
             fail(&report.error, report.result, plan->runtime);
             kill(init, SIGKILL);
@@ -305,6 +322,7 @@ static int open_lock(const char *runtime, struct pwk_error *error)
 int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
                       struct pwk_error *error)
 {
+    struct known known;
     int result;
 
     *session = (struct pwk_session){.lock = open_lock(plan->runtime, error), .init = -1};
@@ -313,24 +331,27 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
     /* Shared first: a session that is up is joined without waiting for others who join it. */
     result = lock_file(session->lock, LOCK_SH);
     if (result == 0)
-        session->init = find_init(plan->runtime, &session->lower);
-    while (result == 0 && session->init < 0) {
-        result = lock_file(session->lock, LOCK_EX);
-        if (result == 0 && (session->init = find_init(plan->runtime, &session->lower)) < 0) {
+        session->init = find_init(plan->runtime, &known);
+    for (int tries = 0; result == 0 && session->init < 0; tries++) {
+        if (tries == JOIN_TRIES)
+            result = fail(error, -ESRCH, "it ended while it was joined");
+        else
+            result = lock_file(session->lock, LOCK_EX);
+        if (result == 0 && (session->init = find_init(plan->runtime, &known)) < 0) {
             result = begin(plan, session->lock, error);
             session->begun = result == 0;
-            session->init = result < 0 ? -1 : find_init(plan->runtime, &session->lower);
-            if (result == 0 && session->init < 0)
-                result = fail(error, -ESRCH, "it ended while it was joined");
         }
         /* Turning one lock into the other gives it up in between, and init may end then. */
         if (result == 0 && (result = lock_file(session->lock, LOCK_SH)) == 0) {
-            close(session->init);
-            session->init = find_init(plan->runtime, &session->lower);
+            if (session->init >= 0)
+                close(session->init);
+            session->init = find_init(plan->runtime, &known);
         }
     }
     if (result < 0)
         pwk_session_leave(session);
+    else
+        session->lower = known.lower;
     return result;
 }
 
@@ -343,13 +364,21 @@ void pwk_session_leave(struct pwk_session *session)
     session->lock = session->init = -1;
 }
 
-bool pwk_session_is_up(const char *runtime)
+int pwk_session_find(const char *runtime, uint64_t *namespace)
 {
-    int init = find_init(runtime, NULL);
+    struct known known;
+    int init = find_init(runtime, &known);
 
-    if (init >= 0)
-        close(init);
-    return init >= 0;
+    if (init >= 0 && namespace)
+        *namespace = known.namespace;
+    return init;
+}
+
+bool pwk_session_was_there(const char *runtime)
+{
+    struct known known;
+
+    return read_known(runtime, &known) == 0;
 }
 
 /* ---- joining ---- */

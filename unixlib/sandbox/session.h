@@ -54,8 +54,12 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
 pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *session,
                        int *failed, struct pwk_error *error);
 
-/* True while the session of the kernel with this run-time folder is up. */
-bool pwk_session_is_up(const char *runtime);
+/* The session of the kernel with this run-time folder: a pidfd of its first process, which is the
+ * caller's, or -ESRCH while there is none. `namespace`, where not NULL: the inode number of its
+ * process namespace. */
+int pwk_session_find(const char *runtime, uint64_t *namespace);
+/* True where the files in this folder are those of an own session, which may have ended. */
+bool pwk_session_was_there(const char *runtime);
 
 void pwk_session_leave(struct pwk_session *session);
 
