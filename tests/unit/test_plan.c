@@ -170,6 +170,7 @@ static void numbers_of_windows_need_a_version(void **state)
     assert_non_null(strstr(error.text, "syscall_numbers = windows"));
     facts.profile.windows = PWK_WINDOWS_10;
     assert_int_equal(build(), 0);
+    assert_true(says("see Windows 10, build 19045, and make native system calls by its numbers"));
 }
 
 static void registry_off(void **state)

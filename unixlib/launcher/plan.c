@@ -255,9 +255,12 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "take nothing over from Wine but the counting of statistics, for %s", whose);
     if (record->windows != PWK_WINDOWS_PREFIX)
-        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u", whose,
+        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u%s", whose,
                  pwk_windows_word(record->windows),
-                 pwk_windows_build_by_number(record->windows, record->build)->build);
+                 pwk_windows_build_by_number(record->windows, record->build)->build,
+                 record->syscall_numbers == PWK_NUMBERS_WINDOWS
+                     ? ", and make native system calls by its numbers"
+                     : "");
     add_policy_step(plan, failed);
     if (record->audit_level != PWK_AUDIT_OFF)
         add_step(plan, failed, PWK_STEP_BOOT,
