@@ -135,6 +135,8 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_diff.c \
 	unixlib/launcher/control_json.h unixlib/launcher/control_json.c \
 	unixlib/launcher/control_check.c \
+	unixlib/launcher/audit_view.h unixlib/launcher/audit_view.c \
+	unixlib/launcher/control_audit.h unixlib/launcher/control_audit.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
 	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c

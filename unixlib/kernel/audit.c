@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,9 @@ void pwk_audit_close(pwk_audit_t *audit)
     audit_log_close(&audit->log);
     if (audit->other.fd >= 0) {
         close(audit->other.fd);
+    }
+    if (audit->writer.ring != NULL) {
+        munmap(audit->writer.ring, audit_ring_size(audit->writer.cells));
     }
     if (audit->rings >= 0) {
         close(audit->rings);

@@ -24,6 +24,8 @@ typedef struct pwk_audit pwk_audit_t;
  * With level PWK_AUDIT_OFF nothing is opened and records are dropped. */
 int pwk_audit_open(const char *kernel, const char *path, const char *second,
                    enum pwk_audit_level level, pwk_audit_t **out, struct pwk_error *error);
+/* Where no other thread uses it any more, and none was started for it: a process of a kernel only
+ * leaves (below). */
 void pwk_audit_close(pwk_audit_t *audit);
 
 /* A log at `path` that would grow beyond `limit` bytes (0, as it is at first: no limit) is renamed

@@ -54,6 +54,23 @@ static int set_owner(int fd, size_t place, uint64_t owner)
     return written == sizeof(owner) ? 0 : -EIO;
 }
 
+/* The lock of an open file description, on one byte: F_WRLCK takes it, F_UNLCK gives it back. */
+static int lock_place(int fd, size_t place, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)place, .l_len = 1};
+
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+/* Whether a process lives that has this place, and did not open `fd` itself. */
+static bool place_is_held(int fd, size_t place)
+{
+    struct flock lock = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)place, .l_len = 1};
+
+    return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
+}
+
 /* Zeros where the file is too short. */
 static void read_owners(int fd, uint64_t owners[SLOT_COUNT])
 {
@@ -123,7 +140,7 @@ static int collect(pwk_audit_t *audit, int fd, const uint64_t owners[SLOT_COUNT]
             owner == 0) {
             continue;
         }
-        bool gone = !pwk_process_owner_is_alive(owner);
+        bool gone = !place_is_held(fd, i);
         if (gone || live) {
             result = drain_place(audit, fd, i, owner, gone);
         }
@@ -248,7 +265,8 @@ void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
         audit->rings = -1;
         return;
     }
-    if (take_place(audit, first) == 0 && make_ring(audit, slot)) {
+    if (lock_place(audit->rings, audit->place, F_WRLCK) == 0 && take_place(audit, first) == 0 &&
+        make_ring(audit, slot)) {
         atomic_store(&audit->has_ring, true);
     }
 }
@@ -292,6 +310,7 @@ static void give_back(pwk_audit_t *audit)
     source.is_final = true;
     if (audit_drain_source(audit, &source) == 0 && tell_loss(audit, &source) == 0) {
         set_owner(audit->rings, audit->place, 0);
+        lock_place(audit->rings, audit->place, F_UNLCK);
         if (audit->writer.cells > CELLS) {
             fallocate(audit->rings, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                       ring_offset(audit->place), RING_SPACING);

@@ -22,6 +22,9 @@ int control_stats(int argc, char *const argv[]);
 int control_remove(int argc, char *const argv[]);
 int control_env(int argc, char *const argv[]);
 
+/* control_audit.c */
+int control_audit(int argc, char *const argv[]);
+
 /* control_registry.c */
 int control_registry(int argc, char *const argv[]);
 

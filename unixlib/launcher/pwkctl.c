@@ -23,6 +23,8 @@ static const char help[] =
     "  env [--json]                             what loads pwk.dll without pwk-wine, for a shell\n"
     "  doctor [--json]                          check that all that pwk needs is there\n"
     "  remove NAME                              remove a kernel and its state\n"
+    "  audit NAME [--follow] [--json] [--event EVENT] [--verdict VERDICT] [--pid PID]\n"
+    "             [--since TIME]                the audit log, and what is added to it\n"
     "  registry NAME get KEY [VALUE] [--json]   print a value, or all of a key\n"
     "  registry NAME set KEY VALUE [--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "  registry NAME ls KEY [-r] [-v] [--json]  print subkeys, as a tree, with their values\n"
@@ -54,11 +56,11 @@ static const struct command commands[] = {
     {"env", control_env},
     {"doctor", control_doctor},
     {"remove", control_remove},
+    {"audit", control_audit},
     {"registry", control_registry},
     {"top", NULL, "the NONANO fabric"},
     {"files", NULL, "own sessions"},
     {"driver", NULL, "the driver host"},
-    {"audit", NULL, "the Linux policy"},
     {"profile", NULL, "the Linux policy"},
     {"nano", NULL, "the NONANO fabric"},
     {"attach", NULL, "the system call trap"},
