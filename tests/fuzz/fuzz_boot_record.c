@@ -21,12 +21,13 @@ static void check_same(const struct pwk_boot_record *a, const struct pwk_boot_re
 {
     require(strcmp(a->kernel, b->kernel) == 0 && strcmp(a->state, b->state) == 0 &&
             strcmp(a->runtime, b->runtime) == 0 && strcmp(a->audit, b->audit) == 0);
-    require(a->windows == b->windows && a->registry == b->registry && a->lower == b->lower && a->session == b->session &&
-            a->audit_level == b->audit_level && a->registry_cache == b->registry_cache &&
+    require(a->windows == b->windows && a->registry == b->registry && a->lower == b->lower &&
+            a->session == b->session && a->audit_level == b->audit_level &&
+            a->audit_limit == b->audit_limit && a->registry_cache == b->registry_cache &&
             a->inherit == b->inherit && a->build == b->build &&
             a->syscall_numbers == b->syscall_numbers && a->rewrite_sites == b->rewrite_sites &&
-            a->policy == b->policy && a->policy_armed == b->policy_armed && a->policy_file == b->policy_file &&
-            a->passthrough_count == b->passthrough_count);
+            a->policy == b->policy && a->policy_armed == b->policy_armed &&
+            a->policy_file == b->policy_file && a->passthrough_count == b->passthrough_count);
     for (size_t i = 0; i < a->passthrough_count; i++)
         require(strcmp(a->passthrough[i], b->passthrough[i]) == 0);
 }

@@ -24,7 +24,7 @@ INTEGRATION_TESTS = \
 	tests/integration/transactions.sh tests/integration/raw_calls.sh tests/integration/raw_sites.sh \
 	tests/integration/windows_numbers.sh \
 	tests/integration/win32_registry.sh \
-	tests/integration/hammer.sh
+	tests/integration/audit.sh tests/integration/hammer.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh

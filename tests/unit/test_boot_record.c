@@ -28,6 +28,7 @@ static void fill(struct pwk_boot_record *record)
     record->build = 17763;
     record->registry = PWK_REGISTRY_OFF;
     record->audit_level = PWK_AUDIT_DENIALS;
+    record->audit_limit = UINT64_C(5000000000);
     record->registry_cache = UINT64_MAX;
     record->session = PWK_SESSION_OWN;
     record->lower = 123456789012345u;
@@ -73,6 +74,7 @@ static void round_trip(void **state)
     assert_int_equal(record.build, 17763);
     assert_int_equal(record.registry, expected.registry);
     assert_int_equal(record.audit_level, expected.audit_level);
+    assert_int_equal(record.audit_limit, expected.audit_limit);
     assert_true(record.registry_cache == expected.registry_cache);
     assert_int_equal(record.session, PWK_SESSION_OWN);
     assert_true(record.lower == expected.lower);
@@ -172,6 +174,7 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("build=17763", "build=1809");
     expect_refused("registry=off", "registry=overlaid");
     expect_refused("audit_level=denials", "audit_level=");
+    expect_refused("audit_limit=5000000000", "audit_limit=-1");
     expect_refused("registry_cache=1", "registry_cache=-1");
     expect_refused("session=own", "session=mine");
     expect_refused("lower=1", "lower=-1");

@@ -29,6 +29,7 @@ enum field {
     FIELD_REGISTRY,
     FIELD_SESSION,
     FIELD_AUDIT_LEVEL,
+    FIELD_AUDIT_LIMIT,
     FIELD_REGISTRY_CACHE,
     FIELD_INHERIT,
     FIELD_LOWER,
@@ -51,6 +52,7 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_REGISTRY] = "registry",
     [FIELD_SESSION] = "session",
     [FIELD_AUDIT_LEVEL] = "audit_level",
+    [FIELD_AUDIT_LIMIT] = "audit_limit",
     [FIELD_REGISTRY_CACHE] = "registry_cache",
     [FIELD_INHERIT] = "inherit",
     [FIELD_LOWER] = "lower",
@@ -122,18 +124,19 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
     stream = open_memstream(&text, &size);
     if (stream == NULL)
         return NULL;
-    fprintf(
-        stream,
-        PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
-                          "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
-                          "session=%s\naudit_level=%s\n"
-                          "registry_cache=%" PRIu64 "\ninherit=%s\nlower=%" PRIu64 "\n"
-                          "syscall_numbers=%s\nrewrite_sites=%s\npolicy=%s\n",
-        record->kernel, record->state, record->runtime, record->audit,
-        pwk_windows_word(record->windows), record->build, pwk_registry_mode_word(record->registry),
-        pwk_session_mode_word(record->session), pwk_audit_level_word(record->audit_level),
-        record->registry_cache, record->inherit ? "yes" : "no", record->lower,
-        pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no", policy);
+    fprintf(stream,
+            PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
+                              "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
+                              "session=%s\naudit_level=%s\naudit_limit=%" PRIu64 "\n"
+                              "registry_cache=%" PRIu64 "\ninherit=%s\nlower=%" PRIu64 "\n"
+                              "syscall_numbers=%s\nrewrite_sites=%s\npolicy=%s\n",
+            record->kernel, record->state, record->runtime, record->audit,
+            pwk_windows_word(record->windows), record->build,
+            pwk_registry_mode_word(record->registry), pwk_session_mode_word(record->session),
+            pwk_audit_level_word(record->audit_level), record->audit_limit, record->registry_cache,
+            record->inherit ? "yes" : "no", record->lower,
+            pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no",
+            policy);
     for (size_t i = 0; i < record->passthrough_count; i++)
         fprintf(stream, "passthrough=%s\n", record->passthrough[i]);
     failed = ferror(stream) != 0;
@@ -217,6 +220,8 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return pwk_session_mode_parse(value, &record->session, NULL);
     case FIELD_AUDIT_LEVEL:
         return pwk_audit_level_parse(value, &record->audit_level, NULL);
+    case FIELD_AUDIT_LIMIT:
+        return pwk_size_parse(value, &record->audit_limit, NULL);
     case FIELD_REGISTRY_CACHE:
         return pwk_size_parse(value, &record->registry_cache, NULL);
     case FIELD_INHERIT:

@@ -45,6 +45,7 @@ struct pwk_boot_record {
     enum pwk_registry_mode registry;
     enum pwk_session_mode session;
     enum pwk_audit_level audit_level;
+    uint64_t audit_limit; /* bytes at which the log is renamed; 0: never */
     uint64_t registry_cache;
     bool inherit;
     /* In an own session: what the state of the prefix's registry that the session began with is

@@ -19,6 +19,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_PROFILE_SIZE (1u << 20)
+#define AUDIT_LIMIT (UINT64_C(64) << 20)
 
 #define MACHINE "\\Registry\\Machine\\"
 /* A link in newer prefixes (to ControlSet001), a key of its own in older ones: both spellings. */
@@ -84,6 +85,7 @@ void pwk_profile_init(struct pwk_profile *profile)
     memset(profile, 0, sizeof(*profile));
     profile->inherit = true;
     profile->audit = PWK_AUDIT_DECISIONS;
+    profile->audit_limit = AUDIT_LIMIT;
     for (size_t i = 0; i < COUNT_OF(built_in_passthrough); i++)
         if (add_passthrough(profile, built_in_passthrough[i]) != 0)
             abort(); /* without these a program would read a dead registry: never go on */
@@ -197,7 +199,13 @@ static int set_audit_level(struct pwk_profile *profile, const char *value, struc
     return pwk_audit_level_parse(value, &profile->audit, error);
 }
 
-/* A key that this version serves has `set` (or is a rule of the Linux policy). Of a key that it does not serve, `value` is what it
+static int set_audit_limit(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_size_parse(value, &profile->audit_limit, error);
+}
+
+/* A key that this version serves has `set` (or is a rule of the Linux policy). Of a key that it
+ * does not serve, `value` is what it
  * does anyhow (NULL: nothing) and is accepted; all else comes with `later`. */
 struct profile_key {
     const char *section;
@@ -235,6 +243,7 @@ static const struct profile_key profile_keys[] = {
     {"wow64", "enable", NULL, "no", "32-bit programs"},
     {"nano", "dump_period", NULL, NULL, "the NONANO fabric"},
     {"audit", "level", set_audit_level},
+    {"audit", "limit", set_audit_limit},
 };
 
 static int apply_key(const struct profile_key *key, const char *name, struct pwk_profile *profile,

@@ -83,6 +83,7 @@ struct pwk_profile {
     enum pwk_syscall_base syscall_base;
     struct pwk_syscall_rules syscalls;
     enum pwk_audit_level audit;
+    uint64_t audit_limit; /* bytes at which the log is renamed; 0: never */
 };
 
 /* Fills in the built-in profile. Ends with pwk_profile_finish. */

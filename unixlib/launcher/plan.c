@@ -67,6 +67,7 @@ static int merge(struct pwk_boot_record *record, const struct pwk_arguments *arg
     record->session = arguments->has_session ? arguments->session : profile->session;
     record->registry = arguments->has_registry ? arguments->registry : profile->registry;
     record->audit_level = profile->audit;
+    record->audit_limit = profile->audit_limit;
     record->registry_cache = profile->registry_cache;
     record->inherit = profile->inherit;
     record->syscall_numbers = profile->syscall_numbers;

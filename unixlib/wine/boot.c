@@ -221,11 +221,15 @@ static int open_handles(struct pwk_error *error)
 static int open_audit(struct pwk_error *error)
 {
     char path[PATH_MAX];
+    int result;
 
     if (snprintf(path, sizeof path, "%s/audit.jsonl", boot.record.state) >= (int)sizeof path)
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", boot.record.state);
-    return pwk_audit_open(boot.record.kernel, path, boot.record.audit, boot.record.audit_level,
-                          &boot.audit, error);
+    result = pwk_audit_open(boot.record.kernel, path, boot.record.audit, boot.record.audit_level,
+                            &boot.audit, error);
+    if (result == 0)
+        pwk_audit_set_limit(boot.audit, boot.record.audit_limit);
+    return result;
 }
 
 static void announce(const char *program)

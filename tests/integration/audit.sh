@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# audit.sh - the audit log: its levels, the log that --audit names, what a killed process had
+# recorded, and pwkctl audit with its filters, as text and JSON, also while it grows.
+. "$(dirname "$0")/library.sh"
+begin
+keep_session
+
+calls=$programs/make_calls.exe
+probe=$programs/process_probe.exe
+check=$PWK_BUILDDIR/tests/integration/check_json_lines
+
+log_of()
+{
+    echo "$WINEPREFIX/pwk/kernels/$1/audit.jsonl"
+}
+
+# with_level LEVEL: writes a profile and names it.
+with_level()
+{
+    printf '[audit]\nlevel = %s\n' "$1" >"$work/$1.ini"
+    echo "$work/$1.ini"
+}
+
+# --- levels ---
+ok 'level off' kernel off --profile "$(with_level off)" "$probe" status 0
+ok 'no log with level off' test ! -e "$(log_of off)"
+fails 'pwkctl audit without a log' "$pwkctl" audit off
+contains 'it says why' 'no audit log yet' "$(cat "$work/output")"
+
+ok 'level denials' kernel denials --profile "$(with_level denials)" "$probe" status 0
+equal 'level denials tells of the kernel alone' 'kernel started
+kernel stopped' "$("$check" event verdict <"$(log_of denials)")"
+
+ok 'level all' kernel all --profile "$(with_level all)" "$calls" registry 3000
+answers=$("$pwkctl" audit all --json --event call | grep -c '"service":"NtQueryValueKey"')
+dropped=$("$pwkctl" stats all --json | sed -n 's/.*"audit_dropped": \([0-9]*\).*/\1/p')
+ok "level all has every call ($answers, $dropped dropped)" test $((answers + dropped)) -ge 3000
+ok 'each is a record' "$check" time kernel event verdict <"$(log_of all)"
+lacks 'no data in it' CurrentVersion "$(cat "$(log_of all)")"
+times=$("$check" time <"$(log_of all)" | grep -v '^$')
+ok 'the records of a process are in order' sort -c <<<"$times"
+counted=$("$pwkctl" audit all --json | sed -n 's/.*"dropped":\([0-9]*\).*/\1/p' |
+    awk '{ sum += $1 } END { print sum + 0 }')
+equal 'what was dropped is counted in the log and in the statistics' "$dropped" "$counted"
+
+# --- what pwkctl shows ---
+ok 'a kernel with a second log' kernel shown --audit "$work/second.jsonl" "$probe" status 0
+equal 'both logs are the same' "$(cat "$(log_of shown)")" "$(cat "$work/second.jsonl")"
+text=$("$pwkctl" audit shown)
+matches 'a line for people' \
+    '20[0-9-]*T[0-9:.]*Z +[0-9]+ process started program=[^ ]*process_probe.exe' "$text"
+equal 'the lines of the log' 4 "$(wc -l <<<"$text")"
+equal 'the same as JSON' "$(cat "$(log_of shown)")" "$("$pwkctl" audit shown --json)"
+equal 'by event and verdict' 1 \
+    "$("$pwkctl" audit shown --event process --verdict=ended | wc -l)"
+pid=$("$pwkctl" audit shown --event process --verdict ended | awk '{ print $2 }')
+equal 'by process' 4 "$("$pwkctl" audit shown --pid "$pid" | wc -l)"
+equal 'by another process' 0 "$("$pwkctl" audit shown --pid $((pid + 1)) | wc -l)"
+equal 'since a time to come' 0 "$("$pwkctl" audit shown --since 2999 | wc -l)"
+fails 'a process that is no number' "$pwkctl" audit shown --pid x
+fails 'an unknown option' "$pwkctl" audit shown --nothing
+
+# Lines that are no records, and what a terminal must not be told.
+printf 'no record\n{"time":"x"}\n{"time":"2026-01-01T00:00:00.000000Z","kernel":"k","pid":1,' \
+    >>"$(log_of shown)"
+printf '"tid":1,"event":"e\\u001b[2J","verdict":"v","a":"b \\"c\\" \\n"}\ntorn' >>"$(log_of shown)"
+text=$("$pwkctl" audit shown 2>"$work/errors")
+contains 'lines that are no records are counted' '2 lines' "$(cat "$work/errors")"
+contains 'control characters are shown' 'e\x1b[2J v a="b \"c\" \x0a"' "$text"
+ok 'the next program ends the torn line' kernel shown "$probe" status 0
+equal 'and its records are whole' 9 "$("$pwkctl" audit shown 2>/dev/null | wc -l)"
+
+# --- a log that grows too large ---
+printf '[audit]\nlevel = all\nlimit = 200K\n' >"$work/limited.ini"
+ok 'a log with a limit' kernel limited --profile "$work/limited.ini" "$calls" registry 3000
+ok 'it was renamed' test -s "$(log_of limited).1"
+ok 'the log stays small' test "$(stat -c %s "$(log_of limited)")" -le 204800
+ok 'the old one too' test "$(stat -c %s "$(log_of limited).1")" -le 204800
+contains 'pwkctl shows the old one first' "$(head -n 1 "$(log_of limited).1")" \
+    "$("$pwkctl" audit limited --json | head -n 1)"
+
+# --- following ---
+"$pwkctl" audit shown --follow --event process >"$work/followed" 2>&1 &
+background+=("$!")
+follower=$!
+before=$(wc -l <"$work/followed")
+ok 'a program while pwkctl follows' kernel shown "$probe" status 0
+grown()
+{
+    [ "$(wc -l <"$work/followed")" -ge "$1" ]
+}
+until_true 10 grown 6 || fail "pwkctl audit --follow showed no new records ($before before)"
+mv "$(log_of shown)" "$(log_of shown).1"
+ok 'a program with a log made anew' kernel shown "$probe" status 0
+until_true 10 grown 8 || fail 'pwkctl audit --follow lost the log that was renamed'
+kill "$follower"
+
+# --- kill -9 ---
+hold victim "$pwk_wine" --kernel killed --profile "$(with_level all)" "$probe" wait
+held_says victim 1 ready
+kill -KILL "${held[victim]}"
+wait "${held[victim]}" 2>/dev/null
+until_true 10 no_kernel_process || fail 'the killed program runs still'
+contains 'pwkctl audit has what a killed process had recorded' 'process started' \
+    "$("$pwkctl" audit killed)"
+last=$("$pwkctl" audit killed --event call | wc -l)
+ok "its calls too ($last)" test "$last" -gt 10
+ok 'the next one ends in order' kernel killed "$probe" status 0
+equal 'nothing comes twice' "$last" "$("$pwkctl" audit killed --event call | wc -l)"
+
+if unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null; then
+    hold caged "$pwk_wine" --kernel caged --session own "$probe" wait
+    held_says caged 1 ready
+    pid=$("$pwkctl" audit caged --event process | awk '/process_probe.exe/ { print $2 }')
+    matches 'pwkctl audit of an own session that runs' '^[0-9]+$' "$pid"
+    go_on caged
+    wait "${held[caged]}"
+    equal 'all of its records are there' 'process started
+process ended' "$("$pwkctl" audit caged --event process --pid "$pid" | awk '{ print $3, $4 }')"
+fi
+finish
