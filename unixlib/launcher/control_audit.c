@@ -113,8 +113,12 @@ void control_audit_close(struct control_audit *audit)
 
 void control_audit_collect(struct control_audit *audit)
 {
-    int rc = pwk_audit_collect(audit->audit, audit->kernel.runtime, audit->kernel.state, true);
+    int rc = 0;
 
+    for (size_t place = 0; rc == 0 && place < CONTROL_PLACES; place++)
+        if (audit->kernel.runtime[place][0] != '\0')
+            rc = pwk_audit_collect(audit->audit, audit->kernel.runtime[place], audit->kernel.state,
+                                   true);
     if (rc == audit->last)
         return;
     audit->last = rc;
