@@ -51,6 +51,7 @@ mkdir -p "$cache"
 inside='
     set -eu
     root=$1
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
     mount -t tmpfs none "$root/tmp"
@@ -60,12 +61,16 @@ inside='
     mount --bind "$3" "$root/mnt/build"
     mount --bind "$4" "$root/mnt/work"
     mount --bind "$5" "$root/mnt/cache"
-    exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    # Not chroot: a process with another root than its mount namespace gets no user namespace.
+    cd "$root"
+    pivot_root . .
+    umount -l .
+    exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
         PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 for test in isolation overlay windows_version exit_status key_handles transactions \
-    raw_calls raw_sites win32_registry windows_numbers; do
+    raw_calls raw_sites win32_registry windows_numbers own_session; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \
