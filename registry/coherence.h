@@ -24,7 +24,7 @@ struct coherence_change {
     uint64_t key;       /* whose own record or values changed */
     uint64_t name_hash; /* 0, or of a subkey that came or went */
     uint32_t kinds;     /* REGISTRY_CHANGED_... ; 0: of interest to caches only */
-    uint32_t unused;
+    uint32_t value;     /* where one value changed: the low half of its name's hash; 0: any did */
 };
 
 typedef struct coherence coherence_t;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/large_key.h"
 #include "registry/upcase.h"
 #include "registry/value_list.h"
 
@@ -119,7 +120,7 @@ int registry_store_key(registry_t *registry, uint64_t id, const struct cached_ke
         return 0;
     if (layout.too_large)
         return -E2BIG;
-    layout.too_large = 1;
+    registry_mark_too_large(registry, &layout, name);
     return registry_store_key(registry, id, &layout, name, class_name, values);
 }
 
@@ -160,38 +161,90 @@ int registry_visit_values(registry_t *registry, uint64_t key,
     return result;
 }
 
-/* One walk over the values of a key: measured all, kept as long as they fit into the cache. */
+/* One walk over the values of a key, which ends where they no longer fit into the cache. */
+#define DOES_NOT_FIT 1
 struct collection {
     struct cached_key *head;
     struct value_list *kept;
+    struct place *places; /* of what is kept */
+    size_t room;
     size_t limit, bytes;
 };
 
-static int collect_value(void *context, const struct hive_value *value)
+struct place {
+    int64_t position;
+    struct cached_value value;
+};
+
+static int collect_value(void *context, const struct hive_value *value, int64_t position)
 {
     struct collection *collection = context;
-    struct cached_key *head = collection->head;
-    int result = collect_sizes(head, value);
+    struct value_list *kept = collection->kept;
+    int result = collect_sizes(collection->head, value);
 
     collection->bytes += value->name_units * 2 + value->size;
     if (collection->bytes > collection->limit ||
-        head->value_count > collection->limit / (sizeof(struct cached_value) + 16))
-        head->too_large = 1;
-    return result || head->too_large ? result : value_list_add(collection->kept, value);
+        kept->count >= collection->limit / (sizeof(struct cached_value) + 16))
+        return DOES_NOT_FIT;
+    if (kept->count == collection->room) {
+        size_t room = collection->room * 2 + 16;
+        struct place *grown = realloc(collection->places, room * sizeof *grown);
+
+        if (!grown)
+            return -ENOMEM;
+        collection->places = grown;
+        collection->room = room;
+    }
+    result = result ? result : value_list_add(kept, value);
+    if (result == 0)
+        collection->places[kept->count - 1].position = position;
+    return result;
 }
 
-/* Values whole where they fit into the cache, else only their measures. */
+static int compare_places(const void *a, const void *b)
+{
+    int64_t one = ((const struct place *)a)->position, other = ((const struct place *)b)->position;
+
+    return one < other ? -1 : one > other;
+}
+
+/* The store gives values by name; here they come into the order in which they were first set. */
+static void put_in_order(struct collection *collection)
+{
+    struct value_list *kept = collection->kept;
+
+    for (size_t i = 0; i < kept->count; i++)
+        collection->places[i].value = kept->values[i];
+    if (kept->count)
+        qsort(collection->places, kept->count, sizeof *collection->places, compare_places);
+    for (size_t i = 0; i < kept->count; i++)
+        kept->values[i] = collection->places[i].value;
+}
+
+/* Values whole where they fit into the cache. */
 static int collect_values(registry_t *registry, uint64_t key, const uint16_t *name, size_t units,
                           struct cached_key *head, struct value_list *collected)
 {
-    struct collection collection = {head, collected, key_cache_payload_limit(&registry->cache) / 2,
-                                    0};
-    int result = hive_store_visit_values(registry->store, key, collect_value, &collection);
+    struct collection collection = {
+        .head = head,
+        .kept = collected,
+        .limit = key_cache_payload_limit(&registry->cache) / 2,
+    };
+    bool fixed = fixed_values_concern(&registry->fixed, name, units);
+    int result =
+        hive_store_visit_values_unordered(registry->store, key, collect_value, &collection);
 
-    if (result || !fixed_values_concern(&registry->fixed, name, units))
+    if (result == 0)
+        put_in_order(&collection);
+    free(collection.places);
+    if (result == DOES_NOT_FIT && !fixed) {
+        registry_mark_too_large(registry, head, name);
+        return 0;
+    }
+    if (result < 0 || !fixed)
         return result;
     head->value_count = head->max_value_name = head->max_value_data = 0;
-    if (head->too_large) {
+    if (result == DOES_NOT_FIT) {
         head->too_large = 2;
         return registry_visit_values(registry, key, collect_sizes, head);
     }

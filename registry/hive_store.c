@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x70776b52 /* "pwkR" */
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 #define BUSY_TIMEOUT_MS 10000
 #define PAGE_CACHE_KIB "-1024"    /* SQLite's own, beside the registry's: negative for KiB */
 #define KEPT_LOG_BYTES (64 << 10) /* a log up to this size stays when the store is closed */
@@ -52,6 +52,8 @@ static const char *const migrations[SCHEMA_VERSION] = {
     " PRIMARY KEY(parent, sort)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE value_tombstones(key INTEGER NOT NULL, sort BLOB NOT NULL, name BLOB NOT NULL,"
     " PRIMARY KEY(key, sort)) STRICT, WITHOUT ROWID;",
+    /* The order of the values of a key that is too large for the cache. */
+    "CREATE INDEX key_values_by_position ON key_values(key, position);",
 };
 
 const int64_t hive_store_application_id = APPLICATION_ID;

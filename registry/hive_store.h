@@ -78,6 +78,26 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
 int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,
                           struct hive_value *out);
 
+/* Values with their positions, which grow in the order of values and leave gaps
+ * (hive_store_order.c). Unordered is the cheapest way to all, and the only one that can be ended
+ * early at no cost; the others are for keys that have many. */
+int hive_store_visit_values_unordered(hive_store_t *store, uint64_t key,
+                                      int (*visit)(void *context, const struct hive_value *value,
+                                                   int64_t position),
+                                      void *context);
+struct hive_measures {
+    uint32_t values;
+    uint32_t max_name, max_data; /* bytes */
+};
+/* Looks at every value. */
+int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_measures *out);
+/* The position of the value with that index; -ENOENT. Costs a step for each value before it. */
+int hive_store_value_position(hive_store_t *store, uint64_t key, uint32_t index, int64_t *position);
+/* Up to `limit` values behind a position in their order, or before it in the opposite one. */
+int hive_store_visit_values_from(
+    hive_store_t *store, uint64_t key, int64_t position, bool backwards, uint32_t limit,
+    int (*visit)(void *context, const struct hive_value *value, int64_t position), void *context);
+
 /* -ENOENT without such a key, -ENODATA where it has no descriptor of its own. */
 int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
                              size_t *size);

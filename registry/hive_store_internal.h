@@ -17,6 +17,11 @@ enum hive_statement {
     HIVE_SUBKEYS,
     HIVE_VALUES,
     HIVE_FIND_VALUE,
+    HIVE_VALUES_UNORDERED,
+    HIVE_VALUES_BEHIND,
+    HIVE_VALUES_BEFORE,
+    HIVE_VALUE_POSITION,
+    HIVE_MEASURE_VALUES,
     HIVE_INSERT_KEY,
     HIVE_USE_KEY_ID,
     HIVE_UPDATE_KEY,
@@ -75,6 +80,7 @@ int hive_store_errno(int sqlite_code);
 sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which);
 int hive_store_prepare_error(hive_store_t *store);
 int hive_store_finish(sqlite3_stmt *statement);
+void hive_store_read_value(sqlite3_stmt *statement, struct hive_value *out);
 int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement);
 int hive_store_bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
                          const uint16_t *name, size_t units);

@@ -17,7 +17,19 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_FIND_KEY] = "SELECT id, flags FROM keys WHERE parent=?1 AND sort=?2",
     [HIVE_READ_KEY] = "SELECT " KEY_COLUMNS " FROM keys WHERE id=?1",
     [HIVE_SUBKEYS] = "SELECT " KEY_COLUMNS " FROM keys WHERE parent=?1 ORDER BY sort",
-    [HIVE_VALUES] = "SELECT name, type, data FROM key_values WHERE key=?1 ORDER BY position",
+    /* Sorted here: to go by the index costs a search for each value. */
+    [HIVE_VALUES] = "SELECT name, type, data FROM key_values WHERE key=?1 ORDER BY +position",
+    [HIVE_VALUES_UNORDERED] = "SELECT name, type, data, position FROM key_values WHERE key=?1",
+    [HIVE_VALUES_BEHIND] = "SELECT name, type, data, position FROM key_values"
+                           " INDEXED BY key_values_by_position WHERE key=?1 AND position>?2"
+                           " ORDER BY position LIMIT ?3",
+    [HIVE_VALUES_BEFORE] = "SELECT name, type, data, position FROM key_values"
+                           " INDEXED BY key_values_by_position WHERE key=?1 AND position<?2"
+                           " ORDER BY position DESC LIMIT ?3",
+    [HIVE_VALUE_POSITION] = "SELECT position FROM key_values INDEXED BY key_values_by_position"
+                            " WHERE key=?1 ORDER BY position LIMIT 1 OFFSET ?2",
+    [HIVE_MEASURE_VALUES] = "SELECT count(*), max(length(name)), max(length(data))"
+                            " FROM key_values WHERE key=?1",
     [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
     [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer, id)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -57,7 +69,7 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_DELETE_TOMBSTONES_OF_VALUES] = "DELETE FROM value_tombstones WHERE key=?1",
     [HIVE_VALUE_LAYER] = "SELECT layer FROM key_values WHERE key=?1 AND sort=?2",
     [HIVE_SET_VALUE_LAYER] = "UPDATE key_values SET layer=?3 WHERE key=?1 AND sort=?2",
-    [HIVE_VALUE_LAYERS] = "SELECT name, layer FROM key_values WHERE key=?1 ORDER BY position",
+    [HIVE_VALUE_LAYERS] = "SELECT name, layer FROM key_values WHERE key=?1 ORDER BY +position",
     [HIVE_KEY_TOMBSTONES] = "SELECT name, 0 FROM key_tombstones WHERE parent=?1 ORDER BY sort",
     [HIVE_VALUE_TOMBSTONES] = "SELECT name, 0 FROM value_tombstones WHERE key=?1 ORDER BY sort",
     [HIVE_GET_MARK] = "SELECT value FROM marks WHERE name=?1",
@@ -159,7 +171,7 @@ static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
     out->layer = (uint32_t)sqlite3_column_int64(statement, 6);
 }
 
-static void read_value_columns(sqlite3_stmt *statement, struct hive_value *out)
+void hive_store_read_value(sqlite3_stmt *statement, struct hive_value *out)
 {
     out->name = sqlite3_column_blob(statement, 0);
     out->name_units = (size_t)sqlite3_column_bytes(statement, 0) / 2;
@@ -239,7 +251,7 @@ int hive_store_visit_values(hive_store_t *store, uint64_t key,
             result = hive_store_errno(code);
             break;
         }
-        read_value_columns(statement, &value);
+        hive_store_read_value(statement, &value);
         result = visit(context, &value);
     }
     sqlite3_reset(statement);
@@ -259,7 +271,7 @@ int hive_store_find_value(hive_store_t *store, uint64_t key, const uint16_t *nam
     if (result == 0)
         result = hive_store_first_row(store, statement);
     if (result == 0)
-        read_value_columns(statement, out);
+        hive_store_read_value(statement, out);
     return result;
 }
 

@@ -20,6 +20,7 @@ enum cache_kind {
     CACHE_KEY = 1, /* a key control block: struct cached_key; hash 0 */
     CACHE_SUBKEYS, /* the ids of a key's subkeys in order: struct cached_subkeys; hash 0 */
     CACHE_NAME,    /* which subkey has a name: struct cached_name; hash of the name */
+    CACHE_VALUE,   /* a value of a large key: struct cached_single; low half of its name's hash */
 };
 
 struct cache_entry {

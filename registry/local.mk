@@ -2,10 +2,11 @@
 # The registry room: hive store, cache, import. Knows no Wine and nothing of unixlib.
 noinst_LIBRARIES += libregistry.a
 libregistry_a_SOURCES = \
-	registry/registry.h registry/registry_internal.h registry/registry.c \
-	registry/writing.c registry/reading.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
+	registry/registry.h registry/registry_internal.h registry/registry.c registry/entering.c \
+	registry/writing.c registry/reading.h registry/reading.c registry/value_reading.c \
+	registry/large_key.h registry/large_key.c registry/value_run.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
-	registry/hive_store_branches.c registry/hive_store_layers.c \
+	registry/hive_store_order.c registry/hive_store_branches.c registry/hive_store_layers.c \
 	registry/hive_store_marks.c \
 	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
 	registry/lower_layer.h registry/lower_layer.c \

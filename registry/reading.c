@@ -1,62 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * reading.c - queries and enumerations. Each is an attempt on the cache that takes no lock; where
- * the cache does not have the record, it is filled in under the lock and the attempt repeated.
- * What can never be cached (a key with too many values) is read under the lock and copied out
- * behind it.
+ * reading.c - queries and enumerations of keys; value_reading.c has those of values. Each is an
+ * attempt on the cache that takes no lock; where the cache does not have the record, it is filled
+ * in under the lock and the attempt repeated. What does not fit into the cache is read under the
+ * lock and copied out behind it.
  */
-#include "registry/transaction_internal.h"
+#include "registry/reading.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/upcase.h"
+#include "registry/transaction_internal.h"
 
 #define ATTEMPTS 8 /* then another process writes without a break: the store answers */
 
-/* A payload of the cache, every access to which is bounded. */
-struct view {
-    const unsigned char *bytes;
-    size_t size;
-};
-
-static bool view_of(registry_t *registry, enum cache_kind kind, uint64_t key, uint64_t hash,
-                    size_t least, struct view *view)
+static int fill(registry_t *registry, uint64_t key, int what)
 {
-    const struct cache_entry *entry =
-        key_cache_find(&registry->cache, kind, key, hash, &view->size);
-
-    if (!entry || view->size < least)
-        return false;
-    view->bytes = entry->payload;
-    return true;
+    switch (what) {
+    case NEEDS_KEY:
+        return registry_fill_key(registry, key);
+    case NEEDS_SUBKEYS:
+        return registry_fill_subkeys(registry, key);
+    default:
+        return registry_measure_key(registry, key, what == NEEDS_MEASURES);
+    }
 }
 
-/* The part of a view, or NULL where a torn offset leads outside. */
-static const void *part(const struct view *view, uint32_t offset, size_t size)
-{
-    return offset <= view->size && size <= view->size - offset ? view->bytes + offset : NULL;
-}
-
-static void copy_part(const struct view *view, uint32_t offset, uint32_t size,
-                      const struct registry_buffer *buffer)
-{
-    const void *source = part(view, offset, size);
-
-    if (source && buffer && buffer->capacity)
-        memcpy(buffer->data, source, size < buffer->capacity ? size : buffer->capacity);
-}
-
-/* What an attempt answers: 0 or an error that stands, or one of these. */
-#define NEEDS_KEY 1
-#define NEEDS_SUBKEYS 2
-#define NEEDS_STORE 3
-
-typedef int (*attempt)(registry_t *registry, void *query);
-
-/* Repeats an attempt until what it answered was read undisturbed. */
-static int read_cached(registry_t *registry, uint64_t key, attempt try_cache, void *query)
+int registry_read_cached(registry_t *registry, uint64_t key, registry_attempt try_cache,
+                         void *query)
 {
     int result = NEEDS_STORE;
 
@@ -75,8 +47,7 @@ static int read_cached(registry_t *registry, uint64_t key, attempt try_cache, vo
         if (entered < 0)
             return entered;
         if (valid)
-            entered = result == NEEDS_KEY ? registry_fill_key(registry, key)
-                                          : registry_fill_subkeys(registry, key);
+            entered = fill(registry, key, result);
         registry_leave(registry, &guard);
         if (entered == -E2BIG)
             return NEEDS_STORE;
@@ -90,7 +61,7 @@ static int read_cached(registry_t *registry, uint64_t key, attempt try_cache, vo
 
 struct key_query {
     uint64_t key;
-    bool count_subkeys;
+    bool count;
     struct registry_key_info *info;
     const struct registry_buffer *name, *class_name;
 };
@@ -114,7 +85,7 @@ static int attempt_key(registry_t *registry, void *context)
     struct cached_key head;
     struct view view;
 
-    if (query->count_subkeys) {
+    if (query->count) {
         if (!view_of(registry, CACHE_SUBKEYS, query->key, 0, sizeof counts, &view))
             return NEEDS_SUBKEYS;
         memcpy(&counts, view.bytes, sizeof counts);
@@ -122,6 +93,10 @@ static int attempt_key(registry_t *registry, void *context)
     if (!view_of(registry, CACHE_KEY, query->key, 0, sizeof head, &view))
         return NEEDS_KEY;
     memcpy(&head, view.bytes, sizeof head);
+    if (head.stale & STALE_LAST_WRITE)
+        return NEEDS_LAST_WRITE;
+    if (head.stale & STALE_MEASURES && query->count)
+        return NEEDS_MEASURES;
     copy_key_info(&head, query->info);
     query->info->subkeys = counts.count;
     query->info->max_subkey_name = counts.max_name;
@@ -177,7 +152,7 @@ static int read_whole_key(registry_t *registry, const struct key_query *query,
     if (row.class_units)
         memcpy(*bytes + info->name_bytes, row.class_name, info->class_bytes);
     result = registry_visit_values(registry, query->key, count_value, info);
-    if (result == 0 && query->count_subkeys)
+    if (result == 0 && query->count)
         result = hive_store_visit_subkeys(registry->store, query->key, count_subkey, info);
     return result;
 }
@@ -203,16 +178,16 @@ static int query_stored_key(registry_t *registry, struct key_query *query)
     return result;
 }
 
-int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
+int registry_query_key(registry_t *registry, uint64_t key, bool count,
                        struct registry_key_info *info, const struct registry_buffer *name,
                        const struct registry_buffer *class_name)
 {
-    struct key_query query = {key, count_subkeys, info, name, class_name};
+    struct key_query query = {key, count, info, name, class_name};
     int result;
 
     if (registry_transaction_of(key))
-        return transaction_query_key(registry, key, count_subkeys, info, name, class_name);
-    result = read_cached(registry, key, attempt_key, &query);
+        return transaction_query_key(registry, key, count, info, name, class_name);
+    result = registry_read_cached(registry, key, attempt_key, &query);
     return result > 0 ? query_stored_key(registry, &query) : result;
 }
 
@@ -257,7 +232,7 @@ int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, u
 
     if (registry_transaction_of(key))
         return transaction_enumerate_key(registry, key, index, subkey);
-    result = read_cached(registry, key, attempt_subkey, &query);
+    result = registry_read_cached(registry, key, attempt_subkey, &query);
     if (result > 0) {
         struct registry_guard guard;
         result = registry_enter(registry, &guard);
@@ -270,197 +245,4 @@ int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, u
     if (result == 0)
         *subkey = query.subkey;
     return result;
-}
-
-/* ---- values ---- */
-
-struct value_query {
-    uint64_t key;
-    const uint16_t *name; /* NULL: by index */
-    size_t name_units;
-    uint32_t hash;
-    uint32_t index;
-    bool some_fixed; /* values of the key may be fixed ones: told by its control block */
-    struct registry_value_info *info;
-    const struct registry_buffer *name_out, *data_out;
-};
-
-static void copy_value(const struct view *view, const struct cached_value *value,
-                       struct value_query *query)
-{
-    query->info->type = value->type;
-    query->info->name_bytes = value->name_bytes;
-    query->info->data_bytes = value->data_bytes;
-    copy_part(view, value->name_offset, value->name_bytes, query->name_out);
-    copy_part(view, value->data_offset, value->data_bytes, query->data_out);
-}
-
-static int attempt_indexed_value(const struct view *view, const struct cached_key *head,
-                                 struct value_query *query)
-{
-    struct cached_value value;
-    const void *at;
-
-    if (query->index >= head->value_count)
-        return -ENODATA;
-    at = part(view, head->values_offset + query->index * (uint32_t)sizeof value, sizeof value);
-    if (!at)
-        return -ENODATA;
-    memcpy(&value, at, sizeof value);
-    copy_value(view, &value, query);
-    return 0;
-}
-
-static int attempt_named_value(const struct view *view, const struct cached_key *head,
-                               struct value_query *query)
-{
-    uint32_t mask = head->value_slots - 1;
-    uint32_t slot = query->hash & mask;
-
-    for (uint32_t step = 0; step < head->value_slots; step++, slot = (slot + 1) & mask) {
-        const uint32_t *number = part(view, head->slots_offset + slot * 4, sizeof *number);
-        const struct cached_value *found;
-        struct cached_value value;
-        const uint16_t *name;
-
-        if (!number || !*number)
-            return -ENOENT;
-        found =
-            part(view, head->values_offset + (*number - 1) * (uint32_t)sizeof value, sizeof value);
-        if (!found)
-            return -ENOENT;
-        value = *found;
-        if (value.hash != query->hash || value.name_bytes != query->name_units * 2)
-            continue;
-        name = part(view, value.name_offset, value.name_bytes);
-        if (!name || registry_name_compare(name, query->name_units, query->name, query->name_units))
-            continue;
-        copy_value(view, &value, query);
-        return 0;
-    }
-    return -ENOENT;
-}
-
-static int attempt_value(registry_t *registry, void *context)
-{
-    struct value_query *query = context;
-    struct cached_key head;
-    struct view view;
-
-    if (!view_of(registry, CACHE_KEY, query->key, 0, sizeof head, &view))
-        return NEEDS_KEY;
-    memcpy(&head, view.bytes, sizeof head);
-    if (head.too_large) {
-        query->some_fixed = head.too_large == 2;
-        return NEEDS_STORE;
-    }
-    return query->name ? attempt_named_value(&view, &head, query)
-                       : attempt_indexed_value(&view, &head, query);
-}
-
-/* A value taken out of the store, to be copied to the caller when no lock is held. */
-struct taken_value {
-    const uint16_t *name; /* NULL: by index */
-    size_t name_units;
-    uint32_t index;
-    uint32_t type;
-    size_t name_bytes, data_bytes;
-    unsigned char *bytes;
-};
-
-static int take_value(void *context, const struct hive_value *value)
-{
-    struct taken_value *taken = context;
-
-    if (taken->name ? registry_name_compare(taken->name, taken->name_units, value->name,
-                                            value->name_units) != 0
-                    : taken->index-- != 0)
-        return 0;
-    taken->type = value->type;
-    taken->name_bytes = value->name_units * 2;
-    taken->data_bytes = value->size;
-    taken->bytes = malloc(taken->name_bytes + taken->data_bytes + 1);
-    if (!taken->bytes)
-        return -ENOMEM;
-    if (value->name_units)
-        memcpy(taken->bytes, value->name, taken->name_bytes);
-    if (value->size)
-        memcpy(taken->bytes + taken->name_bytes, value->data, value->size);
-    return 1;
-}
-
-static int query_stored_value(registry_t *registry, struct value_query *query)
-{
-    struct taken_value taken = {query->name, query->name_units, query->index, 0, 0, 0, NULL};
-    struct registry_guard guard;
-    struct hive_value value;
-    int result = registry_enter(registry, &guard);
-
-    if (result < 0)
-        return result;
-    if (!query->name || query->some_fixed) {
-        result = registry_visit_values(registry, query->key, take_value, &taken);
-        result = result ? result : query->name ? -ENOENT : -ENODATA;
-    } else {
-        result = hive_store_find_value(registry->store, query->key, query->name, query->name_units,
-                                       &value);
-        if (result == 0)
-            result = take_value(&taken, &value);
-    }
-    registry_leave(registry, &guard);
-    if (result == 1) {
-        struct view view = {taken.bytes, taken.name_bytes + taken.data_bytes};
-        struct cached_value found = {
-            .type = taken.type,
-            .name_bytes = (uint32_t)taken.name_bytes,
-            .data_offset = (uint32_t)taken.name_bytes,
-            .data_bytes = (uint32_t)taken.data_bytes,
-        };
-        copy_value(&view, &found, query);
-        result = 0;
-    }
-    free(taken.bytes);
-    return result;
-}
-
-int registry_query_value(registry_t *registry, uint64_t key, const uint16_t *name,
-                         size_t name_units, struct registry_value_info *info,
-                         const struct registry_buffer *data)
-{
-    static const uint16_t none[1];
-    struct value_query query = {
-        .key = key,
-        .name = name ? name : none,
-        .name_units = name_units,
-        .info = info,
-        .data_out = data,
-    };
-    int result;
-
-    if (name_units > REGISTRY_MAX_VALUE_NAME)
-        return -ENOENT;
-    if (registry_transaction_of(key))
-        return transaction_query_value(registry, key, query.name, name_units, info, data);
-    query.hash = (uint32_t)registry_name_hash(query.name, name_units);
-    result = read_cached(registry, key, attempt_value, &query);
-    return result > 0 ? query_stored_value(registry, &query) : result;
-}
-
-int registry_enumerate_value(registry_t *registry, uint64_t key, uint32_t index,
-                             struct registry_value_info *info, const struct registry_buffer *name,
-                             const struct registry_buffer *data)
-{
-    struct value_query query = {
-        .key = key,
-        .index = index,
-        .info = info,
-        .name_out = name,
-        .data_out = data,
-    };
-    int result;
-
-    if (registry_transaction_of(key))
-        return transaction_enumerate_value(registry, key, index, info, name, data);
-    result = read_cached(registry, key, attempt_value, &query);
-    return result > 0 ? query_stored_value(registry, &query) : result;
 }

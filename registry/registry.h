@@ -158,9 +158,9 @@ struct registry_buffer {
     size_t capacity;
 };
 
-/* Lock-free when warm. `name` and `class_name` may be NULL. Without `count_subkeys` the fields
- * about subkeys are 0 (a cold count walks over all of them). */
-int registry_query_key(registry_t *registry, uint64_t key, bool count_subkeys,
+/* Lock-free when warm. `name` and `class_name` may be NULL. Without `count` the fields
+ * about subkeys are 0 and those about values may be out of date (a cold count walks over all). */
+int registry_query_key(registry_t *registry, uint64_t key, bool count,
                        struct registry_key_info *info, const struct registry_buffer *name,
                        const struct registry_buffer *class_name);
 

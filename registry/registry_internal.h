@@ -36,6 +36,10 @@ struct registry {
     pthread_mutex_t transactions_mutex; /* taken before all others */
     struct transaction *transactions;   /* of this process */
     uint64_t transaction_number;
+    struct value_run *run;      /* of the large key that was enumerated last (large_key.h) */
+    struct asked_values *asked; /* which single values were asked for once */
+    uint32_t stamp;             /* of the last large key's control block */
+    bool own_write;             /* what is published now is of this process, and seen to by it */
     bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };
 
@@ -54,14 +58,31 @@ struct cached_key {
     uint64_t parent;
     uint64_t last_write;
     uint32_t flags;
-    uint32_t too_large; /* values are counted but not held: ask the store; 2: some are fixed */
+    uint32_t
+        too_large; /* values are not held here, but one by one; 2: some are fixed: ask the store */
     uint32_t name_offset, name_bytes;
     uint32_t class_offset, class_bytes;
     uint32_t value_count, value_slots;
     uint32_t slots_offset, values_offset;
     uint32_t max_value_name, max_value_data; /* bytes */
     uint32_t layer;                          /* HIVE_... marks */
+    uint32_t stale;                          /* of a key that is too large: STALE_... */
+    uint32_t stamp;                          /* the same: which single values belong to it */
     uint32_t unused;
+};
+
+#define STALE_LAST_WRITE 1u
+#define STALE_MEASURES 2u /* value_count, max_value_name, max_value_data */
+
+/* A value of a key that is too large, or that there is none of that name. Name and, at the next
+ * whole word, data follow. Counts only beside a control block with the same stamp. */
+struct cached_single {
+    uint32_t stamp;
+    uint32_t absent;
+    uint32_t type;
+    uint32_t name_bytes, data_bytes;
+    uint32_t unused;
+    unsigned char bytes[];
 };
 
 struct cached_subkeys {
@@ -80,7 +101,7 @@ struct cached_name {
     uint16_t upcased[];
 };
 
-/* ---- locks (registry.c) ---- */
+/* ---- locks (entering.c) ---- */
 
 struct registry_guard {
     sigset_t signals;
@@ -98,6 +119,8 @@ void registry_leave(registry_t *registry, struct registry_guard *guard);
 /* The writers' lock, after which coherence_unlock: what a killed writer left is seen to. Inside
  * enter and leave, or with nobody else in the process; no transaction of the store is open. */
 int registry_lock_writers(registry_t *registry);
+/* Under the writers' lock, or as the only process. */
+int registry_write_journal_down(registry_t *registry, bool at_the_end);
 
 /* A write: enter, the coherence lock and BEGIN; then commit (0: publishes `changes`; other:
  * rolls back) and leave. Answers `result` or the error of the commit. */
@@ -153,6 +176,9 @@ uint64_t registry_now(void); /* FILETIME */
 
 int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
 int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
+/* Brings up to date what is stale in the control block of a key that is too large: its time, and
+ * with `measures` the measures of its values. (large_key.c) */
+int registry_measure_key(registry_t *registry, uint64_t key, bool measures);
 int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units);
 /* The same without the store, where the cache knows that there is no subkey at all; else false. */
 bool registry_fill_missing_name(registry_t *registry, uint64_t parent, const uint16_t *name,

@@ -255,8 +255,7 @@ int transaction_query_key(registry_t *registry, uint64_t key, bool count_subkeys
     if (result < 0)
         return result;
     if (!known.loaded || (count_subkeys && !known.counted))
-        result = registry_query_key(registry, registry_key_outside(key),
-                                    count_subkeys && !known.counted, &plain,
+        result = registry_query_key(registry, registry_key_outside(key), count_subkeys, &plain,
                                     known.loaded ? NULL : name, known.loaded ? NULL : class_name);
     if (result == 0) {
         *info = known.loaded ? known.info : plain;

@@ -82,6 +82,28 @@ static inline const struct cached_value *find_value(const struct payload *payloa
     return NULL;
 }
 
+/* The value as it is held by itself, of the key with the block `head`. */
+static inline const struct cached_single *find_single(const struct registry *registry, uint64_t key,
+                                                      const struct cached_key *head, uint32_t hash,
+                                                      const uint64_t *name, size_t units,
+                                                      struct payload *payload)
+{
+    const struct cache_entry *entry =
+        key_cache_find(&registry->cache, CACHE_VALUE, key, hash, &payload->size);
+    const struct cached_single *single = entry ? (const void *)entry->payload : NULL;
+    const unsigned char *stored;
+
+    if (!single || payload->size < sizeof *single)
+        return NULL;
+    payload->bytes = entry->payload;
+    payload->size = (payload->size + 7) & ~(size_t)7;
+    stored = part(payload, sizeof *single, (units * 2 + 7) & ~(size_t)7);
+    return LOAD(single->stamp) == LOAD(head->stamp) && !LOAD(single->absent) &&
+                   LOAD(single->name_bytes) == units * 2 && stored && same_name(stored, name, units)
+               ? single
+               : NULL;
+}
+
 /* Both ends may be at any address, and the caller's may fault. */
 static inline void copy_bytes(unsigned char *to, const unsigned char *from, size_t size)
 {
@@ -105,32 +127,53 @@ static inline void copy_bytes(unsigned char *to, const unsigned char *from, size
         *to = *from;
 }
 
+/* Where the value's data are, NULL: not in the cache as a whole. */
+static inline const unsigned char *find_data(const struct registry *registry, uint64_t key,
+                                             uint64_t hash, const uint64_t *name, size_t units,
+                                             struct registry_value_info *info)
+{
+    const struct cache_entry *entry;
+    const struct cached_single *single;
+    const struct cached_value *value;
+    const struct cached_key *head;
+    struct payload payload;
+
+    entry = key_cache_find(&registry->cache, CACHE_KEY, key, 0, &payload.size);
+    if (!entry || payload.size < sizeof *head)
+        return NULL;
+    head = (const void *)entry->payload;
+    info->name_bytes = (uint32_t)units * 2;
+    if (LOAD(head->too_large) == 0) {
+        payload.bytes = entry->payload;
+        payload.size = (payload.size + 7) & ~(size_t)7;
+        value = find_value(&payload, (uint32_t)hash, name, units);
+        if (!value)
+            return NULL;
+        info->type = LOAD(value->type);
+        info->data_bytes = LOAD(value->data_bytes);
+        return part(&payload, LOAD(value->data_offset), info->data_bytes);
+    }
+    if (LOAD(head->too_large) != 1)
+        return NULL;
+    single = find_single(registry, key, head, (uint32_t)hash, name, units, &payload);
+    if (!single)
+        return NULL;
+    info->type = LOAD(single->type);
+    info->data_bytes = LOAD(single->data_bytes);
+    return part(&payload, sizeof *single + ((units * 2 + 7) & ~(size_t)7), info->data_bytes);
+}
+
 bool registry_query_warm_value(const registry_t *registry, uint64_t key, const uint64_t *name,
                                size_t name_units, struct registry_value_info *info, void *data,
                                size_t capacity)
 {
     uint32_t sequence = key_cache_read_begin(&registry->cache);
-    const struct cached_value *value;
-    const struct cache_entry *entry;
     const unsigned char *source;
-    struct payload payload;
     uint64_t hash;
 
     if (!registry_fresh(registry) || !hash_name(name, name_units, &hash))
         return false;
-    entry = key_cache_find(&registry->cache, CACHE_KEY, key, 0, &payload.size);
-    if (!entry || payload.size < sizeof(struct cached_key) ||
-        LOAD(((const struct cached_key *)entry->payload)->too_large))
-        return false;
-    payload.bytes = entry->payload;
-    payload.size = (payload.size + 7) & ~(size_t)7;
-    value = find_value(&payload, (uint32_t)hash, name, name_units);
-    if (!value)
-        return false;
-    info->type = LOAD(value->type);
-    info->name_bytes = (uint32_t)name_units * 2;
-    info->data_bytes = LOAD(value->data_bytes);
-    source = part(&payload, LOAD(value->data_offset), info->data_bytes);
+    source = find_data(registry, key, hash, name, name_units, info);
     if (!source)
         return false;
     copy_bytes(data, source, info->data_bytes < capacity ? info->data_bytes : capacity);

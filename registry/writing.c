@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/large_key.h"
 #include "registry/transaction_internal.h"
 #include "registry/upcase.h"
 
@@ -225,13 +226,17 @@ int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name,
         return -EINVAL;
     if (registry_transaction_of(key))
         return transaction_set_value(registry, key, &value);
+    changes[0].value = (uint32_t)registry_name_hash(name, name_units);
     result = registry_set_journalled(registry, key, &value, changes);
     if (result != -E2BIG)
         return result;
     result = registry_begin_write(registry, &guard);
     if (result < 0)
         return result;
+    registry->own_write = true;
     result = hive_store_put_value(registry->store, key, &value, registry_now());
+    if (result == 0)
+        value_run_set(registry, key, name, name_units);
     return registry_end_write(registry, &guard, result, changes, 1);
 }
 
@@ -247,10 +252,14 @@ int registry_delete_value(registry_t *registry, uint64_t key, const uint16_t *na
         return -ENOENT;
     if (registry_transaction_of(key))
         return transaction_delete_value(registry, key, name, name_units);
+    changes[0].value = (uint32_t)registry_name_hash(name, name_units);
     result = registry_begin_write_key(registry, &guard, key, &row);
     if (result < 0)
         return result;
+    registry->own_write = true;
     result = hive_store_remove_value(registry->store, key, name, name_units);
+    if (result == 0)
+        value_run_delete(registry, key, name, name_units);
     if (result == 0)
         result = hive_store_touch_key(registry->store, key, registry_now());
     return registry_end_write(registry, &guard, result, changes, 1);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * bench_store.c - a native program that times large stores through registry.h: how long one takes
- * to open, and to read values by name, for a small store, one of 1000 keys with 1000 values each,
- * and one with all its values in one key. "NAME NANOSECONDS" a line, the best of five.
+ * to open, to read values by name and by index, and to set some, for a small store, one of 1000
+ * keys with 1000 values each, and one with all its values in one key. "NAME NANOSECONDS" a line,
+ * the best of five.
  *
  *   bench_store FOLDER [VALUES]   in FOLDER, which is empty; VALUES in all (default 1000000)
  */
@@ -157,6 +158,76 @@ static double time_reads(const char *folder, const struct shape *shape)
     return best;
 }
 
+/* Values by their index, from the first on: up to a thousand in a row, from one place to the next.
+ */
+static double time_enumeration(const char *folder, const struct shape *shape)
+{
+    const struct registry_options options = {0};
+    const unsigned long row = shape->values < 1000 ? shape->values : 1000;
+    struct registry_error error;
+    registry_t *registry;
+    double best = 0;
+    uint64_t key;
+
+    if (registry_open(folder, &options, &registry, &error))
+        stop(folder, error.text);
+    key = open_key(registry, 0);
+    for (int i = 0; i <= BATCHES; i++) {
+        double begin = now(), time;
+
+        for (int pass = 0; pass < PASSES; pass++)
+            for (unsigned long j = 0; j < row; j++) {
+                const unsigned long index = (pass * row + j) % shape->values;
+                struct registry_value_info info;
+                uint32_t data;
+                const struct registry_buffer buffer = {&data, sizeof(data)};
+
+                if (registry_enumerate_value(registry, key, (uint32_t)index, &info, NULL,
+                                             &buffer) ||
+                    data != index)
+                    stop("enumeration", "gives another value than was written");
+            }
+        time = (now() - begin) / PASSES / (double)row;
+        if (i == 1 || (i > 1 && time < best))
+            best = time;
+    }
+    registry_close(registry);
+    return best;
+}
+
+/* The same few values set again and again, always to other data. */
+static double time_sets(const char *folder)
+{
+    const struct registry_options options = {0};
+    struct registry_error error;
+    registry_t *registry;
+    uint32_t data = 0;
+    double best = 0;
+    uint64_t key;
+
+    if (registry_open(folder, &options, &registry, &error))
+        stop(folder, error.text);
+    key = open_key(registry, 0);
+    for (int i = 0; i <= BATCHES; i++) {
+        double begin = now(), time;
+
+        for (int j = 0; j < 2000; j++) {
+            uint16_t text[64];
+            char name[32];
+
+            snprintf(name, sizeof(name), "Value %d", j % SMALL_VALUES);
+            data++;
+            if (registry_set_value(registry, key, text, wide(text, name), 4, &data, sizeof(data)))
+                stop(name, "cannot be set");
+        }
+        time = (now() - begin) / 2000;
+        if (i == 1 || (i > 1 && time < best))
+            best = time;
+    }
+    registry_close(registry);
+    return best;
+}
+
 int main(int argc, char **argv)
 {
     const unsigned long values = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000;
@@ -178,6 +249,10 @@ int main(int argc, char **argv)
         printf("%s-open %.1f\n", shapes[i].name, time_open(folder, &shapes[i]));
         fflush(stdout);
         printf("%s-read %.1f\n", shapes[i].name, time_reads(folder, &shapes[i]));
+        fflush(stdout);
+        printf("%s-enumerate %.1f\n", shapes[i].name, time_enumeration(folder, &shapes[i]));
+        fflush(stdout);
+        printf("%s-set %.1f\n", shapes[i].name, time_sets(folder));
         fflush(stdout);
     }
     return 0;

@@ -30,6 +30,7 @@ UNIT_TESTS = \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
+	tests/unit/test_registry_large_key \
 	tests/unit/test_key_services
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
@@ -74,6 +75,8 @@ tests_unit_test_registry_ends_SOURCES = tests/unit/test_registry_ends.c $(REGIST
 tests_unit_test_registry_fixed_values_SOURCES = tests/unit/test_registry_fixed_values.c \
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_import_SOURCES = tests/unit/test_registry_import.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_large_key_SOURCES = tests/unit/test_registry_large_key.c \
+	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_links_SOURCES = tests/unit/test_registry_links.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_memory_SOURCES = tests/unit/test_registry_memory.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_kills_SOURCES = tests/unit/test_registry_kills.c $(REGISTRY_MODEL)
