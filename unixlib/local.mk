@@ -33,6 +33,7 @@ libsandbox_a_SOURCES = \
 	unixlib/sandbox/trap.h unixlib/sandbox/trap.c \
 	unixlib/sandbox/call_site.h unixlib/sandbox/call_site.c \
 	unixlib/sandbox/trapped_call.h unixlib/sandbox/trapped_call.c \
+	unixlib/sandbox/raw_syscall.c \
 	unixlib/sandbox/process_memory.h unixlib/sandbox/process_memory.c \
 	unixlib/sandbox/notify_loop.h unixlib/sandbox/notify_loop.c \
 	unixlib/sandbox/policy_guard.h unixlib/sandbox/policy_guard.c \
@@ -64,7 +65,9 @@ libsession_a_SOURCES = \
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = unixlib/sandbox/policy.h unixlib/sandbox/policy_groups.c \
 	unixlib/sandbox/policy_lay.h unixlib/sandbox/policy_lay.c \
-	unixlib/sandbox/policy_resolve.c unixlib/sandbox/policy_compile.c
+	unixlib/sandbox/policy_resolve.c unixlib/sandbox/policy_compile.c \
+	unixlib/sandbox/policy_supervisor.h unixlib/sandbox/policy_supervisor.c \
+	unixlib/sandbox/call_arguments.h unixlib/sandbox/call_arguments.c
 noinst_PROGRAMS += generate_policy
 generate_policy_SOURCES = unixlib/sandbox/generate_policy.c
 generate_policy_LDADD = libpolicy.a libkernel.a $(SECCOMP_LIBS)
@@ -126,6 +129,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/program.h unixlib/launcher/program.c \
 	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
+	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
 	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \

@@ -178,12 +178,12 @@ static void end_writing(pwk_audit_t *audit)
 }
 
 /* A log whose lock is not to be had is appended to all the same. */
-static void write_at_once(pwk_audit_t *audit, const struct audit_record *record)
+static void write_at_once(pwk_audit_t *audit, pid_t pid, const struct audit_record *record)
 {
     char line[AUDIT_LINE_MAX];
     uint64_t dropped = atomic_exchange(&audit->dropped, 0);
     uint64_t offset, inode;
-    size_t body = audit_line_format(line, audit->kernel, audit->pid, record);
+    size_t body = audit_line_format(line, audit->kernel, pid, record);
     sigset_t before;
 
     if (body == 0) {
@@ -261,8 +261,28 @@ void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char 
         put(audit, &record, level == PWK_AUDIT_ALL);
     } else {
         record.head.time = audit_now();
-        write_at_once(audit, &record);
+        write_at_once(audit, audit->pid, &record);
     }
+    errno = saved_errno;
+}
+
+void pwk_audit_write_about(pwk_audit_t *audit, pid_t pid, pid_t tid, enum pwk_audit_level level,
+                           const char *event, const char *verdict, ...)
+{
+    if (audit == NULL || level == PWK_AUDIT_OFF || level > audit->level) {
+        return;
+    }
+
+    int saved_errno = errno;
+    struct audit_record record;
+    va_list pairs;
+
+    va_start(pairs, verdict);
+    audit_record_fill(&record, event, verdict, pairs);
+    va_end(pairs);
+    record.head.tid = (uint32_t)tid;
+    record.head.time = audit_now();
+    write_at_once(audit, pid, &record);
     errno = saved_errno;
 }
 

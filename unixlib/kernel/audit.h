@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "kernel/error.h"
 #include "kernel/process_table.h"
@@ -40,6 +41,11 @@ void pwk_audit_set_limit(pwk_audit_t *audit, uint64_t limit);
  * counted, and the next one that is written says how many ("dropped"). */
 void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char *event,
                      const char *verdict, ...) __attribute__((sentinel));
+
+/* The same for what another process does, which the calling one watches: `pid` and `tid` are that
+ * one's. For processes without a ring; any thread, no signal handler. */
+void pwk_audit_write_about(pwk_audit_t *audit, pid_t pid, pid_t tid, enum pwk_audit_level level,
+                           const char *event, const char *verdict, ...) __attribute__((sentinel));
 
 /* While this thread is in a signal handler it puts records and writes none: it may have been
  * interrupted in the middle of that. Calls nest. */

@@ -19,6 +19,7 @@
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "launcher/prefix.h"
+#include "launcher/supervisor.h"
 #include "sandbox/policy_arm.h"
 
 #define SAVED_ROUNDS 800 /* of 50 ms */
@@ -85,6 +86,7 @@ static char **make_arguments(const struct pwk_plan *plan)
 /* The descriptor stays open in the loader alone: what else is started does not get it. */
 static int make_policy(struct pwk_plan *plan, struct pwk_error *error)
 {
+    struct pwk_policy_needs needs;
     struct pwk_policy_code code;
     int rc;
 
@@ -93,9 +95,11 @@ static int make_policy(struct pwk_plan *plan, struct pwk_error *error)
                                                                        : PWK_POLICY_DEFAULT;
         return 0;
     }
+    needs.opened = plan->policy.opened;
+    needs.listens = plan->policy.listens;
     rc = pwk_policy_compile(&plan->policy, &code, error);
     if (rc == 0)
-        rc = pwk_policy_file_make(code.code, code.length, plan->policy.opened, false, error);
+        rc = pwk_policy_file_make(code.code, code.length, &needs, error);
     pwk_policy_code_finish(&code);
     if (rc < 0)
         return rc;
@@ -108,8 +112,11 @@ static int become_loader(const struct pwk_plan *plan, char **words, struct pwk_e
 {
     int code;
 
-    if (plan->record.policy == PWK_POLICY_FILE)
+    if (plan->record.policy == PWK_POLICY_FILE) {
+        if (plan->policy.listens && (code = pwk_supervisor_start(plan, error)) != 0)
+            return code;
         fcntl(plan->record.policy_file, F_SETFD, 0);
+    }
     execv(plan->loader, words);
     code = -errno;
     return pwk_error_set(error, code, "cannot run %s: %s", plan->loader, strerror(-code));

@@ -161,17 +161,7 @@ static int resolve_policy(struct pwk_plan *plan, const struct pwk_arguments *arg
     const struct pwk_policy_words words[] = {{&facts->profile.syscalls, facts->profile_path},
                                              {&arguments->syscalls, NULL}};
 
-    static const enum pwk_syscall_action later[] = {PWK_SYSCALL_LOG, PWK_SYSCALL_TRAP,
-                                                    PWK_SYSCALL_NOTIFY};
-    int rc = pwk_policy_resolve(&plan->policy, facts->profile.syscall_base, words, 2, error);
-
-    for (size_t i = 0; rc == 0 && i < sizeof(later) / sizeof(later[0]); i++)
-        if (pwk_policy_uses(&plan->policy, later[i]))
-            return pwk_error_set(error, -ENOTSUP,
-                                 "the action '%s' of the Linux policy is not in this version of "
-                                 "pwk (it comes with the supervisor); use errno",
-                                 pwk_syscall_action_word(later[i]));
-    return rc;
+    return pwk_policy_resolve(&plan->policy, facts->profile.syscall_base, words, 2, error);
 }
 
 static void add_policy_step(struct pwk_plan *plan, bool *failed)
@@ -196,6 +186,10 @@ static void add_policy_step(struct pwk_plan *plan, bool *failed)
              "personalities)",
              base_words[policy->base], policy->built_in ? "" : ", with the profile's words over it",
              counts, pwk_syscall_action_word(policy->fallback));
+    if (policy->listens)
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "start a supervisor that records the calls of 'log' and 'notify' in the audit log, "
+                 "and refuses the latter");
 }
 
 static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)

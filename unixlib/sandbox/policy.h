@@ -26,6 +26,7 @@ struct pwk_policy {
     /* What an explicit `allow` of a single call opens in the guard: bits of enum
      * pwk_guard_part. */
     unsigned opened;
+    bool listens; /* some call is logged or refused by the supervisor */
 };
 
 /* Where words come from, for what is said of them. */

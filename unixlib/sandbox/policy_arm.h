@@ -40,10 +40,15 @@ struct pwk_policy_offer {
 
 #define PWK_POLICY_OFFERS 64
 
+/* What a policy needs beside its program. */
+struct pwk_policy_needs {
+    uint32_t opened;  /* bits of enum pwk_guard_part */
+    uint32_t listens; /* some calls go to the supervisor */
+};
+
 struct pwk_policy_page {
-    uint32_t length;          /* instructions in `code` */
-    uint32_t opened;          /* bits of enum pwk_guard_part */
-    uint32_t listens;         /* some calls go to the supervisor */
+    uint32_t length; /* instructions in `code` */
+    struct pwk_policy_needs needs;
     _Atomic uint32_t offered; /* counts offers; the supervisor sleeps on it (futex) */
     struct pwk_policy_offer offers[PWK_POLICY_OFFERS];
     struct sock_filter code[];
@@ -51,8 +56,8 @@ struct pwk_policy_page {
 
 /* Makes the memory file, close-on-exec; its size is sealed. Returns the descriptor or a negative
  * errno. */
-int pwk_policy_file_make(const struct sock_filter *code, size_t length, unsigned opened,
-                         bool listens, struct pwk_error *error);
+int pwk_policy_file_make(const struct sock_filter *code, size_t length,
+                         const struct pwk_policy_needs *needs, struct pwk_error *error);
 
 /* Maps the file behind `fd`. -EINVAL where it is no such file. `page` is to be given back by
  * pwk_policy_page_close. */

@@ -10,6 +10,7 @@
 
 #include "sandbox/policy_arm.h"
 #include "sandbox/policy_built_in.h"
+#include "sandbox/trapped_call.h"
 
 static struct {
     enum pwk_policy_origin origin; /* PWK_POLICY_NONE: nothing is left to arm */
@@ -17,19 +18,27 @@ static struct {
     int file;
 } taken;
 
+/* A policy that is not built in may trap calls. */
+static int open_door(const struct pwk_boot_record *record)
+{
+    return record->policy == PWK_POLICY_FILE ? pwk_trapped_call_start() : 0;
+}
+
 int pwk_policy_boot_take(const struct pwk_boot_record *record, struct pwk_error *error)
 {
     int result = 0;
 
     if (record->policy_armed)
         return pwk_policy_is_armed()
-                   ? 0
+                   ? open_door(record)
                    : pwk_error_set(error, -EPERM,
                                    "%s says that a Linux policy is armed, and none is: start the "
                                    "program with pwk-wine",
                                    PWK_BOOT_VARIABLE);
     if (record->policy == PWK_POLICY_FILE)
         result = pwk_policy_page_open(record->policy_file, &taken.page, error);
+    if (result == 0 && (result = open_door(record)) < 0)
+        pwk_error_set(error, result, "SIGSYS cannot be taken over: %s", strerror(-result));
     taken.file = record->policy_file;
     taken.origin = result == 0 ? record->policy : PWK_POLICY_NONE;
     return result;

@@ -44,11 +44,10 @@ static int make_file(void)
     return fd;
 }
 
-int pwk_policy_file_make(const struct sock_filter *code, size_t length, unsigned opened,
-                         bool listens, struct pwk_error *error)
+int pwk_policy_file_make(const struct sock_filter *code, size_t length,
+                         const struct pwk_policy_needs *needs, struct pwk_error *error)
 {
-    struct pwk_policy_page page = {
-        .length = (uint32_t)length, .opened = opened, .listens = listens};
+    struct pwk_policy_page page = {.length = (uint32_t)length, .needs = *needs};
     size_t size = length * sizeof(*code);
     int fd, rc = 0;
 
@@ -127,24 +126,31 @@ static struct pwk_policy_offer *begin_offer(struct pwk_policy_page *page)
 static int install_listener(struct pwk_policy_page *page)
 {
     unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
-    int result = pwk_policy_install(page->code, page->length, page->opened,
+    int result = pwk_policy_install(page->code, page->length, page->needs.opened,
                                     flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 
-    return result == -EINVAL ? pwk_policy_install(page->code, page->length, page->opened, flags)
-                             : result;
+    return result == -EINVAL
+               ? pwk_policy_install(page->code, page->length, page->needs.opened, flags)
+               : result;
 }
 
-/* The supervisor frees the place. */
+/* Gives the place back; where this process is killed before, the supervisor does. */
+static void end_offer(struct pwk_policy_offer *offer)
+{
+    atomic_store(&offer->listener, 0);
+    atomic_store(&offer->answer, 0);
+    atomic_store(&offer->pid, 0);
+}
+
 static int hand_over(struct pwk_policy_offer *offer, int listener)
 {
     int32_t answer;
 
-    atomic_store(&offer->listener, listener < 0 ? listener : listener + 1);
-    if (listener < 0)
-        return listener;
+    atomic_store(&offer->listener, listener + 1);
     while ((answer = atomic_load(&offer->answer)) == 0)
         sched_yield(); /* may itself wait for the supervisor, who then has the listener */
     close(listener);
+    end_offer(offer);
     return answer > 0 ? 0 : answer;
 }
 
@@ -157,7 +163,12 @@ static int arm_with_listener(struct pwk_policy_page *page)
     if (offer == NULL)
         return -EBUSY;
     rc = begin_deadline(&timer);
-    rc = hand_over(offer, rc == 0 ? install_listener(page) : rc);
+    if (rc == 0)
+        rc = install_listener(page);
+    if (rc >= 0)
+        rc = hand_over(offer, rc);
+    else
+        end_offer(offer);
     timer_delete(timer);
     return rc;
 }
@@ -166,8 +177,8 @@ int pwk_policy_page_arm(struct pwk_policy_page *page, struct pwk_error *error)
 {
     int rc;
 
-    if (!page->listens)
-        return pwk_policy_arm(page->code, page->length, page->opened, error);
+    if (!page->needs.listens)
+        return pwk_policy_arm(page->code, page->length, page->needs.opened, error);
     rc = arm_with_listener(page);
     return rc == 0 ? 0
                    : pwk_error_set(error, rc,

@@ -53,6 +53,8 @@ int pwk_policy_resolve(struct pwk_policy *policy, enum pwk_syscall_base base,
             policy->opened |= PWK_GUARD_SOCKET_FAMILIES;
     }
     pwk_policy_fill(policy);
+    policy->listens =
+        pwk_policy_uses(policy, PWK_SYSCALL_LOG) || pwk_policy_uses(policy, PWK_SYSCALL_NOTIFY);
     return rc;
 }
 

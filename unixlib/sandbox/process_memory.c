@@ -5,6 +5,8 @@
 #include "sandbox/process_memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -12,6 +14,38 @@
 #include "sandbox/trapped_call.h"
 
 #define PAGE 4096
+
+/* The process's own memory goes through a pipe: Linux looks at each address as in any call, and the
+ * policy, which keeps programs out of other processes, need not let process_vm_readv(2) through. */
+static int copy_through_pipe(const void *from, void *to, size_t size)
+{
+    int ends[2];
+    long done = pwk_raw_syscall(SYS_pipe2, (long)ends, O_CLOEXEC | O_NONBLOCK, 0, 0, 0, 0);
+
+    if (done < 0)
+        return (int)done;
+    while (size > 0) {
+        done = pwk_raw_syscall(SYS_write, ends[1], (long)from, (long)(size < PAGE ? size : PAGE), 0,
+                               0, 0);
+        if (done > 0)
+            done = pwk_raw_syscall(SYS_read, ends[0], (long)to, done, 0, 0, 0);
+        if (done <= 0)
+            break;
+        from = (const char *)from + done;
+        to = (char *)to + done;
+        size -= (size_t)done;
+    }
+    pwk_raw_syscall(SYS_close, ends[0], 0, 0, 0, 0, 0);
+    pwk_raw_syscall(SYS_close, ends[1], 0, 0, 0, 0, 0);
+    if (size == 0)
+        return 0;
+    return done < 0 ? (int)done : -EFAULT;
+}
+
+static bool is_own(pid_t pid)
+{
+    return pwk_raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) == pid;
+}
 
 /* Linux moves whole parts only up to the first page that it cannot reach. */
 static int transfer(long nr, pid_t pid, uint64_t address, void *data, size_t size)
@@ -32,11 +66,15 @@ static int transfer(long nr, pid_t pid, uint64_t address, void *data, size_t siz
 
 int pwk_process_read(pid_t pid, uint64_t address, void *data, size_t size)
 {
+    if (is_own(pid))
+        return copy_through_pipe((const void *)(uintptr_t)address, data, size);
     return transfer(SYS_process_vm_readv, pid, address, data, size);
 }
 
 int pwk_process_write(pid_t pid, uint64_t address, const void *data, size_t size)
 {
+    if (is_own(pid))
+        return copy_through_pipe(data, (void *)(uintptr_t)address, size);
     return transfer(SYS_process_vm_writev, pid, address, (void *)data, size);
 }
 

@@ -10,31 +10,8 @@
 #include <stdio.h>
 
 #include "kernel/process_kernel_internal.h"
+#include "sandbox/policy_built_in.h"
 #include "sandbox/sigsys.h"
-
-/* syscall's arguments are where the C convention has them, one place to the left, but for the
- * fourth, which stands in r10 since the instruction itself overwrites rcx. */
-__asm__(".text\n"
-        ".balign 16\n"
-        ".globl pwk_raw_syscall\n"
-        ".hidden pwk_raw_syscall\n"
-        ".type pwk_raw_syscall, @function\n"
-        "pwk_raw_syscall:\n"
-        "    .cfi_startproc\n"
-        "    movq %rdi, %rax\n"
-        "    movq %rsi, %rdi\n"
-        "    movq %rdx, %rsi\n"
-        "    movq %rcx, %rdx\n"
-        "    movq %r8, %r10\n"
-        "    movq %r9, %r8\n"
-        "    movq 8(%rsp), %r9\n"
-        "    syscall\n"
-        ".globl pwk_raw_syscall_end\n"
-        ".hidden pwk_raw_syscall_end\n"
-        "pwk_raw_syscall_end:\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size pwk_raw_syscall, . - pwk_raw_syscall\n");
 
 static pwk_trapped_handler handlers[PWK_TRAPPED_CALLS]; /* atomic */
 static pwk_trapped_handler default_handler;             /* atomic */
@@ -54,12 +31,14 @@ int64_t pwk_trapped_call_make(struct pwk_trapped_call *call)
 static int64_t refuse(struct pwk_trapped_call *call)
 {
     const struct pwk_booted_kernel *booted = pwk_get_booted_kernel();
+    const char *name = pwk_call_name(call->nr);
     char number[16];
 
     if (booted && booted->audit) {
         snprintf(number, sizeof number, "%d", call->nr);
         pwk_count(booted->slot, PWK_DENIALS, 1);
-        pwk_audit_write(booted->audit, PWK_AUDIT_DENIALS, "syscall", "denied", "number", number,
+        pwk_audit_write(booted->audit, PWK_AUDIT_DENIALS, "syscall", "denied", "syscall",
+                        *name ? name : number, "number", number,
                         "reason", "trapped", NULL);
     }
     return -ENOSYS;

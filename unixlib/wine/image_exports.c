@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "nt/personality.h"
+#include "sandbox/process_memory.h"
 
 #define HEADERS 1024 /* bytes that are read to learn what an image is */
 #define MARK_AT 0x40 /* of Wine's own DLLs, behind the DOS header */
@@ -90,10 +90,9 @@ static bool within(const struct image *image, uint64_t at, uint64_t size)
 static bool read_headers(struct image *image)
 {
     unsigned char bytes[HEADERS];
-    struct iovec to = {bytes, sizeof bytes}, from = {image->base, sizeof bytes};
     uint32_t pe;
 
-    if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)sizeof bytes ||
+    if (pwk_process_read(getpid(), (uint64_t)image->base, bytes, sizeof bytes) != 0 ||
         memcmp(bytes, "MZ", 2) || memcmp(bytes + MARK_AT, wine_mark, sizeof wine_mark - 1))
         return false;
     pe = word_at(bytes, 0x3c);
@@ -330,9 +329,8 @@ static unsigned char *find_kept(const struct image *image, const struct addition
     size_t i = (size_t)(addition - additions);
     uint64_t list = kept[i].base == (uint64_t)image->base ? kept[i].list : 0;
     struct export_directory directory;
-    struct iovec to = {&directory, sizeof directory}, from = {(void *)list, sizeof directory};
 
-    if (!list || process_vm_readv(getpid(), &to, 1, &from, 1, 0) != (ssize_t)sizeof directory ||
+    if (!list || pwk_process_read(getpid(), list, &directory, sizeof directory) != 0 ||
         directory.time != image->directory.time || directory.name != image->directory.name)
         return NULL;
     return (unsigned char *)list;
