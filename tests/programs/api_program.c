@@ -395,6 +395,29 @@ static void check_under_kernel(process_kernel_t *running, int has_registry)
     check(pk_get_current() == running, "the running kernel is current again");
 }
 
+#define NO_SERVICE 0x3ffe        /* no service's number, nor a Linux call's */
+#define NOT_IN_LINUX (-38)       /* ENOSYS */
+#define NOT_IN_KERNEL 0xc000001c /* STATUS_INVALID_SYSTEM_SERVICE */
+
+/* A system call of the program's own. */
+static LONGLONG call_natively(void)
+{
+    LONGLONG answer;
+
+    __asm__ volatile("syscall" : "=a"(answer) : "a"(NO_SERVICE) : "rcx", "r11", "memory");
+    return answer;
+}
+
+static HANDLE older_thread_may_call;
+
+static DWORD CALLBACK call_in_older_thread(void *answer)
+{
+    WaitForSingleObject(older_thread_may_call, INFINITE);
+    CloseHandle(CreateEventA(NULL, FALSE, FALSE, NULL));
+    *(LONGLONG *)answer = call_natively();
+    return 0;
+}
+
 /* Under stock Wine: the registry is private, until the process is switched over for good. */
 static void check_under_stock_wine(void)
 {
@@ -403,7 +426,9 @@ static void check_under_stock_wine(void)
     process_kernel_t *kernel = wpk_create(&config);
     char product[64] = "";
     DWORD product_size = sizeof(product);
+    LONGLONG answer = 0;
     UINT64 size = 0;
+    HANDLE older;
 
     check(kernel != NULL && other != NULL, "wpk_create with a registry");
     if (kernel == NULL || other == NULL) {
@@ -414,8 +439,15 @@ static void check_under_stock_wine(void)
     check(wpk_registry_get(other, KEY, "bytes", NULL, &size) == -ENOENT,
           "another kernel has another registry");
     check(!sees_the_kernel(), "the program does not see a kernel that is not attached");
+    check(call_natively() == NOT_IN_LINUX, "a native call reaches Linux");
+    older_thread_may_call = CreateEventA(NULL, TRUE, FALSE, NULL);
+    older = CreateThread(NULL, 0, call_in_older_thread, &answer, 0, NULL);
     check(pk_attach(kernel, 0) == 0 && pk_get_current() == kernel,
           "pk_attach switches the process over");
+    check(call_natively() == NOT_IN_KERNEL, "a native call does not reach Linux any more");
+    SetEvent(older_thread_may_call);
+    WaitForSingleObject(older, INFINITE);
+    check(answer == NOT_IN_KERNEL, "nor does one of an older thread behind an ordinary call");
     check(sees_the_kernel(), "the program sees what was set");
     RegGetValueA(HKEY_LOCAL_MACHINE, "Software\\Microsoft\\Windows NT\\CurrentVersion",
                  "ProductName", RRF_RT_REG_SZ, NULL, product, &product_size);

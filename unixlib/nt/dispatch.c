@@ -41,6 +41,8 @@ ntstatus nt_dispatch(unsigned row, const uint64_t *arguments)
     if (!atomic_load_explicit(&started, memory_order_acquire))
         pthread_once(&once, start);
     pwk_count(nt_personality.slot, PWK_SYSCALLS_INTERCEPTED, 1);
+    if (nt_personality.host.meet_thread)
+        nt_personality.host.meet_thread();
     if (nt_personality.adopts_foreign_roots && nt_adopt_call(&call, adopted))
         call.arguments = adopted;
     status = nt_services[row].handler(&call);

@@ -37,6 +37,9 @@ struct nt_host {
     void (*image_mapped)(uint64_t base, uint64_t size);
     /* The process is about to end itself. */
     void (*end_process)(void);
+    /* The calling thread comes through a row, and may have been there before the kernel was: its
+     * native calls are caught from now on. NULL: all threads' are. */
+    void (*meet_thread)(void);
     /* Call sites of the program's that were made direct calls are put back in the range (size 0: in
      * the allocation that starts at `base`), and stay so until the end; all signals are blocked
      * meanwhile. NULL: no site is ever changed. */

@@ -33,6 +33,7 @@
 
 static struct {
     void *ntdll;
+    char *ntdll_dll; /* of a process that was found running */
     struct pwk_boot_record record;
     pwk_process_table_t *processes;
     pwk_audit_t *audit;
@@ -393,6 +394,9 @@ int pwk_boot_find_wine(void)
     result = pwk_service_table_find(ntdll, location.ntdll_dll, &error);
     if (result < 0)
         return result;
+    boot.ntdll_dll = strdup(location.ntdll_dll);
+    if (!boot.ntdll_dll)
+        return -ENOMEM;
     boot.ntdll = ntdll;
     pwk_prefix_registry_set_source(pwk_snapshot_import);
     return 0;
@@ -410,6 +414,8 @@ static int attach(process_kernel_t *kernel)
     if (!wpk_get_parts(kernel, &config, &booted.registry))
         return -EINVAL;
     result = pwk_boot_find_wine();
+    if (result == 0)
+        result = start_native_calls(boot.ntdll_dll, &error);
     /* From here on there is no way back: the kernel must not be destroyed under the rows. */
     if (result == 0)
         result = pk_pin(kernel);
@@ -430,6 +436,7 @@ static int attach(process_kernel_t *kernel)
     booted.name = kernel->name;
     booted.windows = boot.record.windows;
     pwk_set_booted_kernel(&booted);
+    pwk_native_calls_begin_late();
     return 0;
 }
 

@@ -90,6 +90,12 @@ int pwk_native_calls_begin(struct pwk_error *error)
     return 0;
 }
 
+void pwk_native_calls_begin_late(void)
+{
+    nt_personality.host.meet_thread = pwk_native_calls_arm_thread;
+    pwk_native_calls_arm_thread();
+}
+
 __attribute__((visibility("default"))) void pwk_native_calls_arm_thread(void)
 {
     int result = pwk_trap_arm();
