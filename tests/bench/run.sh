@@ -11,13 +11,16 @@
 # of all of them together for a pair. Then large stores without Wine (bench_store.c), beside a small
 # one; their bounds are in docs/performance.md.
 #
+# Last, native calls: what a trapped one costs beside the barest signal there and back, a rewritten
+# place beside the stub, and what the trap adds to a Linux call beside other ways (bench_trap.c).
+#
 # "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
 . "$(dirname "$0")/../integration/library.sh"
 
 # start_pairs: of warm starts a round
-rounds=5 count=2000 starts=5 start_pairs=20 pairs=20000 values=1000000
+rounds=5 count=2000 starts=5 start_pairs=20 pairs=20000 values=1000000 native=20000
 if [ "${1:-}" = --quick ]; then
-    rounds=1 count=50 starts=1 start_pairs=2 pairs=200 values=10000
+    rounds=1 count=50 starts=1 start_pairs=2 pairs=200 values=10000 native=500
 elif [ $# -gt 0 ]; then
     die "unknown argument '$1'; the only one is --quick"
 fi
@@ -188,3 +191,39 @@ awk -v values="$values" '
         line("1000-keys", values " values in 1000 keys")
         line("one-key", values " values in one key")
     }' "$work/stores.txt"
+
+# What is compared is measured in turn, and the best of all rounds counts.
+printf '[syscalls]\nrewrite_sites = yes\n' >"$work/rewrite.ini"
+for ((round = 0; round < rounds; round++)); do
+    "$PWK_BUILDDIR/tests/bench/bench_trap" "$native" >"$work/native" || die 'bench_trap fails'
+    kernel bench "$programs/raw_sites.exe" time "$native" >>"$work/native" ||
+        die 'raw_sites fails'
+    kernel bench --profile "$work/rewrite.ini" "$programs/raw_sites.exe" time "$native" |
+        sed 's/^/rewritten-/' >>"$work/native" || die 'raw_sites fails with rewritten sites'
+    while read -r name time; do
+        keep native "$name" "${time%$'\r'}"
+    done <"$work/native"
+done
+
+# native_row LABEL NAME BESIDE: nanoseconds, and how many times the other.
+native_row()
+{
+    awk -v label="$1" -v time="${best[native $2]}" -v other="${best[native $3]}" \
+        'BEGIN { printf "| %s | %.1f ns | %.2f |\n", label, time, time / other }'
+}
+
+cat <<HEADER
+
+| native calls | time | beside |
+|---|---:|---:|
+HEADER
+native_row 'a signal there and back (seccomp RET_TRAP)' trap-filter trap-filter
+native_row 'the same by syscall user dispatch' trap-dispatch trap-filter
+native_row 'a trapped NtQuerySystemTime, beside RET_TRAP' raw trap-filter
+native_row 'its stub' stub stub
+native_row 'a rewritten place, beside the stub' rewritten-raw rewritten-stub
+native_row 'a Linux call' linux-bare linux-bare
+native_row 'the same with the trap, beside it bare' linux-dispatch linux-bare
+native_row 'with a filter of addresses in its place' linux-address-filter linux-bare
+native_row 'with a filter of numbers, as policies are' linux-filter linux-bare
+native_row 'with that and the trap' linux-both linux-bare

@@ -13,5 +13,7 @@ number='[0-9]*[1-9][0-9]*\.[0-9]{2}|0\.([1-9][0-9]|[0-9][1-9])'
 row="^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$"
 equal 'rows with all three numbers' 16 "$(grep -cE "$row" "$work/table")"
 contains 'large stores are among them' ' values in one key | ' "$(cat "$work/table")"
+equal 'rows of native calls' 10 "$(grep -cE '^\| [^|]+ \| [0-9]+\.[0-9] ns \| [0-9]+\.[0-9]{2} \|$' \
+    "$work/table")"
 contains 'the machine is named' 'Machine: ' "$(cat "$work/table")"
 finish

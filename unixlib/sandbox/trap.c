@@ -98,19 +98,33 @@ static void raise_protection_fault(ucontext_t *context)
     raise(SIGSEGV);
 }
 
+static uint16_t find_number(uint32_t number)
+{
+    uint16_t known;
+
+    if (number >= PWK_NATIVE_NUMBERS)
+        return PWK_NATIVE_UNKNOWN;
+    known = __atomic_load_n(&trap.numbers[number], __ATOMIC_RELAXED);
+    if (known != PWK_NATIVE_UNKNOWN || !trap.learn)
+        return known;
+    trap.learn();
+    return __atomic_load_n(&trap.numbers[number], __ATOMIC_RELAXED);
+}
+
 static void serve(const siginfo_t *info, ucontext_t *context)
 {
     greg_t *registers = context->uc_mcontext.gregs;
     /* Windows looks at the lower half alone. */
     uint32_t number = (uint32_t)registers[REG_RAX];
     uint64_t address = (uint64_t)registers[REG_RIP] - SYSCALL_SIZE;
-    uint16_t known = number < PWK_NATIVE_NUMBERS ? trap.numbers[number] : PWK_NATIVE_UNKNOWN;
+    uint16_t known;
 
     if (info->si_arch != AUDIT_ARCH_X86_64) {
         record_refusal(PWK_NATIVE_NUMBERS, address, "not a Windows system call");
         raise_protection_fault(context);
         return;
     }
+    known = find_number(number);
     if (known == PWK_NATIVE_UNKNOWN) {
         registers[REG_RAX] = trap.unknown_status;
         record_refusal(number, address, "unknown number");

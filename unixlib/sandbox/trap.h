@@ -38,11 +38,15 @@
 #define PWK_NATIVE_NUMBERS 0x4000
 #define PWK_NATIVE_UNKNOWN UINT16_MAX
 
-/* What a native call meets. All of it stays valid and, but for `slot`, unchanged for good. */
+/* What a native call meets. All of it stays valid for good. */
 struct pwk_trap {
     /* PWK_NATIVE_NUMBERS entries: what the dispatcher knows each number as, or PWK_NATIVE_UNKNOWN.
      */
     const uint16_t *numbers;
+    /* May know more numbers, and puts them into the table then: called before a number is refused,
+     * in the signal's handler, which has interrupted code of the program's. NULL: there are none.
+     */
+    void (*learn)(void);
     /* Where the dispatcher's address stands when a call is made: that of an ordinary call. It is
      * jumped to as by a call that returns to `return_offset` bytes behind the instruction. */
     void *const *dispatcher;

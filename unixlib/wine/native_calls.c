@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,19 +27,34 @@
 #define PEB_IMAGE_BASE 0x10
 
 static uint16_t numbers[PWK_NATIVE_NUMBERS];
+static char win32u_dll[PATH_MAX]; /* "": none */
 
 /* The dll may be missing: then its services are. */
-static const struct pwk_stub_numbers *read_win32u(const char *ntdll_dll)
+static void add_win32u(void)
 {
     static struct pwk_stub_numbers stubs;
-    const char *slash = strrchr(ntdll_dll, '/');
     struct pwk_error error;
-    char path[PATH_MAX];
 
-    if (!slash || snprintf(path, sizeof path, "%.*s/win32u.dll", (int)(slash - ntdll_dll),
-                           ntdll_dll) >= (int)sizeof path)
-        return NULL;
-    return pwk_stub_numbers_read(path, &stubs, &error) == 0 ? &stubs : NULL;
+    if (win32u_dll[0] && pwk_stub_numbers_read(win32u_dll, &stubs, &error) == 0)
+        pwk_native_numbers_add_stubs(numbers, &stubs);
+}
+
+/* Few programs call the services of win32u natively, and reading its stubs takes as long as all
+ * else here. */
+static void learn_win32u(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, add_win32u);
+}
+
+static void find_win32u(const char *ntdll_dll)
+{
+    const char *slash = strrchr(ntdll_dll, '/');
+
+    if (!slash || snprintf(win32u_dll, sizeof win32u_dll, "%.*s/win32u.dll",
+                           (int)(slash - ntdll_dll), ntdll_dll) >= (int)sizeof win32u_dll)
+        win32u_dll[0] = 0;
 }
 
 int pwk_native_calls_start(const struct pwk_native_calls *calls, struct pwk_error *error)
@@ -57,12 +73,17 @@ int pwk_native_calls_start(const struct pwk_native_calls *calls, struct pwk_erro
         .build = calls->build,
         .ntdll = pwk_service_table_numbers(),
         .lacking = pwk_own_services_number,
-        .win32u = calls->reading == PWK_NUMBERS_NTDLL ? read_win32u(calls->ntdll_dll) : NULL,
     };
     int result = calls->reading == PWK_NUMBERS_WINDOWS ? pwk_service_table_add_own(error) : 0;
 
     if (result == 0)
         result = pwk_native_numbers_fill(numbers, &sources, error);
+    if (calls->reading == PWK_NUMBERS_NTDLL) {
+        find_win32u(calls->ntdll_dll);
+        trap.learn = learn_win32u;
+    }
+    if (calls->rewrite_sites && trap.learn)
+        learn_win32u(); /* the pointers that are called through are laid out once */
     if (result == 0 && calls->rewrite_sites)
         result = pwk_native_sites_start(numbers, DISPATCHER_PLACE, RETURN_OFFSET, error);
     if (result == 0)

@@ -32,8 +32,8 @@ int pwk_native_calls_start(const struct pwk_native_calls *calls, struct pwk_erro
  * the program's own image lies where only native code may. */
 int pwk_native_calls_begin(struct pwk_error *error);
 
-/* For a process that has run without a kernel: arms the calling thread, and each other when it comes
- * through a row. */
+/* For a process that has run without a kernel: arms the calling thread, and each other when it
+ * comes through a row. */
 void pwk_native_calls_begin_late(void);
 
 /* Arms the calling thread, once it can run Windows code and before it does. Where that cannot be,

@@ -8,12 +8,13 @@
 
 #include "wine/number_translation.h"
 
-/* A number stands in its own stub: code that reads it there brings what the dispatcher knows. */
-static void add_stubs(uint16_t numbers[PWK_NATIVE_NUMBERS], const struct pwk_stub_numbers *stubs)
+void pwk_native_numbers_add_stubs(uint16_t numbers[PWK_NATIVE_NUMBERS],
+                                  const struct pwk_stub_numbers *stubs)
 {
     for (size_t i = 0; i < stubs->count; i++)
         if (stubs->stubs[i].number < PWK_NATIVE_NUMBERS)
-            numbers[stubs->stubs[i].number] = (uint16_t)stubs->stubs[i].number;
+            __atomic_store_n(&numbers[stubs->stubs[i].number], (uint16_t)stubs->stubs[i].number,
+                             __ATOMIC_RELAXED);
 }
 
 int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
@@ -30,8 +31,6 @@ int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
         pwk_number_translation_fill(sources->build, sources->ntdll, sources->lacking, numbers);
         return 0;
     }
-    add_stubs(numbers, sources->ntdll);
-    if (sources->win32u)
-        add_stubs(numbers, sources->win32u);
+    pwk_native_numbers_add_stubs(numbers, sources->ntdll);
     return 0;
 }

@@ -18,9 +18,8 @@ struct pwk_native_sources {
     enum pwk_syscall_numbers reading;
     uint32_t build;                       /* the Windows whose numbers `reading` may mean */
     const struct pwk_stub_numbers *ntdll; /* of the ntdll.dll in use */
-    uint16_t (*lacking)(
-        const char *name); /* the number of a service that ntdll lacks; may be NULL */
-    const struct pwk_stub_numbers *win32u; /* of the win32u.dll in use; NULL: none */
+    /* The number of a service that ntdll lacks; may be NULL. */
+    uint16_t (*lacking)(const char *name);
 };
 
 /* Fills the table; numbers that no source knows are PWK_NATIVE_UNKNOWN, and with Windows' numbers
@@ -28,5 +27,10 @@ struct pwk_native_sources {
  * mean. */
 int pwk_native_numbers_fill(uint16_t numbers[PWK_NATIVE_NUMBERS],
                             const struct pwk_native_sources *sources, struct pwk_error *error);
+
+/* Adds what the stubs of another dll say. A number stands in its own stub: code that reads it there
+ * brings what the dispatcher knows. The table may be in use. */
+void pwk_native_numbers_add_stubs(uint16_t numbers[PWK_NATIVE_NUMBERS],
+                                  const struct pwk_stub_numbers *stubs);
 
 #endif
