@@ -70,18 +70,23 @@ equal 'versions differ' '10.0.19045' "$(own a --windows 10 "$programs/print_vers
 until_true 30 session_is_over a || fail 'the session of a does not end'
 until_true 30 session_is_over b || fail 'the session of b does not end'
 for ((i = 0; i < 20; i++)); do
-    own a "$probe" status "$i" >/dev/null 2>&1 &
-    starts[i]=$!
+    hold "start$i" "$pwk_wine" --kernel a --session own "$probe" wait
 done
 for ((i = 0; i < 20; i++)); do
-    wait "${starts[i]}"
-    equal "start $i of 20 at once" "$i" $?
+    held_says "start$i" 1 ready
 done
 init=$(session_init a)
-equal 'they had one session' 1 "$(session_processes "$init" | while read -r process; do
+equal 'they have one session' 1 "$(session_processes "$init" | while read -r process; do
     tr '\0' ' ' <"/proc/$process/cmdline"
     echo
 done | grep -c '^[^ ]*wineserver')"
+equal 'with all of them in it' 20 "$(session_processes "$init" | grep -vx "$init" | while read -r process; do
+    grep -acz 'process_probe' "/proc/$process/cmdline"
+done | grep -c '^1$')"
+for ((i = 0; i < 20; i++)); do
+    go_on "start$i"
+    ok "start $i of 20 ends" wait "${held[start$i]}"
+done
 until_true 30 session_is_over a || fail 'the session of a does not end'
 
 # --- what is outside cannot be seen or touched from inside ---
