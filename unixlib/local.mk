@@ -13,6 +13,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
+	unixlib/kernel/remove_tree.h unixlib/kernel/remove_tree.c \
 	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
 	unixlib/kernel/process_table.c unixlib/kernel/process_address.c \
 	unixlib/kernel/audit.h unixlib/kernel/audit_internal.h unixlib/kernel/audit.c \
@@ -54,7 +55,7 @@ libattach_a_SOURCES = \
 
 # Own sessions: for the launcher, pwkctl and native programs, as above.
 libsession_a_SOURCES = \
-	unixlib/sandbox/session.h unixlib/sandbox/session.c \
+	unixlib/sandbox/session.h unixlib/sandbox/session.c unixlib/sandbox/session_hold.c \
 	unixlib/sandbox/session_numbers.h unixlib/sandbox/session_numbers.c \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
@@ -141,6 +142,15 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_check.c \
 	unixlib/launcher/audit_view.h unixlib/launcher/audit_view.c \
 	unixlib/launcher/control_audit.h unixlib/launcher/control_audit.c \
+	unixlib/launcher/files_open.h unixlib/launcher/files_open.c \
+	unixlib/launcher/files_layer.h unixlib/launcher/files_layer.c \
+	unixlib/launcher/files_compare.c \
+	unixlib/launcher/files_commit.h unixlib/launcher/files_commit.c \
+	unixlib/launcher/files_copy.h unixlib/launcher/files_copy.c \
+	unixlib/launcher/files_clean.c \
+	unixlib/launcher/control_files.h unixlib/launcher/control_files.c \
+	unixlib/launcher/control_files_json.h unixlib/launcher/control_files_show.c \
+	unixlib/launcher/control_files_list.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
 	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c

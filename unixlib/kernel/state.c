@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel/boot_record.h"
+#include "kernel/remove_tree.h"
 
 #define KERNELS_FOLDER "pwk/kernels"
 
@@ -276,87 +277,16 @@ void pwk_state_list_free(char **names)
     free(names);
 }
 
-static bool is_dots(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
-/* Opens folder `name` below `parent` for reading its entries. */
-static DIR *open_folder(int parent, const char *name)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-
-    if (folder == NULL && fd >= 0)
-        close(fd);
-    return folder;
-}
-
-/* Empties folder `name` below `root`: what cannot be removed at once, a folder with something in
- * it, is moved up into `root`. So a tree of any depth needs two descriptors and no recursion. */
-static int empty_folder(int root, const char *name, unsigned *moved)
-{
-    DIR *folder = open_folder(root, name);
-    const struct dirent *entry;
-    char place[32];
-    int rc = 0;
-
-    if (folder == NULL)
-        return -errno;
-    while (rc == 0 && (entry = readdir(folder)) != NULL) {
-        if (is_dots(entry->d_name) || unlinkat(dirfd(folder), entry->d_name, 0) == 0)
-            continue;
-        if (errno != EISDIR && errno != EPERM)
-            rc = -errno;
-        else if (unlinkat(dirfd(folder), entry->d_name, AT_REMOVEDIR) != 0) {
-            do
-                snprintf(place, sizeof(place), ".removed-%u", (*moved)++);
-            while (faccessat(root, place, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
-            if (renameat(dirfd(folder), entry->d_name, root, place) != 0)
-                rc = -errno;
-        }
-    }
-    closedir(folder);
-    return rc;
-}
-
-/* One pass over the entries of `root`; `*left` tells whether there were any. */
-static int remove_entries(DIR *root, unsigned *moved, bool *left)
-{
-    const struct dirent *entry;
-    int rc = 0;
-
-    *left = false;
-    rewinddir(root);
-    while (rc == 0 && (entry = readdir(root)) != NULL) {
-        if (is_dots(entry->d_name))
-            continue;
-        *left = true;
-        if (unlinkat(dirfd(root), entry->d_name, 0) == 0 || errno == ENOENT)
-            continue;
-        if (errno != EISDIR && errno != EPERM)
-            return -errno;
-        rc = empty_folder(dirfd(root), entry->d_name, moved);
-        if (rc == 0 && unlinkat(dirfd(root), entry->d_name, AT_REMOVEDIR) != 0 && errno != ENOENT &&
-            errno != ENOTEMPTY)
-            rc = -errno;
-    }
-    return rc;
-}
-
 int pwk_state_remove(const char *state, struct pwk_error *error)
 {
-    DIR *root = open_folder(AT_FDCWD, state);
-    unsigned moved = 0;
-    bool left = true;
-    int rc = 0;
+    int root = open(state, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int rc;
 
-    if (root == NULL)
+    if (root < 0)
         return pwk_error_set(error, -errno, "cannot open the kernel's state %s: %s", state,
                              strerror(errno));
-    while (rc == 0 && left)
-        rc = remove_entries(root, &moved, &left);
-    closedir(root);
+    rc = pwk_remove_below(root);
+    close(root);
     if (rc == 0 && rmdir(state) != 0)
         rc = -errno;
     if (rc != 0)

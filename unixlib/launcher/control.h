@@ -28,6 +28,9 @@ int control_audit(int argc, char *const argv[]);
 /* control_registry.c */
 int control_registry(int argc, char *const argv[]);
 
+/* control_files.c */
+int control_files(int argc, char *const argv[]);
+
 /* control_export.c, control_import.c, control_diff.c, control_check.c: subcommands of registry;
  * `words` stand behind their name. They answer CONTROL_USAGE without a line of their own. */
 int control_export(const char *kernel, int count, char *const words[]);

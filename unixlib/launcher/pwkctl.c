@@ -40,6 +40,11 @@ static const char help[] =
     "                                           what differs from the prefix or another kernel\n"
     "  registry NAME check [--repair]           what is wrong with the store; save what can be "
     "read\n"
+    "  files NAME diff [--all] [--json]         what the kernel's session did to the prefix's "
+    "files\n"
+    "  files NAME ls [PATH] [--json]            a folder as the kernel sees it\n"
+    "  files NAME commit --yes|PATH...          make changes the prefix's own\n"
+    "  files NAME discard --yes|PATH...         throw changes away\n"
     "\n"
     "The prefix is $WINEPREFIX, else ~/.wine. Exit status: 0 done, 1 failed, 2 wrong usage.\n"
     "See pwkctl(1).\n";
@@ -58,8 +63,8 @@ static const struct command commands[] = {
     {"remove", control_remove},
     {"audit", control_audit},
     {"registry", control_registry},
+    {"files", control_files},
     {"top", NULL, "the NONANO fabric"},
-    {"files", NULL, "own sessions"},
     {"driver", NULL, "the driver host"},
     {"profile", NULL, "the Linux policy"},
     {"nano", NULL, "the NONANO fabric"},

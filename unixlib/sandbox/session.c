@@ -29,7 +29,6 @@
 #include "sandbox/privileges.h"
 #include "sandbox/view.h"
 
-#define LOCK_NAME "session.lock"
 #define INIT_NAME "session.init"
 #define POLL_NANOSECONDS 100000000
 #define JOIN_TRIES 3
@@ -195,7 +194,7 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
     report.result = let_go(&lock, &report_fd);
     /* A lock of its own: a descriptor that came by fork shares its parent's. */
     if (report.result == 0)
-        report.result = runtime_file(path, plan->runtime, LOCK_NAME);
+        report.result = runtime_file(path, plan->runtime, PWK_SESSION_LOCK);
     if (report.result == 0) {
         int own = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -312,7 +311,7 @@ static int begin(const struct pwk_session_plan *plan, int lock, struct pwk_error
 static int open_lock(const char *runtime, struct pwk_error *error)
 {
     char path[PATH_MAX];
-    int fd = runtime_file(path, runtime, LOCK_NAME);
+    int fd = runtime_file(path, runtime, PWK_SESSION_LOCK);
 
     if (fd == 0)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

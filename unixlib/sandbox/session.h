@@ -21,6 +21,9 @@
 
 #include "kernel/error.h"
 
+/* The file of the two locks, in the run-time folder. */
+#define PWK_SESSION_LOCK "session.lock"
+
 struct pwk_session_plan {
     char prefix[PATH_MAX];  /* the Wine prefix, absolute */
     char state[PATH_MAX];   /* the kernel's state: files/ and store/ are in it */
@@ -60,6 +63,11 @@ pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *
 int pwk_session_find(const char *runtime, uint64_t *namespace);
 /* True where the files in this folder are those of an own session, which may have ended. */
 bool pwk_session_was_there(const char *runtime);
+
+/* Sees to it that no session of the kernel is up and none begins as long as the answered descriptor
+ * stays open: who would begin one waits. -EBUSY where one is up, or somebody is about to begin one,
+ * or another negative errno. */
+int pwk_session_hold_off(const char *runtime, struct pwk_error *error);
 
 void pwk_session_leave(struct pwk_session *session);
 
