@@ -191,13 +191,15 @@ struct job {
 static void do_job(struct job *job)
 {
     struct pwk_tracee tracee;
+    struct status status;
     int result = stop_target(&tracee, job->pid);
 
     if (result == 0) {
         result = inject(&tracee, job->program);
         pwk_tracee_release(&tracee);
     }
-    job->result = result;
+    /* What fails for a process that is about to end fails for that reason. */
+    job->result = result < 0 && read_status(job->pid, &status) < 0 ? -ESRCH : result;
 }
 
 /* ---- by whom ---- */

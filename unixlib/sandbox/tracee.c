@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@
 #define CALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
 #define SELECTOR_64 0x33
 #define CODE_CHUNK 4096
-#define RSEQ_CS_OFFSET 8 /* of rseq_cs in struct rseq */
+#define RSEQ_CS_OFFSET 8   /* of rseq_cs in struct rseq */
+#define ERESTARTNOHAND 514 /* Linux' own, which only a tracer sees */
 
 static uint64_t now_ns(void)
 {
@@ -91,6 +93,10 @@ static int wait_thread(struct pwk_tracee *tracee, pid_t tid)
         if (found == tid)
             return WIFSTOPPED(status) ? status : -ESRCH;
         if (found < 0 && errno != EINTR)
+            return -ESRCH;
+        /* The first thread of a process that is being killed tells of its end only after all the
+         * others have been waited for. */
+        if (strchr("ZX", thread_state(tracee->pid, tid)))
             return -ESRCH;
         if (now_ns() > tracee->deadline)
             return -ETIMEDOUT;
@@ -170,6 +176,26 @@ static int seize_new(struct pwk_tracee *tracee)
     return result == -ESRCH ? 0 : result;
 }
 
+/* Calls that Linux ends with EINTR for every interruption, ours too (signal(7)). They can be made
+ * anew as long as no handler of a signal runs, which is what ERESTARTNOHAND asks for; only a time
+ * that they were given begins again. */
+static void keep_waiting(pid_t tid)
+{
+    static const int calls[] = {SYS_epoll_wait, SYS_epoll_pwait,  SYS_epoll_pwait2,
+                                SYS_semop,      SYS_semtimedop,   SYS_rt_sigtimedwait,
+                                SYS_msgrcv,     SYS_io_getevents, SYS_io_pgetevents};
+    struct user_regs_struct registers;
+
+    if (trace(PTRACE_GETREGS, tid, 0, (uintptr_t)&registers) < 0 ||
+        (int64_t)registers.rax != -EINTR)
+        return;
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        if ((int64_t)registers.orig_rax == calls[i]) {
+            registers.rax = (uint64_t)-ERESTARTNOHAND;
+            trace(PTRACE_SETREGS, tid, 0, (uintptr_t)&registers);
+        }
+}
+
 /* Threads that run may start others: until a look at the list finds no new one. */
 static int stop_all(struct pwk_tracee *tracee)
 {
@@ -189,7 +215,7 @@ static int stop_all(struct pwk_tracee *tracee)
             if (result < 0)
                 tracee->threads[still] = tracee->threads[--tracee->count];
             else
-                still++;
+                keep_waiting(tracee->threads[still++]);
         }
         if (tracee->count == 0)
             return -ESRCH;

@@ -240,8 +240,8 @@ pid_t pk_get_caller(void *args);
  * all other private memory that it can write to (setrlimit(2), RLIMIT_DATA), each process that it
  * starts for itself. Reserved addresses do not count, as they would with RLIMIT_AS, of which Wine
  * uses far more than memory. What is in use already stays; a lower limit too; and no process
- * without privileges can raise it again, so that it outlives pk_detach. NULL with errno EINVAL (0) or ENOMEM. It belongs
- * to the caller until pk_destroy of a kernel that holds it. */
+ * without privileges can raise it again, so that it outlives pk_detach. NULL with errno EINVAL (0)
+ * or ENOMEM. It belongs to the caller until pk_destroy of a kernel that holds it. */
 void *create_memory_limiter(size_t bytes);
 void destroy_memory_limiter(void *limiter);
 
