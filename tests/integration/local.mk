@@ -24,7 +24,7 @@ INTEGRATION_TESTS = \
 	tests/integration/transactions.sh tests/integration/raw_calls.sh tests/integration/raw_sites.sh \
 	tests/integration/windows_numbers.sh \
 	tests/integration/win32_registry.sh \
-	tests/integration/audit.sh tests/integration/hammer.sh
+	tests/integration/audit.sh tests/integration/attach.sh tests/integration/hammer.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
@@ -40,6 +40,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/raw_calls.exe tests/programs/raw_sites.exe \
 	tests/programs/windows_numbers.exe \
 	tests/programs/win32_registry.exe \
+	tests/programs/attached.exe \
 	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
@@ -78,6 +79,8 @@ tests/programs/raw_sites.exe: tests/programs/raw_sites.c tests/programs/raw_call
 		tests/programs/raw_calls.h
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/raw_sites.c \
 		$(srcdir)/tests/programs/raw_calls_make.c -lntdll
+tests/programs/attached.exe: tests/programs/attached.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/attached.c -lws2_32
 tests/programs/hammer.exe: tests/programs/hammer.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \

@@ -55,7 +55,7 @@ int install_filter(enum pwk_call_filter_kind kind, const int *numbers, size_t co
                          ? SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC |
                                SECCOMP_FILTER_FLAG_TSYNC_ESRCH
                          : SECCOMP_FILTER_FLAG_TSYNC;
-    int result = pwk_call_filter_build(&program, kind, numbers, count);
+    int result = pwk_call_filter_build(&program, kind, numbers, count, false);
 
     if (result < 0)
         return result;

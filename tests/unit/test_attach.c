@@ -477,6 +477,13 @@ static void take_memory(void)
     CHECK(small != MAP_FAILED);
     void *large = mmap(NULL, 64 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(large == MAP_FAILED && errno == ENOMEM);
+    large = mmap(reserved, 64 * MIB, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK(large == MAP_FAILED && errno == ENOMEM);
+    small = mmap(reserved, 16 * MIB, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK(small == reserved);
+    CHECK(mprotect((char *)reserved + 64 * MIB, 64 * MIB, PROT_READ | PROT_WRITE) < 0);
 }
 
 static void memory_is_limited(void **context)

@@ -94,7 +94,7 @@ static int attach_other(struct pk_kernel *kernel, pid_t pid, const char **reason
     if (result != 0) {
         return result;
     }
-    result = ops->attach_other(kernel->index, &kernel->public, pid);
+    result = ops->attach_other(kernel->index, &kernel->public, pid, bytes);
     if (result == 0 && limited) {
         *reason = "memory limit";
         result = pk_memory_limit_apply(pid, bytes);

@@ -59,8 +59,10 @@ struct pk_attach_ops {
      * registered later too. Never with two kernels. */
     int (*attach_self)(unsigned index, process_kernel_t *kernel);
     void (*detach_self)(void);
-    /* The same for process `pid` and what it starts; not for numbers registered later. */
-    int (*attach_other)(unsigned index, process_kernel_t *kernel, pid_t pid);
+    /* The same for process `pid` and what it starts; not for numbers registered later. `data`,
+     * where not 0: mappings that Linux does not hold against a limit of so many bytes of data are
+     * held to it. */
+    int (*attach_other)(unsigned index, process_kernel_t *kernel, pid_t pid, size_t data);
     int (*detach_other)(unsigned index);
     /* A number to be registered with a kernel that is attached to this process. */
     int (*add_self)(int nr);

@@ -86,6 +86,18 @@ static scmp_filter_ctx new_filter(void)
     return filter;
 }
 
+/* A rule on its arguments cannot stand beside one on the whole call. */
+static int add_fixed_mappings(scmp_filter_ctx filter, uint32_t action, const int *numbers,
+                              size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (numbers[i] == SCMP_SYS(mmap))
+            return 0;
+    return seccomp_rule_add(
+        filter, action, SCMP_SYS(mmap), 2, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, PROT_WRITE),
+        SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_FIXED | MAP_PRIVATE, MAP_FIXED | MAP_PRIVATE));
+}
+
 static int add_native(scmp_filter_ctx filter, enum pwk_call_filter_kind kind, const int *numbers,
                       size_t count)
 {
@@ -106,12 +118,8 @@ static int add_native(scmp_filter_ctx filter, enum pwk_call_filter_kind kind, co
 /* The calls of the same names, where these have such. */
 static int add_foreign(scmp_filter_ctx filter, const int *numbers, size_t count)
 {
-    int result = seccomp_arch_add(filter, SCMP_ARCH_X86);
+    int result = 0;
 
-    if (result == 0)
-        result = seccomp_arch_add(filter, SCMP_ARCH_X32);
-    if (result == 0)
-        result = seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
     for (size_t i = 0; result == 0 && i < count; i++) {
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), numbers[i], 0);
         if (result == -EDOM || result == -EEXIST)
@@ -120,16 +128,34 @@ static int add_foreign(scmp_filter_ctx filter, const int *numbers, size_t count)
     return result;
 }
 
-int pwk_call_filter_build(struct sock_fprog *program, enum pwk_call_filter_kind kind,
-                          const int *numbers, size_t count)
+static int use_foreign(scmp_filter_ctx filter)
 {
+    int result = seccomp_arch_add(filter, SCMP_ARCH_X86);
+
+    if (result == 0)
+        result = seccomp_arch_add(filter, SCMP_ARCH_X32);
+    if (result == 0)
+        result = seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
+    return result;
+}
+
+int pwk_call_filter_build(struct sock_fprog *program, enum pwk_call_filter_kind kind,
+                          const int *numbers, size_t count, bool fixed_mappings)
+{
+    static const int mappings = SCMP_SYS(mmap);
     scmp_filter_ctx native = new_filter();
     scmp_filter_ctx foreign = new_filter();
     int result = native && foreign ? add_native(native, kind, numbers, count) : -ENOMEM;
 
     *program = (struct sock_fprog){0};
+    if (result == 0 && fixed_mappings)
+        result = add_fixed_mappings(native, SCMP_ACT_NOTIFY, numbers, count);
+    if (result == 0)
+        result = use_foreign(foreign);
     if (result == 0)
         result = add_foreign(foreign, numbers, count);
+    if (result == 0 && fixed_mappings)
+        result = add_foreign(foreign, &mappings, 1);
     if (result == 0 && (result = seccomp_merge(native, foreign)) == 0)
         foreign = NULL;
     if (result == 0)

@@ -10,6 +10,7 @@
 #define PWK_SANDBOX_CALL_FILTER_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum pwk_call_filter_kind {
@@ -20,10 +21,12 @@ enum pwk_call_filter_kind {
     PWK_CALL_FILTER_NOTIFY, /* to the listener */
 };
 
-/* `program` is to be freed with pwk_call_filter_free. 0; -EINVAL (no x86-64 call has one of the
+/* With `fixed_mappings` also mmap of private memory that can be written, over what is mapped there
+ * already (MAP_FIXED): Linux does not count that against RLIMIT_DATA.
+ * `program` is to be freed with pwk_call_filter_free. 0; -EINVAL (no x86-64 call has one of the
  * numbers); -ENOMEM; what writing to a memfd says. */
 int pwk_call_filter_build(struct sock_fprog *program, enum pwk_call_filter_kind kind,
-                          const int *numbers, size_t count);
+                          const int *numbers, size_t count, bool fixed_mappings);
 void pwk_call_filter_free(struct sock_fprog *program);
 
 #endif

@@ -122,7 +122,7 @@ static int trap(const int *numbers, size_t count)
     if (result == 0)
         result = guarded ? 0 : pwk_signal_guard_check();
     if (result == 0)
-        result = pwk_call_filter_build(&program, PWK_CALL_FILTER_TRAP, added, adding);
+        result = pwk_call_filter_build(&program, PWK_CALL_FILTER_TRAP, added, adding, false);
     if (result < 0)
         return result;
     pwk_signal_guard_start();

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,10 +27,12 @@ struct supervision {
     pid_t pid;
     int pidfd;
     bool covered[PK_SYSCALLS]; /* numbers that its filter sends here */
+    bool fixed_mappings;       /* and such mappings, if mmap is not one of them */
     int listener;              /* -1: the keeper has it */
     int keeper;                /* socket, or -1 */
     process_kernel_t *kernel;  /* NULL: detached */
     unsigned index;
+    size_t data; /* bytes that it is held to; 0: no limit */
     struct pwk_notify_thread loop;
 };
 
@@ -82,6 +85,38 @@ static const struct pk_call_origin other_process_origin = {
     .process = other_pid,
 };
 
+/* Kilobytes of data that the thread's process has; 0 where it has gone. */
+static uint64_t data_in_use(pid_t tid)
+{
+    char path[32], line[256];
+    unsigned long long kilobytes = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
+    file = fopen(path, "re");
+    if (!file)
+        return 0;
+    while (fgets(line, sizeof line, file) && sscanf(line, "VmData: %llu", &kilobytes) != 1)
+        continue;
+    fclose(file);
+    return kilobytes;
+}
+
+/* Linux takes the pages that a fixed mapping replaces off its size before it looks at RLIMIT_DATA,
+ * whatever they were: memory in the address space that Wine has reserved would cost nothing. The
+ * arguments are plain values, so that what they allow may be let through. */
+static bool exceeds_limit(const struct supervision *supervision,
+                          const struct pwk_notification *call)
+{
+    const uint64_t fixed = MAP_FIXED | MAP_PRIVATE;
+
+    if (supervision->data == 0 || call->nr != SYS_mmap || !(call->args[2] & PROT_WRITE) ||
+        (call->args[3] & fixed) != fixed)
+        return false;
+    return call->args[1] > supervision->data ||
+           data_in_use(call->tid) * 1024 > supervision->data - call->args[1];
+}
+
 /* A number that an earlier kernel had registered, and this one has not, is nobody's affair. */
 static void serve(void *context, const struct pwk_notification *notified,
                   struct pwk_notify_answer *answer)
@@ -95,6 +130,10 @@ static void serve(void *context, const struct pwk_notification *notified,
 
     if (notified->arch != AUDIT_ARCH_X86_64)
         return;
+    if (exceeds_limit(supervision, notified)) {
+        answer->value = -ENOMEM;
+        return;
+    }
     memcpy(call.public.args, notified->args, sizeof call.public.args);
     answer->let_through =
         !pk_call_run(supervision->index, supervision->kernel, &call) || call.let_through;
@@ -183,7 +222,8 @@ static int new_supervision(struct supervision **out, pid_t pid)
 static int open_listener(struct supervision *supervision, const int *numbers, size_t count)
 {
     struct sock_fprog program;
-    int result = pwk_call_filter_build(&program, PWK_CALL_FILTER_NOTIFY, numbers, count);
+    int result = pwk_call_filter_build(&program, PWK_CALL_FILTER_NOTIFY, numbers, count,
+                                       supervision->data != 0);
 
     if (result < 0)
         return result;
@@ -194,14 +234,17 @@ static int open_listener(struct supervision *supervision, const int *numbers, si
     supervision->listener = result;
     for (size_t i = 0; i < count; i++)
         supervision->covered[numbers[i]] = true;
+    supervision->fixed_mappings = supervision->data != 0;
     return 0;
 }
 
 /* Takes up again what a kernel has left behind. */
-static int take_up(struct supervision *supervision, const int *numbers, size_t count)
+static int take_up(struct supervision *supervision, const int *numbers, size_t count, size_t data)
 {
     int listener;
 
+    if (data != 0 && !supervision->fixed_mappings && !supervision->covered[SYS_mmap])
+        return -EBUSY;
     for (size_t i = 0; i < count; i++)
         if (!supervision->covered[numbers[i]])
             return -EBUSY;
@@ -220,7 +263,7 @@ static int start(struct supervision *supervision, unsigned index, process_kernel
     return pwk_notify_thread_start(&supervision->loop, supervision->listener, serve, supervision);
 }
 
-int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid)
+int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid, size_t data)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     int numbers[PK_SYSCALLS];
@@ -235,7 +278,7 @@ int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid)
     if (supervision && supervision->kernel)
         return -EBUSY;
     if (supervision) {
-        result = take_up(supervision, numbers, count);
+        result = take_up(supervision, numbers, count, data);
         if (result == -EBUSY)
             return result;
         if (result < 0) { /* its keeper has been killed: nobody holds the filter any more */
@@ -249,8 +292,10 @@ int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid)
             return result;
         supervision->next = supervisions;
         supervisions = supervision;
-        result = count > 0 ? open_listener(supervision, numbers, count) : 0;
+        supervision->data = data;
+        result = count > 0 || data > 0 ? open_listener(supervision, numbers, count) : 0;
     }
+    supervision->data = data;
     if (result == 0 && supervision->listener >= 0)
         result = start(supervision, index, kernel);
     supervision->index = index;

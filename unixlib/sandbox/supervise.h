@@ -9,7 +9,7 @@
 #include "kernel/syscall_handlers.h"
 
 /* As pk_attach_ops says; one at a time. */
-int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid);
+int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid, size_t data);
 int pwk_supervise_detach(unsigned index);
 
 /* Lends the sandbox to pk_attach and its kin; done when libpwk is loaded. For programs that are

@@ -97,7 +97,6 @@ process_kernel_t *pk_create(process_kernel_type_t type, const char *name);
  * own (ptrace(2), seccomp_unotify(2)); calls that it waits in go on as if nothing had been. What it
  * starts later (fork, exec) is covered too. It can gain no privileges by exec any more
  * (PR_SET_NO_NEW_PRIVS). A thread of the calling process serves its calls, one after the other.
- * Without a handler and with a memory limiter only the limit is set.
  * -ESRCH (no such process, a thread's number, a zombie, or its main thread has ended); -EPERM
  * (another user's, one that Linux does not let be dumped, such as a set-uid program, pid 1, a
  * kernel thread, or Yama's ptrace_scope, which by 1 allows descendants only); -EBUSY (a debugger
@@ -240,7 +239,9 @@ pid_t pk_get_caller(void *args);
  * all other private memory that it can write to (setrlimit(2), RLIMIT_DATA), each process that it
  * starts for itself. Reserved addresses do not count, as they would with RLIMIT_AS, of which Wine
  * uses far more than memory. What is in use already stays; a lower limit too; and no process
- * without privileges can raise it again, so that it outlives pk_detach. NULL with errno EINVAL (0)
+ * without privileges can raise it again, so that it outlives pk_detach. What Linux itself does not
+ * hold to that limit, mappings over mapped addresses (MAP_FIXED, Wine's way), is held to it in
+ * another process while the kernel is attached. NULL with errno EINVAL (0)
  * or ENOMEM. It belongs to the caller until pk_destroy of a kernel that holds it. */
 void *create_memory_limiter(size_t bytes);
 void destroy_memory_limiter(void *limiter);

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# attach.sh - kernels of native programs, attached to running processes: busy ones, ones that are
+# killed, and programs of Wine's, stock and under pwk-wine; use cases 2 and 3 of the founding
+# document on a native program and on a Windows one.
+. "$(dirname "$0")/library.sh"
+begin
+keep_session
+
+native=$PWK_BUILDDIR/tests/programs-native
+attached=$programs/attached.exe
+
+# show COMMAND...: like ok, with what it printed shown too.
+show()
+{
+    ok "$@"
+    sed 's/^/    /' "$work/output"
+}
+
+show '1000 times attached to a process of 8 busy threads' within 400 "$native/attach_load" 1000
+show '300 kills of either side' within 300 "$native/attach_kills" 300
+show 'use cases 2 and 3 on a native program' within 60 "$native/use_cases"
+
+# The process that runs the program which was given the file's name.
+process_of()
+{
+    local process
+
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/exe" 2>/dev/null) in
+        */wine* | */pwk-loader64)
+            tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -qF "$1" && echo "${process#/proc/}"
+            ;;
+        esac
+    done | tail -n 1
+}
+
+# windows_case NAME CASE WINE...: a Windows program under WINE, and the use case attached to it.
+windows_case()
+{
+    local name=$1 case=$2 file=$work/go.$1
+    shift 2
+
+    hold "$name" "$@" "$attached" "$case" "Z:$file"
+    held_says "$name" 1 ready
+    show "use case $case attaches to $name" within 60 "$native/use_cases" "$case" \
+        "$(process_of "$file")" "$file"
+    wait "${held[$name]}"
+    equal "$name: status" 0 $?
+    lacks "$name: what it says" FAILED "$(cat "$work/$name.out")"
+    tr -d '\r' <"$work/$name.out" | sed 's/^/    /'
+}
+
+# Without a kernel the same program shows what is otherwise the case.
+file=$work/go.plain
+hold plain "$stock_wine" "$attached" 0 "Z:$file"
+held_says plain 1 ready
+touch "$file"
+wait "${held[plain]}"
+equal 'without a kernel: status' 0 $?
+lacks 'without a kernel: what it says' FAILED "$(cat "$work/plain.out")"
+
+windows_case stock-2 2 "$stock_wine"
+windows_case stock-3 3 "$stock_wine"
+windows_case pwk-2 2 "$pwk_wine" --kernel attached
+windows_case pwk-3 3 "$pwk_wine" --kernel attached
+
+finish
