@@ -37,16 +37,17 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
 	tests/programs/share_handles.exe \
 	tests/programs/transactions.exe \
-	tests/programs/raw_calls.exe tests/programs/raw_sites.exe \
+	tests/programs/raw_calls.exe tests/programs/raw_sites.exe tests/programs/high_image.exe \
 	tests/programs/windows_numbers.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/attached.exe \
 	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
-check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+WINDOWS_DLLS = tests/programs/high_image.dll
+check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
 EXTRA_DIST += $(WINDOWS_EXES:.exe=.c) tests/programs/raw_calls.h tests/programs/raw_calls_make.c tests/programs/print_version.manifest \
 	tests/programs/installer.nsi tests/programs/installer.wxs
-CLEANFILES += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+CLEANFILES += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
 
 COMPILE_WINDOWS = $(AM_V_GEN)$(MKDIR_P) $(@D) && $(MINGW_CC) $(MINGW_CFLAGS) -o $@
 tests/programs/print_version.exe: tests/programs/print_version.c
@@ -81,6 +82,11 @@ tests/programs/raw_sites.exe: tests/programs/raw_sites.c tests/programs/raw_call
 		$(srcdir)/tests/programs/raw_calls_make.c -lntdll
 tests/programs/attached.exe: tests/programs/attached.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/attached.c -lws2_32
+HIGH_IMAGE = -Wl,--image-base,0x7ffd40000000
+tests/programs/high_image.exe: tests/programs/high_image.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
+tests/programs/high_image.dll: tests/programs/high_image.c
+	$(COMPILE_WINDOWS) -shared $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
 tests/programs/hammer.exe: tests/programs/hammer.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \
@@ -88,7 +94,7 @@ tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include
 	$(COMPILE_WINDOWS) -Ipwk/windows-include $(srcdir)/tests/programs/api_program.c \
 		-Lpwk/x86_64-windows -lpwk
 
-windows-programs: $(WINDOWS_EXES) $(WINDOWS_MANIFESTS)
+windows-programs: $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
 .PHONY: windows-programs
 
 # Prefixes, caches and leftovers of tests that were killed.

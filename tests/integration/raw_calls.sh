@@ -7,7 +7,7 @@ begin
 keep_session
 
 raw=$programs/raw_calls.exe
-names='image memory top-down-memory high-memory protected-memory exception-handler apc callback window-services
+names='image memory top-down-memory high-memory high-image protected-memory exception-handler apc callback window-services
     tls-callback fiber registers arguments linux-numbers gates threads'
 getpid=39
 
@@ -33,6 +33,12 @@ checks()
 checks
 checks --registry off
 
+equal 'under stock Wine a high image makes Linux calls' ffffffffffffffda \
+    "$(stock "$programs/high_image.exe" 2>/dev/null | tr -d '\r')"
+lines=$(kernel raw "$programs/high_image.exe" 2>&1)
+equal 'a program that is linked for a high address does not start' 125 "$?"
+contains 'and it is said why' 'wants to lie at 0x7ffd40000000' "$lines"
+
 # Layouts in which native code would lie low, or always at one place.
 with_layout()
 {
@@ -51,6 +57,9 @@ if (ulimit -s unlimited) 2>/dev/null; then
 fi
 with_layout "$(ulimit -s)" x86_64 -L
 with_layout "$(ulimit -s)" x86_64 -R
+with_layout "$(ulimit -s)" x86_64 -X
+equal 'with SIGSYS blocked from birth' 'image ok' \
+    "$(env --block-signal=SYS "$pwk_wine" --kernel raw "$raw" checks image 2>&1 | tr -d '\r')"
 
 ok 'eight threads' kernel raw "$raw" threads 8 100000
 

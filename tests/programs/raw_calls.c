@@ -101,6 +101,16 @@ static int at_high_addresses(void)
     return result;
 }
 
+/* A dll that is linked for a high address is mapped below the line, and works there. */
+static int in_high_image(void)
+{
+    HMODULE library = LoadLibraryA("high_image.dll");
+    ULONGLONG (*call)
+    (void) = (void *)(ULONG_PTR)(library ? GetProcAddress(library, "call_from_high_image") : NULL);
+
+    return call && is_below_line(library) && call() == 0xc000001c;
+}
+
 /* Memory that was data first. */
 static int from_protected_memory(void)
 {
@@ -357,6 +367,7 @@ static const struct {
     {"memory", from_memory},
     {"top-down-memory", from_top_down_memory},
     {"high-memory", at_high_addresses},
+    {"high-image", in_high_image},
     {"protected-memory", from_protected_memory},
     {"exception-handler", in_exception_handler},
     {"apc", in_apc},

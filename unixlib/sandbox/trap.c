@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 
@@ -158,6 +160,11 @@ int pwk_trap_start(const struct pwk_trap *new_trap, struct pwk_error *error)
         return pwk_error_set(error, -ENOTSUP,
                              "native libraries lie where Windows code does, so its system calls "
                              "cannot be told apart; run with 'ulimit -s 8192' and without setarch");
+    if (personality(UINT32_MAX) & READ_IMPLIES_EXEC)
+        return pwk_error_set(
+            error, -ENOTSUP,
+            "all data are code here (READ_IMPLIES_EXEC), so system calls cannot be "
+            "told apart; run without 'setarch -X'");
     /* Switching off what is not on needs no more than that Linux knows it. A policy that was armed
      * by a process before this one forbids it, and that process had it. */
     if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) < 0 && !pwk_policy_is_armed())
@@ -174,13 +181,26 @@ int pwk_trap_start(const struct pwk_trap *new_trap, struct pwk_error *error)
     return 0;
 }
 
+/* A thread may have been born with the signal blocked, down from whoever started pwk-wine; a caught
+ * call would end the process then. */
+static int let_signal_through(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGSYS);
+    return -pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int pwk_trap_arm(void)
 {
     int result;
 
     if (armed || !__atomic_load_n(&started, __ATOMIC_ACQUIRE))
         return 0;
-    result = set_dispatch();
+    result = let_signal_through();
+    if (result == 0)
+        result = set_dispatch();
     armed = result == 0;
     return result;
 }

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +21,19 @@
 #define MAX_TRIES 8
 #define USUAL_STACK (UINT64_C(8) << 20)
 
-/* Libraries that come later lie below this one. */
-static int is_high(void)
+/* Libraries that come later lie below the C library. With READ_IMPLIES_EXEC (setarch -X) all data
+ * that the program has above the line would be code. */
+static bool is_good(void)
 {
-    return (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") >= PWK_TRAP_LINE + PWK_TRAP_ROOM;
+    int persona = personality(UINT32_MAX);
+
+    return (uintptr_t)dlsym(RTLD_DEFAULT, "getpid") >= PWK_TRAP_LINE + PWK_TRAP_ROOM &&
+           persona != -1 && !(persona & READ_IMPLIES_EXEC);
 }
 
 /* With an unlimited stack Linux places libraries from the bottom up (setrlimit(2), "RLIMIT_STACK");
  * the same can be asked for (personality(2), ADDR_COMPAT_LAYOUT). */
-static void ask_for_high_layout(void)
+static void ask_for_good_layout(void)
 {
     struct rlimit stack;
     int persona = personality(UINT32_MAX);
@@ -37,8 +42,9 @@ static void ask_for_high_layout(void)
         stack.rlim_cur = stack.rlim_max < USUAL_STACK ? stack.rlim_max : USUAL_STACK;
         setrlimit(RLIMIT_STACK, &stack);
     }
-    if (persona != -1 && persona & ADDR_COMPAT_LAYOUT)
-        personality((unsigned long)persona & ~(unsigned long)ADDR_COMPAT_LAYOUT);
+    if (persona != -1)
+        personality((unsigned long)persona &
+                    ~(unsigned long)(ADDR_COMPAT_LAYOUT | READ_IMPLIES_EXEC));
 }
 
 void pwk_layout_settle(char *argv[])
@@ -49,13 +55,13 @@ void pwk_layout_settle(char *argv[])
     ssize_t length;
 
     unsetenv(TRIES_VARIABLE);
-    if (is_high() || tries < 0 || tries >= MAX_TRIES)
+    if (is_good() || tries < 0 || tries >= MAX_TRIES)
         return;
     length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length <= 0)
         return;
     path[length] = 0;
-    ask_for_high_layout();
+    ask_for_good_layout();
     snprintf(number, sizeof number, "%d", tries + 1);
     setenv(TRIES_VARIABLE, number, 1);
     execv(path, argv);

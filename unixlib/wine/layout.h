@@ -2,7 +2,7 @@
 /*
  * layout.h - where Linux has placed the native code of this process. The trap (sandbox/trap.h)
  * needs it above a line; with some settings (vm.mmap_rnd_bits = 32, an unlimited stack, setarch -L)
- * it may lie below.
+ * it may lie below, or with setarch -X data be code.
  */
 #ifndef PWK_WINE_LAYOUT_H
 #define PWK_WINE_LAYOUT_H
