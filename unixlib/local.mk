@@ -8,7 +8,8 @@ include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
 
 libkernel_a_SOURCES = \
 	unixlib/kernel/error.h unixlib/kernel/error.c \
-	unixlib/kernel/profile.h unixlib/kernel/profile.c unixlib/kernel/words.c \
+	unixlib/kernel/profile.h unixlib/kernel/profile_internal.h unixlib/kernel/profile.c \
+	unixlib/kernel/profile_read.c unixlib/kernel/words.c \
 	unixlib/kernel/syscall_rules.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
@@ -151,6 +152,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_files.h unixlib/launcher/control_files.c \
 	unixlib/launcher/control_files_json.h unixlib/launcher/control_files_show.c \
 	unixlib/launcher/control_files_list.c \
+	unixlib/launcher/learn.h unixlib/launcher/learn.c unixlib/launcher/control_profile.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
 	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c

@@ -62,6 +62,27 @@ static void check_words(const struct pwk_profile *profile)
         require(strncasecmp(profile->passthrough[i], "\\Registry\\", 10) == 0);
 }
 
+/* Written, and read once more, it is the same. */
+static void check_round_trip(const struct pwk_profile *profile)
+{
+    struct pwk_profile again;
+    char *first = NULL, *second = NULL;
+    size_t sizes[2];
+    FILE *stream = open_memstream(&first, &sizes[0]);
+
+    pwk_profile_write(profile, stream);
+    require(fclose(stream) == 0);
+    pwk_profile_init(&again);
+    require(pwk_profile_load(&again, file_with((const uint8_t *)first, sizes[0]), NULL) == 0);
+    stream = open_memstream(&second, &sizes[1]);
+    pwk_profile_write(&again, stream);
+    require(fclose(stream) == 0);
+    require(sizes[0] == sizes[1] && memcmp(first, second, sizes[0]) == 0);
+    pwk_profile_finish(&again);
+    free(first);
+    free(second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     const char *path = file_with(bytes, size);
@@ -78,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         require(strstr(error.text, path) && !strchr(error.text, '\n'));
     }
     check_words(&profile);
+    check_round_trip(&profile);
     pwk_profile_finish(&profile);
     return 0;
 }

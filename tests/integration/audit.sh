@@ -119,4 +119,48 @@ if unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null
     equal 'all of its records are there' 'process started
 process ended' "$("$pwkctl" audit caged --event process --pid "$pid" | awk '{ print $3, $4 }')"
 fi
+
+# --- profiles ---
+printf '[kernel]\nwindows = 7\n[syscalls]\nptrace = allow\n' >"$work/good.ini"
+printf '[syscalls]\nno_such_call = allow\n' >"$work/bad.ini"
+printf '[kernel]\nwindow = 7\n' >"$work/worse.ini"
+ok 'pwkctl profile check' "$pwkctl" profile check "$work/good.ini"
+fails 'check: a call that there is not' "$pwkctl" profile check "$work/bad.ini"
+contains 'file and line' "$work/bad.ini:2" "$(cat "$work/output")"
+fails 'check: a key that there is not' "$pwkctl" profile check "$work/worse.ini"
+contains 'file and line' "$work/worse.ini:2" "$(cat "$work/output")"
+fails 'check: no file' "$pwkctl" profile check "$work/nothing.ini"
+"$pwkctl" profile show "$work/good.ini" >"$work/shown.ini"
+contains 'show has the words of the file' 'windows = 7' "$(cat "$work/shown.ini")"
+contains 'and what is built in' 'level = decisions' "$(cat "$work/shown.ini")"
+ok 'what is shown is a profile' "$pwkctl" profile check "$work/shown.ini"
+equal 'which is the same' "$(sed 1d "$work/shown.ini")" \
+    "$("$pwkctl" profile show "$work/shown.ini" | sed 1d)"
+cp "$work/good.ini" "$WINEPREFIX/pwk/kernels/shown/profile.ini"
+equal 'show of a kernel' "$(sed 1d "$work/shown.ini")" "$("$pwkctl" profile show shown | sed 1d)"
+contains 'show strict' '@wine = allow' "$("$pwkctl" profile show strict)"
+fails 'show of nothing that there is' "$pwkctl" profile show no-such-kernel
+
+# Learned from a log in which nothing is said of Linux calls: refused, with a word on how.
+rm "$WINEPREFIX/pwk/kernels/shown/profile.ini"
+fails 'learn without records' "$pwkctl" profile learn killed
+contains 'how to get some' 'default = log' "$(cat "$work/output")"
+record='{"time":"2026-01-01T00:00:00.000000Z","kernel":"shown","pid":1,"tid":1,"event":"syscall"'
+printf '%s,"verdict":"denied","syscall":"sched_setattr"}\n' "$record" >>"$(log_of shown)"
+printf '%s,"verdict":"allowed","syscall":"mount"}\n' "$record" >>"$(log_of shown)"
+ok 'learn' "$pwkctl" profile learn shown --output "$work/learned.ini"
+equal 'it allows what was seen' 'default = errno
+mount = allow
+sched_setattr = allow' "$(grep -E '^(default|mount|sched_.*) =' "$work/learned.ini")"
+contains 'and says where from' 'audit log of kernel shown' "$(head -n 1 "$work/learned.ini")"
+ok 'it is a profile' "$pwkctl" profile check "$work/learned.ini"
+
+# A run under the strict profile, and one more call.
+ok 'a run under strict' kernel strict --profile strict "$probe" status 0
+printf '%s,"verdict":"denied","syscall":"sched_setattr"}\n' "$record" >>"$(log_of strict)"
+ok 'learn from strict' "$pwkctl" profile learn strict --output "$work/strict.ini"
+contains 'it is strict' '@wine = allow' "$(cat "$work/strict.ini")"
+ok 'programs run under what was learned' kernel strict --profile "$work/strict.ini" "$probe" status 0
+lacks 'nothing was denied' '"verdict":"denied"' \
+    "$("$pwkctl" audit strict --json --event syscall --since 2026-01-02)"
 finish

@@ -77,7 +77,14 @@ static const char *const policy_words[] = {
     [PWK_POLICY_NONE] = "none",
     [PWK_POLICY_DEFAULT] = "default",
     [PWK_POLICY_STRICT] = "strict",
+    [PWK_POLICY_FILE] = "profile", /* for people; in the record it is the descriptor */
 };
+
+const char *pwk_policy_origin_word(enum pwk_policy_origin origin)
+{
+    return (size_t)origin < sizeof(policy_words) / sizeof(policy_words[0]) ? policy_words[origin]
+                                                                           : "unknown";
+}
 
 static void format_policy(const struct pwk_boot_record *record, char text[16])
 {

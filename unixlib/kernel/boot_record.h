@@ -68,6 +68,9 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record);
 int pwk_boot_record_parse(struct pwk_boot_record *record, const char *text,
                           struct pwk_error *error);
 
+/* "none", "default", "strict" or "profile". */
+const char *pwk_policy_origin_word(enum pwk_policy_origin origin);
+
 void pwk_boot_record_finish(struct pwk_boot_record *record);
 
 #endif

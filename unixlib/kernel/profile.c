@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * profile.c - profiles: what is built in, and the reader of INI files. Which keys there are, and
- * what each takes, stands in one table.
+ * profile.c - profiles: what is built in, and the keys. Which keys there are, what each takes and
+ * how it is written down, stands in one table.
  */
-#include "kernel/profile.h"
+#include "kernel/profile_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "kernel/windows_build.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define MAX_PROFILE_SIZE (1u << 20)
 #define AUDIT_LIMIT (UINT64_C(64) << 20)
 
 #define MACHINE "\\Registry\\Machine\\"
@@ -65,7 +61,7 @@ static void clear_passthrough(struct pwk_profile *profile)
     profile->passthrough_count = 0;
 }
 
-static int add_passthrough(struct pwk_profile *profile, const char *path)
+int pwk_profile_add_passthrough(struct pwk_profile *profile, const char *path)
 {
     char *copy;
 
@@ -87,7 +83,7 @@ void pwk_profile_init(struct pwk_profile *profile)
     profile->audit = PWK_AUDIT_DECISIONS;
     profile->audit_limit = AUDIT_LIMIT;
     for (size_t i = 0; i < COUNT_OF(built_in_passthrough); i++)
-        if (add_passthrough(profile, built_in_passthrough[i]) != 0)
+        if (pwk_profile_add_passthrough(profile, built_in_passthrough[i]) != 0)
             abort(); /* without these a program would read a dead registry: never go on */
 }
 
@@ -187,7 +183,7 @@ static int set_passthrough(struct pwk_profile *profile, const char *value, struc
     if (strncasecmp(value, root, sizeof(root) - 1) != 0 || value[sizeof(root) - 1] == '\0')
         return pwk_error_set(error, -EINVAL,
                              "'%s' is no full path: write it as \\Registry\\Machine\\...", value);
-    rc = add_passthrough(profile, value);
+    rc = pwk_profile_add_passthrough(profile, value);
     if (rc == -E2BIG)
         return pwk_error_set(error, rc, "more than %d paths, those built in included",
                              PWK_MAX_PASSTHROUGH);
@@ -204,8 +200,123 @@ static int set_audit_limit(struct pwk_profile *profile, const char *value, struc
     return pwk_size_parse(value, &profile->audit_limit, error);
 }
 
-/* A key that this version serves has `set` (or is a rule of the Linux policy). Of a key that it
- * does not serve, `value` is what it
+/* ---- keys, written down ---- */
+
+static void put(FILE *stream, const char *name, const char *value)
+{
+    fprintf(stream, "%s = %s\n", name, value);
+}
+
+/* In the largest unit that says it exactly. */
+static void put_size(FILE *stream, const char *name, uint64_t size)
+{
+    static const char units[] = " KMGT";
+    size_t unit = 0;
+
+    while (size != 0 && size % 1024 == 0 && unit + 2 < sizeof(units)) {
+        size /= 1024;
+        unit++;
+    }
+    fprintf(stream, "%s = %" PRIu64, name, size);
+    if (unit > 0)
+        putc(units[unit], stream);
+    putc('\n', stream);
+}
+
+static void get_windows(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->windows != PWK_WINDOWS_PREFIX)
+        put(stream, name, pwk_windows_word(profile->windows));
+}
+
+static void get_build(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->build[0] != '\0')
+        put(stream, name, profile->build);
+}
+
+static void get_inherit(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, profile->inherit ? "yes" : "no");
+}
+
+static void get_session_mode(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, pwk_session_mode_word(profile->session));
+}
+
+#define OF_SESSION "; as the session has it\n"
+
+static void get_files_mode(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->files == PWK_FILES_OF_SESSION)
+        fputs(OF_SESSION, stream);
+    else
+        put(stream, name, pwk_files_mode_word(profile->files));
+}
+
+static void get_network_mode(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->network == PWK_NETWORK_OF_SESSION)
+        fputs(OF_SESSION, stream);
+    else
+        put(stream, name, pwk_network_mode_word(profile->network));
+}
+
+static void get_registry_mode(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, pwk_registry_mode_word(profile->registry));
+}
+
+static void get_registry_cache(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->registry_cache != 0)
+        put_size(stream, name, profile->registry_cache);
+}
+
+/* The empty value first, which takes away what is built in. */
+static void get_passthrough(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    fprintf(stream, "%s =\n", name);
+    for (size_t i = 0; i < profile->passthrough_count; i++)
+        put(stream, name, profile->passthrough[i]);
+}
+
+static void get_syscall_numbers(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, pwk_syscall_numbers_word(profile->syscall_numbers));
+}
+
+static void get_rewrite_sites(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, profile->rewrite_sites ? "yes" : "no");
+}
+
+/* The strict policy is written as the words that make it of the default one. */
+static void get_syscalls(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    (void)name;
+    if (profile->syscall_base == PWK_SYSCALLS_STRICT) {
+        put(stream, "default", pwk_syscall_action_word(PWK_SYSCALL_ERRNO));
+        put(stream, "@wine", pwk_syscall_action_word(PWK_SYSCALL_ALLOW));
+    }
+    for (size_t i = 0; i < profile->syscalls.count; i++)
+        put(stream, profile->syscalls.rule[i].name,
+            pwk_syscall_action_word(profile->syscalls.rule[i].action));
+}
+
+static void get_audit_level(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put(stream, name, pwk_audit_level_word(profile->audit));
+}
+
+static void get_audit_limit(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    put_size(stream, name, profile->audit_limit);
+}
+
+/* A key that this version serves has `set` (or is a rule of the Linux policy), and `get`, which
+ * writes lines that `set` reads back, or none. Of a key that it does not serve, `value` is what it
  * does anyhow (NULL: nothing) and is accepted; all else comes with `later`. */
 struct profile_key {
     const char *section;
@@ -213,17 +324,18 @@ struct profile_key {
     int (*set)(struct pwk_profile *profile, const char *value, struct pwk_error *error);
     const char *value;
     const char *later;
+    void (*get)(const struct pwk_profile *profile, const char *name, FILE *stream);
 };
 
 static const struct profile_key profile_keys[] = {
-    {"kernel", "windows", set_windows},
-    {"kernel", "build", set_build},
-    {"kernel", "inherit", set_inherit},
-    {"session", "mode", set_session_mode},
-    {"files", "mode", set_files_mode},
-    {"registry", "mode", set_registry_mode},
-    {"registry", "cache", set_registry_cache},
-    {"registry", "passthrough", set_passthrough},
+    {"kernel", "windows", set_windows, .get = get_windows},
+    {"kernel", "build", set_build, .get = get_build},
+    {"kernel", "inherit", set_inherit, .get = get_inherit},
+    {"session", "mode", set_session_mode, .get = get_session_mode},
+    {"files", "mode", set_files_mode, .get = get_files_mode},
+    {"registry", "mode", set_registry_mode, .get = get_registry_mode},
+    {"registry", "cache", set_registry_cache, .get = get_registry_cache},
+    {"registry", "passthrough", set_passthrough, .get = get_passthrough},
     {"limits", "memory", NULL, NULL, "quotas"},
     {"limits", "memory_floor", NULL, NULL, "quotas"},
     {"limits", "handles", NULL, NULL, "quotas"},
@@ -231,10 +343,10 @@ static const struct profile_key profile_keys[] = {
     {"limits", "cpu", NULL, NULL, "quotas"},
     {"limits", "io", NULL, NULL, "quotas"},
     {"limits", "weight", NULL, NULL, "quotas"},
-    {"network", "mode", set_network_mode},
-    {"syscalls", "syscall_numbers", set_syscall_numbers},
-    {"syscalls", "rewrite_sites", set_rewrite_sites},
-    {"syscalls", "*", NULL, NULL, NULL},
+    {"network", "mode", set_network_mode, .get = get_network_mode},
+    {"syscalls", "syscall_numbers", set_syscall_numbers, .get = get_syscall_numbers},
+    {"syscalls", "rewrite_sites", set_rewrite_sites, .get = get_rewrite_sites},
+    {"syscalls", "*", .get = get_syscalls},
     {"isolation", "namespaces", NULL, NULL, "own sessions"},
     {"isolation", "home", NULL, "full", "own sessions"},
     {"drivers", "enable", NULL, "no", "the driver host"},
@@ -242,8 +354,8 @@ static const struct profile_key profile_keys[] = {
     {"services", "enable", NULL, "no", "services"},
     {"wow64", "enable", NULL, "no", "32-bit programs"},
     {"nano", "dump_period", NULL, NULL, "the NONANO fabric"},
-    {"audit", "level", set_audit_level},
-    {"audit", "limit", set_audit_limit},
+    {"audit", "level", set_audit_level, .get = get_audit_level},
+    {"audit", "limit", set_audit_limit, .get = get_audit_limit},
 };
 
 static int apply_key(const struct profile_key *key, const char *name, struct pwk_profile *profile,
@@ -299,7 +411,7 @@ static int refuse_unknown(const char *section, const char *name, bool section_kn
     return pwk_error_set(error, -EINVAL, "unknown section: use one of %s", allowed);
 }
 
-static int apply_line(struct pwk_profile *profile, const char *section, const char *name,
+int pwk_profile_apply(struct pwk_profile *profile, const char *section, const char *name,
                       const char *value, int line, struct pwk_error *error)
 {
     bool section_known = false;
@@ -316,174 +428,18 @@ static int apply_line(struct pwk_profile *profile, const char *section, const ch
     return refuse_unknown(section, name, section_known, error);
 }
 
-/* ---- the file ---- */
-
-struct reading {
-    struct pwk_profile *profile;
-    const char *path;
-    const char *position;
-    const char *end;
-    int line; /* of the text last handed to inih */
-    int failed_line;
-    int code;
-    struct pwk_error *error;
-};
-
-static void fail(struct reading *reading, int code, const char *what)
+void pwk_profile_write(const struct pwk_profile *profile, FILE *stream)
 {
-    reading->failed_line = reading->line;
-    reading->code =
-        pwk_error_set(reading->error, code, "%s:%d: %s", reading->path, reading->line, what);
-}
+    const char *section = "";
 
-/* inih's reader, in place of fgets: one line a call, so that the count is right. Leading blanks
- * are dropped: inih would take an indented key for more of the value above it. A line longer than
- * inih's buffer is refused; fgets would have read its rest as a line of its own. */
-static char *read_line(char *buffer, int capacity, void *stream)
-{
-    struct reading *reading = stream;
-    const char *start = reading->position;
-    const char *stop;
-    size_t length;
+    for (size_t i = 0; i < COUNT_OF(profile_keys); i++) {
+        const struct profile_key *key = &profile_keys[i];
 
-    if (reading->code != 0 || start == reading->end)
-        return NULL;
-    stop = memchr(start, '\n', (size_t)(reading->end - start));
-    stop = stop == NULL ? reading->end : stop;
-    reading->position = stop == reading->end ? stop : stop + 1;
-    reading->line++;
-    while (start < stop && (*start == ' ' || *start == '\t'))
-        start++;
-    length = (size_t)(stop - start);
-    if (length + 2 > (size_t)capacity) {
-        char what[64];
-
-        snprintf(what, sizeof(what), "the line is longer than %d bytes", capacity - 2);
-        fail(reading, -EINVAL, what);
-        return NULL;
+        if (key->get == NULL)
+            continue;
+        if (strcmp(section, key->section) != 0)
+            fprintf(stream, "[%s]\n", key->section);
+        section = key->section;
+        key->get(profile, key->name, stream);
     }
-    memcpy(buffer, start, length);
-    buffer[length] = '\n';
-    buffer[length + 1] = '\0';
-    return buffer;
-}
-
-#if INI_HANDLER_LINENO
-static int handle_line(void *user, const char *section, const char *name, const char *value,
-                       int line)
-#else
-static int handle_line(void *user, const char *section, const char *name, const char *value)
-#endif
-{
-    struct reading *reading = user;
-    struct pwk_error why;
-    struct pwk_error where;
-    int code;
-
-#if INI_HANDLER_LINENO
-    (void)line;
-#endif
-    if (reading->code != 0)
-        return 0;
-    code = apply_line(reading->profile, section, name, value == NULL ? "" : value, reading->line,
-                      &why);
-    if (code == 0)
-        return 1;
-    if (section[0] == '\0')
-        where = why;
-    else
-        pwk_error_set(&where, 0, "[%s] %s: %s", section, name, why.text);
-    fail(reading, code, where.text);
-    return 0;
-}
-
-static int parse_text(struct pwk_profile *profile, const char *path, const char *text, size_t size,
-                      struct pwk_error *error)
-{
-    struct reading reading = {
-        .profile = profile, .path = path, .position = text, .end = text + size, .error = error};
-    int first_bad;
-
-    if (memchr(text, '\0', size) != NULL)
-        return pwk_error_set(error, -EINVAL, "%s holds a zero byte: it must be a text file", path);
-    first_bad = ini_parse_stream(read_line, &reading, handle_line, &reading);
-    if (first_bad < 0)
-        return pwk_error_set(error, -ENOMEM, "no memory left");
-    if (first_bad > 0 && (reading.code == 0 || first_bad < reading.failed_line)) {
-        reading.line = first_bad;
-        fail(&reading, -EINVAL, "this is neither [section] nor key = value");
-    }
-    return reading.code;
-}
-
-/* The whole file in memory, to be freed by the caller. */
-static int read_file(const char *path, char **text, size_t *size, struct pwk_error *error)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct stat st;
-    ssize_t got = 0;
-    int code = 0;
-
-    *size = 0;
-    *text = NULL;
-    if (fd < 0 || fstat(fd, &st) != 0)
-        code = -errno;
-    else if (!S_ISREG(st.st_mode))
-        code = -EISDIR;
-    else if (st.st_size > MAX_PROFILE_SIZE)
-        code = -EFBIG;
-    else if ((*text = malloc(MAX_PROFILE_SIZE)) == NULL)
-        code = -ENOMEM;
-    while (code == 0 && *size < MAX_PROFILE_SIZE &&
-           (got = read(fd, *text + *size, MAX_PROFILE_SIZE - *size)) != 0) {
-        if (got > 0)
-            *size += (size_t)got;
-        else if (errno != EINTR)
-            code = -errno;
-    }
-    if (fd >= 0)
-        close(fd);
-    if (code == 0)
-        return 0;
-    free(*text);
-    *text = NULL;
-    return pwk_error_set(error, code, "cannot read the profile %s: %s", path,
-                         code == -EISDIR ? "it is not a file" : strerror(-code));
-}
-
-static int copy_profile(struct pwk_profile *to, const struct pwk_profile *from)
-{
-    *to = *from;
-    to->passthrough_count = 0;
-    for (size_t i = 0; i < from->passthrough_count; i++) {
-        int rc = add_passthrough(to, from->passthrough[i]);
-
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_error *error)
-{
-    struct pwk_profile copy;
-    size_t size;
-    char *text;
-    int rc = read_file(path, &text, &size, error);
-
-    if (rc != 0)
-        return rc;
-    rc = copy_profile(&copy, profile);
-    if (rc != 0)
-        pwk_error_set(error, rc, "no memory left");
-    else
-        rc = parse_text(&copy, path, text, size, error);
-    free(text);
-    if (rc != 0) {
-        pwk_profile_finish(&copy);
-        return rc;
-    }
-    pwk_profile_finish(profile);
-    *profile = copy;
-    return 0;
 }

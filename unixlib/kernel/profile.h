@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "kernel/error.h"
 
@@ -94,6 +95,10 @@ void pwk_profile_finish(struct pwk_profile *profile);
  * names file, line and the words that are allowed. -ENOENT when there is no such file. */
 int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_error *error);
 
+/* Writes `profile` as a file that pwk_profile_load, over the built-in profile, reads to the same.
+ */
+void pwk_profile_write(const struct pwk_profile *profile, FILE *stream);
+
 /* Makes `profile` the built-in profile of that name ("strict"). -ENOENT where there is none. */
 int pwk_profile_built_in(struct pwk_profile *profile, const char *name);
 
@@ -115,6 +120,8 @@ int pwk_audit_level_parse(const char *word, enum pwk_audit_level *out, struct pw
 const char *pwk_syscall_action_word(enum pwk_syscall_action action);
 const char *pwk_windows_word(enum pwk_windows windows);
 const char *pwk_session_mode_word(enum pwk_session_mode mode);
+const char *pwk_files_mode_word(enum pwk_files_mode mode);
+const char *pwk_network_mode_word(enum pwk_network_mode mode);
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
 const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers);
 const char *pwk_audit_level_word(enum pwk_audit_level level);

@@ -152,6 +152,16 @@ const char *pwk_session_mode_word(enum pwk_session_mode mode)
     return (size_t)mode < COUNT_OF(session_mode_words) ? session_mode_words[mode] : "unknown";
 }
 
+const char *pwk_files_mode_word(enum pwk_files_mode mode)
+{
+    return (size_t)mode < COUNT_OF(files_mode_words) ? files_mode_words[mode] : "unknown";
+}
+
+const char *pwk_network_mode_word(enum pwk_network_mode mode)
+{
+    return (size_t)mode < COUNT_OF(network_mode_words) ? network_mode_words[mode] : "unknown";
+}
+
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode)
 {
     return (size_t)mode < COUNT_OF(registry_mode_words) ? registry_mode_words[mode] : "unknown";

@@ -25,6 +25,9 @@ int control_env(int argc, char *const argv[]);
 /* control_audit.c */
 int control_audit(int argc, char *const argv[]);
 
+/* control_profile.c */
+int control_profile(int argc, char *const argv[]);
+
 /* control_registry.c */
 int control_registry(int argc, char *const argv[]);
 

@@ -25,6 +25,9 @@ static const char help[] =
     "  remove NAME                              remove a kernel and its state\n"
     "  audit NAME [--follow] [--json] [--event EVENT] [--verdict VERDICT] [--pid PID]\n"
     "             [--since TIME]                the audit log, and what is added to it\n"
+    "  profile check FILE                       what is wrong with a profile\n"
+    "  profile show [NAME|FILE|strict|default]  the profile that counts, as one\n"
+    "  profile learn NAME [--output FILE]       a profile that allows what the audit log tells of\n"
     "  registry NAME get KEY [VALUE] [--json]   print a value, or all of a key\n"
     "  registry NAME set KEY VALUE [--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "  registry NAME ls KEY [-r] [-v] [--json]  print subkeys, as a tree, with their values\n"
@@ -62,11 +65,11 @@ static const struct command commands[] = {
     {"doctor", control_doctor},
     {"remove", control_remove},
     {"audit", control_audit},
+    {"profile", control_profile},
     {"registry", control_registry},
     {"files", control_files},
     {"top", NULL, "the NONANO fabric"},
     {"driver", NULL, "the driver host"},
-    {"profile", NULL, "the Linux policy"},
     {"nano", NULL, "the NONANO fabric"},
     {"attach", NULL, "the system call trap"},
     {"detach", NULL, "the system call trap"},

@@ -240,7 +240,7 @@ static void announce(const char *program)
                         pwk_windows_word(boot.record.windows), "registry",
                         pwk_registry_mode_word(boot.record.registry), NULL);
     pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "started", "program", program,
-                    NULL);
+                    "policy", pwk_policy_origin_word(boot.record.policy), NULL);
 }
 
 static void set_personality(void)

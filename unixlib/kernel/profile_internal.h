@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * profile_internal.h - between the keys of profiles and their reader.
+ */
+#ifndef PWK_KERNEL_PROFILE_INTERNAL_H
+#define PWK_KERNEL_PROFILE_INTERNAL_H
+
+#include "kernel/profile.h"
+
+/* Applies one line of a profile; the line in `error` says what is wrong, not where. */
+int pwk_profile_apply(struct pwk_profile *profile, const char *section, const char *name,
+                      const char *value, int line, struct pwk_error *error);
+
+/* -E2BIG beyond PWK_MAX_PASSTHROUGH, or -ENOMEM. */
+int pwk_profile_add_passthrough(struct pwk_profile *profile, const char *path);
+
+#endif
