@@ -7,7 +7,8 @@ FUZZ_COMPILE = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(WARNINGS) $(FUZZ_
 FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot_record \
 	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
 	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
-	tests/fuzz/fuzz_store_image
+	tests/fuzz/fuzz_store_image \
+	tests/fuzz/fuzz_audit_ring tests/fuzz/fuzz_audit_log
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -28,7 +29,7 @@ tests/fuzz/fuzz_profile: $(FUZZ_PROFILE_FILES) unixlib/kernel/profile.h unixlib/
 
 FUZZ_BOOT_RECORD_FILES = tests/fuzz/fuzz_boot_record.c unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.c \
-	unixlib/kernel/state.c unixlib/kernel/words.c unixlib/kernel/error.c
+	unixlib/kernel/state.c unixlib/kernel/remove_tree.c unixlib/kernel/words.c unixlib/kernel/error.c
 tests/fuzz/fuzz_boot_record: $(FUZZ_BOOT_RECORD_FILES) unixlib/kernel/boot_record.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
@@ -65,6 +66,20 @@ tests/fuzz/fuzz_store_image: $(FUZZ_STORE_IMAGE_FILES) registry/store_image.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_STORE_IMAGE_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_AUDIT_RING_FILES = tests/fuzz/fuzz_audit_ring.c unixlib/kernel/audit_ring.c \
+	unixlib/kernel/audit_text.c
+tests/fuzz/fuzz_audit_ring: $(FUZZ_AUDIT_RING_FILES) unixlib/kernel/audit_ring.h \
+		unixlib/kernel/audit_text.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_AUDIT_RING_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_AUDIT_LOG_FILES = tests/fuzz/fuzz_audit_log.c unixlib/launcher/audit_view.c
+tests/fuzz/fuzz_audit_log: $(FUZZ_AUDIT_LOG_FILES) unixlib/launcher/audit_view.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) $(JANSSON_CFLAGS) -o $@ \
+		`for file in $(FUZZ_AUDIT_LOG_FILES); do echo $(srcdir)/$$file; done` $(JANSSON_LIBS)
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh
