@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -291,6 +292,8 @@ static void threads_may_run_meanwhile(void)
         CHECK(pthread_create(&threads[i], NULL, storm, &bad[i]) == 0);
     for (int i = 0; i < 300; i++)
         CHECK(pk_register_syscall(kernel, SYS_getppid, i % 2 ? refuse : answer_4711) == 0);
+    while (kernel->stats.syscalls_intercepted < 1000)
+        sched_yield();
     atomic_store(&stop, true);
     for (int i = 0; i < 8; i++)
         CHECK(pthread_join(threads[i], NULL) == 0 && bad[i] == 0);
