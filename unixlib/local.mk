@@ -139,6 +139,9 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
 	unixlib/launcher/control_export.c unixlib/launcher/control_import.c \
 	unixlib/launcher/control_diff.c \
+	unixlib/launcher/attached.h unixlib/launcher/attached.c \
+	unixlib/launcher/attach_supervisor.h unixlib/launcher/attach_supervisor.c \
+	unixlib/launcher/control_attach.c \
 	unixlib/launcher/control_json.h unixlib/launcher/control_json.c \
 	unixlib/launcher/control_check.c \
 	unixlib/launcher/audit_view.h unixlib/launcher/audit_view.c \
@@ -163,7 +166,7 @@ pwk_wine_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
 pwk_wine_LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
 	libregistry.a $(INIH_LIBS) $(SECCOMP_LIBS)
 pwkctl_SOURCES = unixlib/launcher/pwkctl.c
-pwkctl_LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
+pwkctl_LDADD = liblauncher.a libsession.a libattach.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
 	libregistry.a $(CORE_LIBS) $(SECCOMP_LIBS)
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.

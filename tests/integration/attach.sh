@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# attach.sh - kernels of native programs, attached to running processes: busy ones, ones that are
+# attach.sh - kernels attached to running processes, by programs and by pwkctl: busy ones, ones that are
 # killed, and programs of Wine's, stock and under pwk-wine; use cases 2 and 3 of the founding
 # document on a native program and on a Windows one.
 . "$(dirname "$0")/library.sh"
@@ -64,5 +64,72 @@ windows_case stock-2 2 "$stock_wine"
 windows_case stock-3 3 "$stock_wine"
 windows_case pwk-2 2 "$pwk_wine" --kernel attached
 windows_case pwk-3 3 "$pwk_wine" --kernel attached
+
+# ---- pwkctl attach and detach ----
+
+# Makes a folder again and again, by a child each time, and says how that went.
+cat >"$work/maker.sh" <<'MAKER'
+while :; do
+    if mkdir "$1" 2>/dev/null; then
+        rmdir "$1"
+        echo made
+    else
+        echo refused
+    fi
+    sleep 0.05
+done
+MAKER
+hold maker bash "$work/maker.sh" "$work/folder"
+maker=${held[maker]}
+held_says maker 1 made
+
+# says WORD: the maker's next words are WORD.
+says()
+{
+    local lines
+
+    lines=$(wc -l <"$work/maker.out")
+    until_true 20 has_lines "$((lines + 3))" || fail "the maker stands still before '$1'"
+    equal "the maker's folder is" "$1" "$(tail -n 1 "$work/maker.out")"
+}
+
+has_lines()
+{
+    [ "$(wc -l <"$work/maker.out")" -ge "$1" ]
+}
+
+log=$WINEPREFIX/pwk/kernels/held/audit.jsonl
+ok 'the kernel is made' kernel held "$programs/print_version.exe"
+fails 'a kernel that there is not' "$pwkctl" attach nothing "$maker"
+fails 'no process' "$pwkctl" attach held 4194303
+fails 'process 1' "$pwkctl" attach held 1
+fails 'no number' "$pwkctl" attach held twelve
+fails 'an action that there is not' "$pwkctl" attach held --syscall mkdir=perhaps "$maker"
+fails 'nothing to detach' "$pwkctl" detach "$maker"
+ok 'attach' "$pwkctl" attach held --syscall mkdir=notify --syscall rmdir=log "$maker"
+says refused
+fails 'attached twice' "$pwkctl" attach held "$maker"
+contains 'ps shows it' "$maker" "$("$pwkctl" ps | grep '^held.*bash')"
+contains 'ps --json shows it' '"attached": true' "$("$pwkctl" ps --json)"
+contains 'the log has it' '"syscall":"mkdir"' "$(grep '"verdict":"denied"' "$log")"
+ok 'detach' "$pwkctl" detach "$maker"
+says made
+lacks 'ps no longer shows it' "$maker" "$("$pwkctl" ps | grep '^held.*bash')"
+fails 'detached twice' "$pwkctl" detach "$maker"
+kill -KILL "$maker"
+gone()
+{
+    [ -z "$(supervisors)" ]
+}
+supervisors()
+{
+    local process
+
+    for process in /proc/[0-9]*; do
+        [ "$(cat "$process/comm" 2>/dev/null)" = pwk-supervisor ] &&
+            tr '\0' ' ' <"$process/cmdline" | grep -q " $maker \$" && echo "$process"
+    done
+}
+until_true 20 gone || fail "the supervisor is left: $(supervisors)"
 
 finish

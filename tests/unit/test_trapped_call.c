@@ -21,12 +21,14 @@
 #include "sandbox/process_memory.h"
 #include "sandbox/trapped_call.h"
 
-static const int numbers[] = {SYS_getppid, SYS_getpgid, SYS_mmap};
+#define UNNAMED 466 /* removexattrat of Linux 6.13, which Debian's libseccomp has no name for */
+#define NUMBERS 4
+static const int numbers[NUMBERS] = {SYS_getppid, SYS_getpgid, SYS_mmap, UNNAMED};
 
 static void arm(void)
 {
     CHECK(pwk_trapped_call_start() == 0);
-    CHECK(install_filter(PWK_CALL_FILTER_TRAP, numbers, 3) == 0);
+    CHECK(install_filter(PWK_CALL_FILTER_TRAP, numbers, NUMBERS) == 0);
 }
 
 static int64_t answer_42(struct pwk_trapped_call *call)
@@ -129,6 +131,10 @@ static void other_conventions_are_refused(void)
     CHECK(call_i386(I386_GETPPID) == -ENOSYS);
     CHECK(call_i386(I386_GETPID) == before);
     CHECK(syscall(X32_BIT | SYS_getppid) == -1 && errno == ENOSYS);
+    pwk_trapped_call_set(UNNAMED, sum_up);
+    CHECK(syscall(UNNAMED, 7, 0, 0, 0, 0, 0) == 7);
+    CHECK(call_i386(UNNAMED) == -ENOSYS);
+    CHECK(syscall(X32_BIT | UNNAMED) == -1 && errno == ENOSYS);
 }
 
 static void memory_is_read_without_faults(void **context)

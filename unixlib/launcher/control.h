@@ -28,6 +28,10 @@ int control_audit(int argc, char *const argv[]);
 /* control_profile.c */
 int control_profile(int argc, char *const argv[]);
 
+/* control_attach.c */
+int control_attach(int argc, char *const argv[]);
+int control_detach(int argc, char *const argv[]);
+
 /* control_registry.c */
 int control_registry(int argc, char *const argv[]);
 

@@ -3,6 +3,7 @@
  * control_kernels.c - pwkctl ps, stats, remove and env.
  */
 #include "launcher/control.h"
+#include "launcher/attached.h"
 #include "launcher/windows_library.h"
 
 #include <errno.h>
@@ -78,6 +79,30 @@ static void show_process(const char *kernel, const struct pwk_process_info *info
     json_array_append_new(list, object);
 }
 
+struct attached_list {
+    const char *state; /* of the kernel whose processes are shown */
+    json_t *json;
+};
+
+static void show_attached(void *context, const struct pwk_attached *attached)
+{
+    const struct attached_list *list = context;
+
+    if (strcmp(attached->state, list->state) != 0)
+        return;
+    if (list->json == NULL) {
+        printf("%-20s %8ld  %-7s %12" PRIu64 "  %s\n", attached->kernel, (long)attached->pid,
+               "linux", attached->served, attached->program);
+        return;
+    }
+    json_array_append_new(
+        list->json, json_pack("{s:s, s:I, s:s, s:b, s:I, s:I, s:I}", "kernel", attached->kernel,
+                              "pid", (json_int_t)attached->pid, "program", attached->program,
+                              "attached", 1, "supervisor", (json_int_t)attached->supervisor,
+                              counter_names[PWK_SYSCALLS_INTERCEPTED], (json_int_t)attached->served,
+                              counter_names[PWK_DENIALS], (json_int_t)attached->refused));
+}
+
 static int show_kernel(const char *name, json_t *list, struct pwk_error *error)
 {
     struct control_kernel kernel;
@@ -99,6 +124,8 @@ static int show_kernel(const char *name, json_t *list, struct pwk_error *error)
             control_close_table(table);
         }
     }
+    if (rc == 0)
+        rc = pwk_attached_each(show_attached, &(struct attached_list){kernel.state, list}, error);
     return rc == -ENOENT ? 0 : rc; /* a kernel may end while we look */
 }
 

@@ -23,6 +23,9 @@ static const char help[] =
     "  env [--json]                             what loads pwk.dll without pwk-wine, for a shell\n"
     "  doctor [--json]                          check that all that pwk needs is there\n"
     "  remove NAME                              remove a kernel and its state\n"
+    "  attach NAME [--syscall CALL=ACTION]... PID\n"
+    "                                           hold a running process to a kernel's Linux policy\n"
+    "  detach PID                               let such a process make its calls again\n"
     "  audit NAME [--follow] [--json] [--event EVENT] [--verdict VERDICT] [--pid PID]\n"
     "             [--since TIME]                the audit log, and what is added to it\n"
     "  profile check FILE                       what is wrong with a profile\n"
@@ -71,8 +74,8 @@ static const struct command commands[] = {
     {"top", NULL, "the NONANO fabric"},
     {"driver", NULL, "the driver host"},
     {"nano", NULL, "the NONANO fabric"},
-    {"attach", NULL, "the system call trap"},
-    {"detach", NULL, "the system call trap"},
+    {"attach", control_attach, NULL},
+    {"detach", control_detach, NULL},
 };
 
 int control_fail(int status, const struct pwk_error *error)

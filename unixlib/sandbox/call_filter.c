@@ -5,6 +5,7 @@
 #include "sandbox/call_filter.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -17,6 +18,9 @@
 
 #include "sandbox/trapped_call.h"
 
+#define FIRST_COMMON 424 /* conventions had numbers of their own before that */
+#define LAST_COMMON 511
+#define X32_BIT 0x40000000U
 #define LOW(field) offsetof(struct seccomp_data, field)
 #define HIGH(field) (offsetof(struct seccomp_data, field) + 4)
 
@@ -115,17 +119,55 @@ static int add_native(scmp_filter_ctx filter, enum pwk_call_filter_kind kind, co
     return result;
 }
 
-/* The calls of the same names, where these have such. */
+/* The calls of the same names, where these have such. A number that libseccomp has no name for
+ * (-EFAULT) is a call of a later Linux: see refuse_unnamed. */
 static int add_foreign(scmp_filter_ctx filter, const int *numbers, size_t count)
 {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < count; i++) {
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), numbers[i], 0);
-        if (result == -EDOM || result == -EEXIST)
+        if (result == -EDOM || result == -EEXIST || result == -EFAULT)
             result = 0;
     }
     return result;
+}
+
+/* Calls that libseccomp has no name for have one number in all conventions, as all have from
+ * FIRST_COMMON on. They are refused ahead of its program. */
+static int refuse_unnamed(struct sock_fprog *program, const int *numbers, size_t count)
+{
+    unsigned unnamed[LAST_COMMON - FIRST_COMMON + 1], k = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, numbers[i]);
+
+        if (!name && numbers[i] >= FIRST_COMMON && numbers[i] <= LAST_COMMON)
+            unnamed[k++] = (unsigned)numbers[i];
+        free(name);
+    }
+    if (k == 0)
+        return 0;
+    const unsigned extra = 2 * k + 6;
+    struct sock_filter *code = malloc((program->len + extra) * sizeof *code), *at = code;
+    if (!code)
+        return -ENOMEM;
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(nr));
+    for (unsigned i = 0; i < k; i++)
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, unnamed[i] | X32_BIT,
+                                             2 * k + 3 - i, 0);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(arch));
+    *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 0, k + 3);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, LOW(nr));
+    for (unsigned i = 0; i < k; i++)
+        *at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, unnamed[i], k - i, 0);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
+    *at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+    memcpy(at, program->filter, program->len * sizeof *code);
+    free(program->filter);
+    program->filter = code;
+    program->len = (unsigned short)(program->len + extra);
+    return 0;
 }
 
 static int use_foreign(scmp_filter_ctx filter)
@@ -160,6 +202,8 @@ int pwk_call_filter_build(struct sock_fprog *program, enum pwk_call_filter_kind 
         foreign = NULL;
     if (result == 0)
         result = export_program(program, native);
+    if (result == 0)
+        result = refuse_unnamed(program, numbers, count);
     if (result == 0 && kind == PWK_CALL_FILTER_TRAP)
         result = exempt_raw_syscall(program);
     if (native)

@@ -37,6 +37,7 @@ static struct {
     const struct pwk_policy *policy;
     pwk_audit_t *audit;
     atomic_int loops;
+    atomic_uint_fast64_t served, refused;
     pthread_mutex_t mutex; /* of `known` */
     struct known_process known[KNOWN_PROCESSES];
 } supervisor = {.mutex = PTHREAD_MUTEX_INITIALIZER};
@@ -112,14 +113,32 @@ static void record(const struct pwk_notification *call, const char *verdict, boo
 static void serve(void *context, const struct pwk_notification *call,
                   struct pwk_notify_answer *answer)
 {
-    bool logged = pwk_policy_action(supervisor.policy, call->nr) == PWK_SYSCALL_LOG;
+    enum pwk_syscall_action action = pwk_policy_action(supervisor.policy, call->nr);
+    bool logged = action == PWK_SYSCALL_LOG;
     pid_t pid;
     bool first = is_first(call, &pid);
 
     (void)context;
+    atomic_fetch_add(&supervisor.served, 1);
+    atomic_fetch_add(&supervisor.refused, !logged);
     record(call, logged ? "allowed" : "denied", first, pid);
     answer->let_through = logged;
     answer->value = -pwk_policy_errno(call->nr);
+    if (action == PWK_SYSCALL_KILL && pwk_notify_is_waiting(call))
+        kill(pid, SIGKILL);
+}
+
+int pwk_policy_serve(int listener, int wake, const struct pwk_policy *policy, pwk_audit_t *audit)
+{
+    supervisor.policy = policy;
+    supervisor.audit = audit;
+    return pwk_notify_loop_run(listener, wake, serve, NULL);
+}
+
+void pwk_policy_served(uint64_t *served, uint64_t *refused)
+{
+    *served = atomic_load(&supervisor.served);
+    *refused = atomic_load(&supervisor.refused);
 }
 
 /* ---- listeners ---- */

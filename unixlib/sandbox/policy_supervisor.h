@@ -16,4 +16,12 @@
 void pwk_policy_supervise(struct pwk_policy_page *page, const struct pwk_policy *policy,
                           pwk_audit_t *audit, int launcher);
 
+/* The same for one listener on the calling thread, and as pwk_notify_loop_run otherwise. Its filter
+ * sends here every call that the policy does not allow: where that is to end the process, it is
+ * killed. */
+int pwk_policy_serve(int listener, int wake, const struct pwk_policy *policy, pwk_audit_t *audit);
+
+/* Calls that have been served, and how many of them were refused. */
+void pwk_policy_served(uint64_t *served, uint64_t *refused);
+
 #endif
