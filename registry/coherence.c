@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,22 +20,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x3365636e65726f63)
+#define MAGIC UINT64_C(0x3465636e65726f63)
 #define LOCK_SECONDS 10
+#define LOCK_TRIES 40
+#define LOCK_PAUSES 8
 #define WITHOUT_WAITV_MS 100
 
+/* Lock, clock and the journal's head share a line of memory: a writer fetches one from the
+ * processor where the last one wrote, not four. */
 struct shared {
     uint64_t magic; /* the file is ready for use */
     uint64_t used;  /* it was, at least once: MAGIC */
     struct coherence_signature signature;
-    pthread_mutex_t lock;
     struct coherence_lower lower;
     uint64_t next_key;
-    _Alignas(64) struct coherence_clock clock;
     struct coherence_change ring[COHERENCE_RING];
+    _Alignas(64) pthread_mutex_t lock;
+    struct coherence_clock clock;
     struct journal journal;
     _Atomic uint32_t holder_died; /* and what was left has not been seen to */
+    _Alignas(64) struct coherence_touched touched;
 };
+_Static_assert(offsetof(struct shared, journal) % 64 == 56,
+               "the journal's first word is not in the "
+               "line of the lock");
 
 struct coherence {
     int fd;
@@ -167,8 +176,8 @@ int coherence_start(coherence_t *coherence)
     if (code)
         return -code;
     atomic_store(&shared->clock.generation, 0);
-    atomic_store(&shared->clock.busy, 0);
     atomic_store(&shared->clock.sleepers, 0);
+    memset(&shared->touched, 0, sizeof shared->touched);
     atomic_store(&shared->holder_died, 0);
     memset(&shared->signature, 0, sizeof shared->signature);
     memset(&shared->lower, 0, sizeof shared->lower); /* the store knows */
@@ -217,12 +226,26 @@ uint64_t coherence_generation(coherence_t *coherence)
 
 bool coherence_busy(coherence_t *coherence)
 {
-    return atomic_load_explicit(&coherence->shared->clock.busy, memory_order_acquire) != 0;
+    return atomic_load_explicit(&coherence->shared->touched.busy, memory_order_acquire) != 0;
 }
 
-const struct coherence_clock *coherence_clock(coherence_t *coherence)
+const struct coherence_touched *coherence_touched(coherence_t *coherence)
 {
-    return &coherence->shared->clock;
+    return &coherence->shared->touched;
+}
+
+/* Not written where it is so already: all readers have the line. */
+static void set_busy(struct shared *shared, uint32_t busy)
+{
+    if (atomic_load_explicit(&shared->touched.busy, memory_order_relaxed) != busy)
+        atomic_store(&shared->touched.busy, busy);
+}
+
+static void touch(struct shared *shared, const struct coherence_change *changes, size_t count,
+                  uint64_t generation)
+{
+    for (size_t i = 0; i < count; i++)
+        atomic_store(&shared->touched.places[coherence_place(changes[i].key)], generation);
 }
 
 int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
@@ -241,19 +264,37 @@ int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
     return (int)count;
 }
 
+/* A lock is held for less time than falling asleep and being woken takes, unless its holder writes
+ * to the store or does not run. */
+static int lock_soon(pthread_mutex_t *lock)
+{
+    int code = pthread_mutex_trylock(lock);
+
+    for (int tries = 0; code == EBUSY && tries < LOCK_TRIES; tries++) {
+        for (int i = 0; i < LOCK_PAUSES; i++)
+            __builtin_ia32_pause();
+        code = pthread_mutex_trylock(lock);
+    }
+    return code;
+}
+
 int coherence_lock(coherence_t *coherence)
 {
     struct shared *shared = coherence->shared;
     struct timespec deadline;
-    int code;
+    int code = lock_soon(&shared->lock);
 
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += LOCK_SECONDS;
-    code = pthread_mutex_timedlock(&shared->lock, &deadline);
+    if (code == EBUSY) {
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += LOCK_SECONDS;
+        code = pthread_mutex_timedlock(&shared->lock, &deadline);
+    }
     if (code == EOWNERDEAD) {
         pthread_mutex_consistent(&shared->lock);
+        atomic_store(&shared->touched.everything,
+                     atomic_load(&shared->clock.generation) + COHERENCE_RING + 1);
         atomic_fetch_add(&shared->clock.generation, COHERENCE_RING + 1);
-        atomic_store(&shared->clock.busy, 0);
+        set_busy(shared, 0);
         atomic_store(&shared->holder_died, 1);
         /* What it did not come to tell. */
         coherence_wake(coherence);
@@ -271,7 +312,7 @@ void coherence_forget_death(coherence_t *coherence)
 
 void coherence_announce(coherence_t *coherence)
 {
-    atomic_store(&coherence->shared->clock.busy, 1);
+    set_busy(coherence->shared, 1);
 }
 
 /* The low half of the generation, which a futex can watch (little-endian). */
@@ -287,12 +328,14 @@ void coherence_publish(coherence_t *coherence, const struct coherence_change *ch
 
     if (count > COHERENCE_RING / 2) {
         count = COHERENCE_RING + 1;
+        atomic_store(&shared->touched.everything, generation + count);
     } else {
         for (size_t i = 0; i < count; i++)
             shared->ring[(generation + i) % COHERENCE_RING] = changes[i];
+        touch(shared, changes, count, generation + count);
     }
     atomic_store(&shared->clock.generation, generation + count);
-    atomic_store(&shared->clock.busy, 0);
+    set_busy(shared, 0);
     coherence_wake(coherence);
 }
 
@@ -366,7 +409,7 @@ void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also,
 
 void coherence_unlock(coherence_t *coherence)
 {
-    atomic_store(&coherence->shared->clock.busy, 0);
+    set_busy(coherence->shared, 0);
     pthread_mutex_unlock(&coherence->shared->lock);
 }
 

@@ -3,9 +3,9 @@
  * coherence.h - keeps the caches of many processes right: a mapped file beside the database with
  * a generation number, a ring of what changed last, and the lock of writers.
  *
- * A write publishes what it changed before it returns; a read looks at the generation first (two
- * loads). A process that dies while it writes leaves a robust mutex behind: the next to lock it
- * makes every cache start anew.
+ * A write publishes what it changed before it returns; a read looks first whether its key is among
+ * that (three loads). A process that dies while it writes leaves a robust mutex behind: the next to
+ * lock it makes every cache start anew.
  *
  * The file is open to every process of the kernel, hostile ones among them: numbers read from it
  * are only compared and masked, and the lock is waited for at most ten seconds.
@@ -61,18 +61,43 @@ void coherence_leave(coherence_t *coherence,
 /* True where no other process has it open; one may come at any moment. */
 bool coherence_is_last(coherence_t *coherence);
 
-/* Changes published so far. A reader whose cache has seen exactly this many is up to date,
- * unless `busy`: a writer is between commit and publication. */
+/* Changes published so far. A cache that has seen exactly this many is up to date, unless a writer
+ * is between commit and publication (busy). */
 struct coherence_clock {
     _Atomic uint64_t generation;
-    _Atomic uint32_t busy;
+    uint32_t unused;
     _Atomic uint32_t sleepers; /* a hint: a dead sleeper costs writers a system call, no more */
 };
+/* Which keys changed when: readers look here and not at the generation, so that a key nobody
+ * changes costs nothing while others are written, not even a line of memory that moves between
+ * processors. Each number is a generation; a key shares its place with others. What is told here is
+ * told before the generation says so, and before the write returns. */
+#define COHERENCE_PLACES 1024u
+struct coherence_touched {
+    _Atomic uint32_t busy; /* a writer is between commit and publication */
+    _Atomic uint64_t everything;
+    _Alignas(64) _Atomic uint64_t places[COHERENCE_PLACES];
+};
+/* Mapped until coherence_close. */
+const struct coherence_touched *coherence_touched(coherence_t *coherence);
+
+static inline uint64_t coherence_place(uint64_t key)
+{
+    return key * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (COHERENCE_PLACES - 1);
+}
+
+/* True where a cache that has taken in `seen` changes knows all about the key. */
+static inline bool coherence_knows(const struct coherence_touched *touched, uint64_t key,
+                                   uint64_t seen)
+{
+    return !atomic_load_explicit(&touched->busy, memory_order_acquire) &&
+           atomic_load_explicit(&touched->places[coherence_place(key)], memory_order_acquire) <=
+               seen &&
+           atomic_load_explicit(&touched->everything, memory_order_acquire) <= seen;
+}
+
 uint64_t coherence_generation(coherence_t *coherence);
 bool coherence_busy(coherence_t *coherence);
-/* Mapped until coherence_close. */
-const struct coherence_clock *coherence_clock(coherence_t *coherence);
-
 /* The changes from generation `seen` on, up to `capacity` of them; the count, or -EOVERFLOW when
  * they are no longer known (then everything may have changed). */
 int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,

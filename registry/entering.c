@@ -62,26 +62,43 @@ static void apply_change(registry_t *registry, const struct coherence_change *ch
     }
 }
 
+/* What changed is no longer known one by one: keys that share a place with one that did are
+ * dropped, or everything. */
+static void sweep(registry_t *registry)
+{
+    const struct coherence_touched *touched = registry->touched;
+    struct key_cache *cache = &registry->cache;
+
+    value_run_forget(registry, 0);
+    if (atomic_load_explicit(&touched->everything, memory_order_acquire) > cache->seen)
+        key_cache_clear(cache);
+    else
+        key_cache_sweep(cache, touched->places, coherence_place);
+}
+
 /* Drops from the cache what was changed since it was last in step. */
 static void take_in_changes(registry_t *registry)
 {
     struct coherence_change changes[64];
     uint64_t now = coherence_generation(registry->coherence);
     struct key_cache *cache = &registry->cache;
-    int count;
 
     if (now == cache->seen)
         return;
-    count = coherence_changes(registry->coherence, cache->seen, now, changes,
-                              sizeof changes / sizeof changes[0]);
     key_cache_write_begin(cache);
-    if (count < 0) {
-        key_cache_clear(cache);
-        value_run_forget(registry, 0);
+    while (cache->seen != now) {
+        uint64_t some = now - cache->seen < 64 ? now - cache->seen : 64;
+        int count = now - cache->seen > COHERENCE_RING / 2
+                        ? -EOVERFLOW
+                        : coherence_changes(registry->coherence, cache->seen, cache->seen + some,
+                                            changes, sizeof changes / sizeof changes[0]);
+
+        if (count < 0)
+            sweep(registry);
+        for (int i = 0; i < count; i++)
+            apply_change(registry, &changes[i]);
+        __atomic_store_n(&cache->seen, count < 0 ? now : cache->seen + some, __ATOMIC_RELAXED);
     }
-    for (int i = 0; i < count; i++)
-        apply_change(registry, &changes[i]);
-    __atomic_store_n(&cache->seen, now, __ATOMIC_RELAXED);
     key_cache_write_end(cache);
 }
 

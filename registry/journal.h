@@ -24,10 +24,10 @@
 #define JOURNAL_VALUE_LIMIT 4096u /* bytes of name and data; more goes to the store at once */
 
 struct journal {
+    _Atomic uint32_t used; /* bytes of records; the last thing that an append changes */
+    uint32_t unused;
     unsigned char boot[16]; /* of the machine */
     uint64_t database;      /* inode */
-    _Atomic uint32_t used;  /* bytes of records; the last thing that an append changes */
-    uint32_t unused;
     _Alignas(8) unsigned char records[JOURNAL_BYTES];
 };
 

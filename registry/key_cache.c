@@ -5,6 +5,7 @@
 #include "registry/key_cache.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -83,6 +84,26 @@ void key_cache_clear(struct key_cache *cache)
     memset(cache->buckets, 0, (cache->bucket_mask + 1) * sizeof(uint32_t));
     cache->head = cache->tail = ALIGNMENT;
     cache->used = 0;
+}
+
+void key_cache_sweep(struct key_cache *cache, const _Atomic uint64_t *places,
+                     uint64_t (*place_of)(uint64_t key))
+{
+    uint32_t offset = cache->tail, left = cache->used;
+
+    while (left) {
+        struct cache_entry *entry = (struct cache_entry *)(cache->ring + offset);
+
+        if (entry->kind && atomic_load_explicit(&places[place_of(entry->key)],
+                                                memory_order_acquire) > cache->seen) {
+            unlink_entry(cache, entry);
+            entry->kind = 0;
+        }
+        left -= entry->size;
+        offset += entry->size;
+        if (offset >= cache->ring_size)
+            offset = ALIGNMENT;
+    }
 }
 
 /* Gives up the oldest entry. */

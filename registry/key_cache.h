@@ -119,6 +119,9 @@ void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key,
                     size_t size);
 void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash);
 void key_cache_clear(struct key_cache *cache);
+/* Removes the entries of all keys that were touched after cache->seen: places[place_of(key)]. */
+void key_cache_sweep(struct key_cache *cache, const _Atomic uint64_t *places,
+                     uint64_t (*place_of)(uint64_t key));
 /* The largest payload that is kept. */
 size_t key_cache_payload_limit(const struct key_cache *cache);
 

@@ -49,7 +49,7 @@ int registry_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *
 
     if (registry_transaction_of(parent))
         return transaction_find_subkey(registry, parent, name, units, id, flags);
-    if (registry_fresh(registry) &&
+    if (registry_fresh_for(registry, parent) &&
         registry_cached_subkey(registry, parent, name, units, id, flags) &&
         key_cache_read_valid(&registry->cache, sequence))
         return 0;

@@ -35,7 +35,7 @@ int registry_read_cached(registry_t *registry, uint64_t key, registry_attempt tr
     for (int tries = 0; tries < ATTEMPTS; tries++) {
         uint32_t sequence = key_cache_read_begin(&registry->cache);
         struct registry_guard guard;
-        bool valid = registry_fresh(registry);
+        bool valid = registry_fresh_for(registry, key);
 
         if (valid) {
             result = try_cache(registry, query);
@@ -43,7 +43,8 @@ int registry_read_cached(registry_t *registry, uint64_t key, registry_attempt tr
         }
         if (valid && (result <= 0 || result == NEEDS_STORE))
             return result;
-        int entered = registry_enter_for(registry, &guard, key);
+        /* Where others changed something, that is taken in first: what is held may still do. */
+        int entered = registry_enter_for(registry, &guard, valid ? key : REGISTRY_NO_KEY);
         if (entered < 0)
             return entered;
         if (valid)

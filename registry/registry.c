@@ -186,7 +186,7 @@ int registry_open(const char *directory, const struct registry_options *options,
         registry_close(registry);
         return result;
     }
-    registry->clock = coherence_clock(registry->coherence);
+    registry->touched = coherence_touched(registry->coherence);
     registry->cache.seen = coherence_generation(registry->coherence);
     registry->sound = true;
     *out = registry;

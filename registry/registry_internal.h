@@ -22,7 +22,7 @@ struct registry {
     char database[PATH_MAX];
     hive_store_t *store;
     coherence_t *coherence;
-    const struct coherence_clock *clock; /* the coherence's; once opened */
+    const struct coherence_touched *touched; /* the coherence's; once opened */
     pthread_mutex_t mutex;
     struct key_cache cache;
     struct fixed_values fixed;
@@ -159,15 +159,13 @@ static inline bool lower_is_behind(const registry_t *registry)
                              __atomic_load_n(&registry->lower_seen, __ATOMIC_RELAXED);
 }
 
-/* True when the cache has seen all that was published. */
-static inline bool registry_fresh(const registry_t *registry)
+/* True when the cache has seen all that was published about a key: its record, its values, its
+ * subkeys and their names. */
+static inline bool registry_fresh_for(const registry_t *registry, uint64_t key)
 {
-    const struct coherence_clock *clock = registry->clock;
-
-    return !atomic_load_explicit(&clock->busy, memory_order_acquire) &&
-           !lower_is_behind(registry) &&
-           atomic_load_explicit(&clock->generation, memory_order_acquire) ==
-               __atomic_load_n(&registry->cache.seen, __ATOMIC_RELAXED);
+    return coherence_knows(registry->touched, key,
+                           __atomic_load_n(&registry->cache.seen, __ATOMIC_RELAXED)) &&
+           !lower_is_behind(registry);
 }
 
 uint64_t registry_now(void); /* FILETIME */

@@ -171,7 +171,7 @@ bool registry_query_warm_value(const registry_t *registry, uint64_t key, const u
     const unsigned char *source;
     uint64_t hash;
 
-    if (!registry_fresh(registry) || !hash_name(name, name_units, &hash))
+    if (!registry_fresh_for(registry, key) || !hash_name(name, name_units, &hash))
         return false;
     source = find_data(registry, key, hash, name, name_units, info);
     if (!source)

@@ -256,6 +256,48 @@ static void what_comes_meanwhile_is_followed(void **state)
     registry_close(registry);
 }
 
+/* ---- what others change, and a cache that is not concerned ---- */
+
+static bool is_warm(registry_t *registry, uint64_t key)
+{
+    struct registry_value_info info;
+    uint64_t name[1] = {'v'}, data[2];
+
+    return registry_query_warm_value(registry, key, name, 1, &info, data, sizeof data);
+}
+
+/* However much others write, a key that they leave alone stays in the cache: while the changes are
+ * not looked at, when they are, and when they are too many to be known one by one. */
+static void only_what_changed_is_dropped(void **state)
+{
+    static const unsigned bursts[] = {1, 100, COHERENCE_RING};
+    registry_t *reader = open_store(), *writer = open_store();
+    uint64_t quiet = create(reader, ROOT, "Quiet"), busy = create(reader, ROOT, "Busy");
+    char text[32] = "at first";
+
+    (void)state;
+    /* Keys may share a place. */
+    while (coherence_place(quiet) == coherence_place(busy))
+        busy = create(reader, busy, "Busy");
+    set(reader, quiet, "v", "quiet");
+    set(reader, busy, "v", text);
+    check_text(reader, quiet, "v", "quiet");
+    for (size_t i = 0; i < sizeof bursts / sizeof bursts[0]; i++) {
+        check_text(reader, busy, "v", text);
+        assert_true(is_warm(reader, quiet) && is_warm(reader, busy));
+        for (unsigned j = 0; j < bursts[i]; j++) {
+            snprintf(text, sizeof text, "%zu, %u", i, j);
+            set(writer, busy, "v", text);
+        }
+        assert_true(is_warm(reader, quiet));
+        assert_false(is_warm(reader, busy));
+        check_text(reader, busy, "v", text);
+        assert_true(is_warm(reader, quiet));
+    }
+    registry_close(writer);
+    registry_close(reader);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_layers, remove_layers)
 
 int main(void)
@@ -267,6 +309,7 @@ int main(void)
         TEST(a_session_that_ended_is_not_joined),
         TEST(another_watcher_does_not_bring_an_older_state_back),
         TEST(what_comes_meanwhile_is_followed),
+        TEST(only_what_changed_is_dropped),
     };
 
     return cmocka_run_group_tests_name("seams of the registry", tests, NULL, NULL);
