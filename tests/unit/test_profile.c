@@ -209,6 +209,8 @@ static void built_in_profiles_by_name(void **state)
     assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
     assert_int_equal(pwk_profile_built_in(&profile, "lenient"), -ENOENT);
     assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
+    assert_int_equal(pwk_profile_built_in(&profile, "default"), 0);
+    assert_int_equal(profile.syscall_base, PWK_SYSCALLS_DEFAULT);
     assert_int_equal(pwk_profile_built_in(&profile, "strict"), 0);
     assert_int_equal(profile.syscall_base, PWK_SYSCALLS_STRICT);
     assert_int_equal(profile.syscalls.count, 0);

