@@ -6,6 +6,7 @@
  *
  *   raw_calls linux NUMBER          one bare `syscall; ret` with arguments of 0: prints what comes
  *                                   back, in hexadecimal
+ *   raw_calls 32-bit gate|syscall   writes a line by a 32-bit call of Linux', if it can
  *   raw_calls registry KEY VALUE    reads a REG_SZ of HKEY_LOCAL_MACHINE by raw calls; prints it
  *   raw_calls checks [NAME...]      all checks, or those
  *   raw_calls threads COUNT CALLS   so many threads, so many raw calls each
@@ -105,7 +106,7 @@ static int at_high_addresses(void)
 static int in_high_image(void)
 {
     HMODULE library = LoadLibraryA("high_image.dll");
-    ULONGLONG (*call)
+    ULONGLONG(*call)
     (void) = (void *)(ULONG_PTR)(library ? GetProcAddress(library, "call_from_high_image") : NULL);
 
     return call && is_below_line(library) && call() == 0xc000001c;
@@ -321,6 +322,31 @@ static int gates(void)
            gate_address == (ULONG_PTR)memory + 5;
 }
 
+/* 32-bit code, entered by a far return, writes a line by Linux' 32-bit numbers: by int 0x80, or by
+ * `syscall`, where its processor has that in 32-bit code. It does not come back. */
+static int write_from_32_bit(const char *how)
+{
+    static const char line[] = "Linux was reached\n";
+    static const BYTE by_gate[] = {0xb9, 0x00, 0x08, 0x00, 0x10, 0xcd, 0x80, 0xf4};
+    static const BYTE by_syscall[] = {0xbc, 0x00, 0x40, 0x00, 0x10, 0xbd, 0x00,
+                                      0x08, 0x00, 0x10, 0x0f, 0x05, 0xf4};
+    static const BYTE start[] = {0xb8, 4, 0, 0, 0, 0xbb, 1, 0, 0, 0, 0xba, sizeof line - 1,
+                                 0,    0, 0};
+    BYTE *memory =
+        VirtualAlloc((void *)0x10000000, 65536, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
+
+    if (!memory)
+        return 1;
+    memcpy(memory, start, sizeof start);
+    if (strcmp(how, "gate") == 0)
+        memcpy(memory + sizeof start, by_gate, sizeof by_gate);
+    else
+        memcpy(memory + sizeof start, by_syscall, sizeof by_syscall);
+    memcpy(memory + 0x800, line, sizeof line);
+    __asm__ volatile("pushq $0x23\n\tpushq %0\n\tlretq" : : "r"((ULONG_PTR)memory) : "memory");
+    return 0;
+}
+
 /* ---- threads ---- */
 
 static DWORD CALLBACK call_often(void *calls)
@@ -425,6 +451,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "linux") == 0)
         return linux_call(strtoul(argv[2], NULL, 0));
+    if (argc == 3 && strcmp(argv[1], "32-bit") == 0)
+        return write_from_32_bit(argv[2]);
     if (argc == 4 && strcmp(argv[1], "registry") == 0)
         return registry(argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "threads") == 0) {

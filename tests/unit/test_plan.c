@@ -173,6 +173,21 @@ static void numbers_of_windows_need_a_version(void **state)
     assert_true(says("see Windows 10, build 19045, and make native system calls by its numbers"));
 }
 
+static void native_calls_are_caught(void **state)
+{
+    (void)state;
+    arguments.has_registry = true;
+    arguments.registry = PWK_REGISTRY_OFF;
+    assert_int_equal(build(), 0);
+    assert_true(says("catch the system calls that the program issues itself"));
+    assert_false(says("direct calls"));
+    assert_false(plan.record.rewrite_sites);
+    facts.profile.rewrite_sites = true;
+    assert_int_equal(build(), 0);
+    assert_true(says("none reaches Linux; places that make many become direct calls"));
+    assert_true(plan.record.rewrite_sites);
+}
+
 static void registry_off(void **state)
 {
     (void)state;
@@ -368,6 +383,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(command_line_over_profile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(builds_belong_to_their_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_of_windows_need_a_version, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(native_calls_are_caught, set_up, tear_down),
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(walls_need_an_own_session, set_up, tear_down),

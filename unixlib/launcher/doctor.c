@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,11 @@
 #include "launcher/prefix.h"
 #include "wine/location.h"
 #include "wine/stub_numbers.h"
+
+/* linux/prctl.h of Linux 5.11; older headers lack it. */
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
 
 #define MIN_FREE_MIB 64 /* a private registry and its log */
 
@@ -211,6 +217,20 @@ static void check_runtime(struct report *out)
         report(out, VERDICT_OK, "run-time", "%s", runtime);
 }
 
+/* Switching off what is not on changes nothing, and fails where Linux does not know it: prctl(2),
+ * PR_SET_SYSCALL_USER_DISPATCH. */
+static void check_native_calls(struct report *out)
+{
+    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) == 0)
+        report(out, VERDICT_OK, "trap", "a program's own system calls can be caught");
+    else
+        report(
+            out, VERDICT_FAILED, "trap",
+            "this Linux cannot catch a program's own system calls (%s), so no kernel starts: use "
+            "Linux 5.11 or newer, built with CONFIG_GENERIC_ENTRY",
+            strerror(errno));
+}
+
 int control_doctor(int argc, char *const argv[])
 {
     struct report out = {0};
@@ -224,6 +244,7 @@ int control_doctor(int argc, char *const argv[])
     check_own_parts(&out);
     check_prefix(&out);
     check_runtime(&out);
+    check_native_calls(&out);
     if (json) {
         json_dumpf(out.list, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -176,9 +176,9 @@ static void add_policy_step(struct pwk_plan *plan, bool *failed)
         size_t count = pwk_policy_count(policy, action);
 
         if (count > 0 && length < sizeof(counts))
-            length += (size_t)snprintf(counts + length, sizeof(counts) - length, "%s%zu %s",
-                                       length > 0 ? ", " : "", count,
-                                       pwk_syscall_action_word(action));
+            length +=
+                (size_t)snprintf(counts + length, sizeof(counts) - length, "%s%zu %s",
+                                 length > 0 ? ", " : "", count, pwk_syscall_action_word(action));
     }
     add_step(plan, failed, PWK_STEP_POLICY,
              "arm the Linux policy before the program's first instruction, for all that it starts "
@@ -187,9 +187,10 @@ static void add_policy_step(struct pwk_plan *plan, bool *failed)
              base_words[policy->base], policy->built_in ? "" : ", with the profile's words over it",
              counts, pwk_syscall_action_word(policy->fallback));
     if (policy->listens)
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "start a supervisor that records the calls of 'log' and 'notify' in the audit log, "
-                 "and refuses the latter");
+        add_step(
+            plan, failed, PWK_STEP_BOOT,
+            "start a supervisor that records the calls of 'log' and 'notify' in the audit log, "
+            "and refuses the latter");
 }
 
 static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
@@ -256,6 +257,11 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
                  record->syscall_numbers == PWK_NUMBERS_WINDOWS
                      ? ", and make native system calls by its numbers"
                      : "");
+    add_step(
+        plan, failed, PWK_STEP_BOOT,
+        "catch the system calls that the program issues itself: they are the kernel's, and none "
+        "reaches Linux%s",
+        record->rewrite_sites ? "; places that make many become direct calls" : "");
     add_policy_step(plan, failed);
     if (record->audit_level != PWK_AUDIT_OFF)
         add_step(plan, failed, PWK_STEP_BOOT,
