@@ -8,7 +8,7 @@ keep_session
 
 raw=$programs/raw_calls.exe
 names='image memory top-down-memory high-memory high-image protected-memory exception-handler apc callback window-services
-    tls-callback fiber registers arguments linux-numbers gates threads'
+    tls-callback fiber registers stepping arguments linux-numbers gates threads'
 getpid=39
 
 # What the raw getpid of a program answers, whose process is known.

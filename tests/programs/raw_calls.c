@@ -255,6 +255,38 @@ static int registers(void)
     return 1;
 }
 
+static unsigned steps, strange_steps;
+
+static LONG CALLBACK note_step(EXCEPTION_POINTERS *exception)
+{
+    ULONG_PTR address = (ULONG_PTR)exception->ExceptionRecord->ExceptionAddress;
+
+    if (exception->ExceptionRecord->ExceptionCode != EXCEPTION_SINGLE_STEP)
+        return EXCEPTION_CONTINUE_SEARCH;
+    steps++;
+    strange_steps += address - (ULONG_PTR)GetModuleHandleA(NULL) > 0x100000;
+    if (steps < 20)
+        exception->ContextRecord->EFlags |= 0x100;
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+/* Stepped through, the call is one step, and no step is seen inside it. */
+static int stepping(void)
+{
+    void *handler = AddVectoredExceptionHandler(1, note_step);
+    struct register_call call = {0};
+    LARGE_INTEGER time = {0};
+
+    steps = strange_steps = 0;
+    call.number = stub_number("NtQuerySystemTime");
+    call.argument = (ULONG_PTR)&time;
+    call.flags = 0x302;
+    call_with_registers(&call);
+    RemoveVectoredExceptionHandler(handler);
+    return call.status == 0 && time.QuadPart != 0 && call.changed == 0 && steps >= 5 &&
+           strange_steps == 0;
+}
+
 /* Six arguments, two of them on the stack, with a result. */
 static int arguments(void)
 {
@@ -402,6 +434,7 @@ static const struct {
     {"tls-callback", in_tls_callback},
     {"fiber", in_fiber},
     {"registers", registers},
+    {"stepping", stepping},
     {"arguments", arguments},
     {"linux-numbers", linux_numbers},
     {"gates", gates},
