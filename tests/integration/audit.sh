@@ -155,6 +155,17 @@ sched_setattr = allow' "$(grep -E '^(default|mount|sched_.*) =' "$work/learned.i
 contains 'and says where from' 'audit log of kernel shown' "$(head -n 1 "$work/learned.ini")"
 ok 'it is a profile' "$pwkctl" profile check "$work/learned.ini"
 
+# A run in which every call is recorded teaches what the same run needs.
+printf '[syscalls]\ndefault = log\n' >"$work/log.ini"
+version='HKLM\Software\Microsoft\Windows NT\CurrentVersion'
+ok 'a run that records every Linux call' kernel taught --profile "$work/log.ini" \
+    reg.exe query "$version" /v CurrentVersion
+ok 'learn from it' "$pwkctl" profile learn taught --output "$work/taught.ini"
+contains 'all else is refused' 'default = errno' "$(cat "$work/taught.ini")"
+answer=$(query kernel tried --profile "$work/taught.ini" -- "$version" CurrentVersion)
+matches 'the same program works under what was learned' '^[0-9.]+$' "$answer"
+equal 'and nothing was denied it' '' "$("$pwkctl" audit tried --verdict denied)"
+
 # A run under the strict profile, and one more call.
 ok 'a run under strict' kernel strict --profile strict "$probe" status 0
 printf '%s,"verdict":"denied","syscall":"sched_setattr"}\n' "$record" >>"$(log_of strict)"

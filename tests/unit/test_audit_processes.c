@@ -211,10 +211,10 @@ static void what_a_signal_handler_puts_waits_for_the_thread(void **context)
     struct member member = join(PWK_AUDIT_DECISIONS, 0);
 
     atomic_store(&pwk_audit_attention, 0);
-    pwk_audit_enter_signal();
+    pwk_audit_begin_deferred();
     write_number(member.audit, PWK_AUDIT_DENIALS, 0);
     pwk_audit_attend(member.audit);
-    pwk_audit_leave_signal();
+    pwk_audit_end_deferred();
     assert_int_equal(account_of(getpid()).records, 0);
     assert_int_equal(atomic_load(&pwk_audit_attention), PWK_AUDIT_WAITING);
     pwk_audit_attend(member.audit);
@@ -222,16 +222,16 @@ static void what_a_signal_handler_puts_waits_for_the_thread(void **context)
     assert_int_equal(account_of(getpid()).records, 1);
 
     /* And where nobody attends, for the end, or for pwkctl. */
-    pwk_audit_enter_signal();
+    pwk_audit_begin_deferred();
     write_number(member.audit, PWK_AUDIT_DENIALS, 1);
-    pwk_audit_leave_signal();
+    pwk_audit_end_deferred();
     collect(false);
     assert_int_equal(account_of(getpid()).records, 1);
     collect(true);
     assert_int_equal(account_of(getpid()).records, 2);
-    pwk_audit_enter_signal();
+    pwk_audit_begin_deferred();
     write_number(member.audit, PWK_AUDIT_DENIALS, 2);
-    pwk_audit_leave_signal();
+    pwk_audit_end_deferred();
     leave(&member);
     assert_int_equal(account_of(getpid()).records, 3);
     atomic_store(&pwk_audit_attention, 0);
@@ -348,7 +348,7 @@ static void a_slot_that_changes_hands_is_emptied_first(void **context)
 
     if (child == 0) {
         struct member member = join(PWK_AUDIT_DECISIONS, 0);
-        pwk_audit_enter_signal();
+        pwk_audit_begin_deferred();
         write_number(member.audit, PWK_AUDIT_DENIALS, 0);
         raise(SIGKILL);
     }
@@ -410,7 +410,7 @@ static void a_lying_ring_harms_nobody(void **context)
 
         if (child == 0) {
             struct member member = join(PWK_AUDIT_DECISIONS, 0);
-            pwk_audit_enter_signal();
+            pwk_audit_begin_deferred();
             write_number(member.audit, PWK_AUDIT_DENIALS, 0);
             lie(&member, round);
             raise(SIGKILL);

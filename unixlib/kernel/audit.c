@@ -18,22 +18,23 @@
 #define SELF_DRAINS 32
 #define SELF_DRAINS_PER (NANOSECONDS / 10)
 
-/* Without a ring, how often and at what distance (in nanoseconds) the log's lock is tried for. */
-#define AT_ONCE_TRIES 100
+/* Without a ring, how often and at what distance (in nanoseconds) the log's lock is tried for. Not
+ * for long: it may be a supervisor that waits, and a call of who holds the lock that it answers. */
+#define AT_ONCE_TRIES 5
 #define AT_ONCE_PAUSE 100000
 
 _Atomic unsigned pwk_audit_attention;
 
-static __thread unsigned signal_depth __attribute__((tls_model("initial-exec")));
+static __thread unsigned deferred __attribute__((tls_model("initial-exec")));
 
-void pwk_audit_enter_signal(void)
+void pwk_audit_begin_deferred(void)
 {
-    signal_depth++;
+    deferred++;
 }
 
-void pwk_audit_leave_signal(void)
+void pwk_audit_end_deferred(void)
 {
-    signal_depth--;
+    deferred--;
 }
 
 int pwk_audit_open(const char *kernel, const char *path, const char *second,
@@ -124,6 +125,7 @@ static bool write_loss(pwk_audit_t *audit, uint64_t dropped)
     size_t lines;
 
     audit_record_fill_plain(&record, "audit", "dropped");
+    record.head.tid = (uint32_t)gettid();
     record.head.time = audit_now();
     line[0] = '\n';
     size_t size = audit_line_format(line + 1, audit->kernel, audit->pid, &record);
@@ -160,11 +162,11 @@ static bool begin_writing(pwk_audit_t *audit)
     const struct timespec pause = {0, AT_ONCE_PAUSE};
 
     for (int i = 0; i < AT_ONCE_TRIES; i++) {
-        if (!atomic_exchange(&audit->writing_at_once, true)) {
+        if (!atomic_exchange(&audit->draining, true)) {
             if (audit_log_lock(&audit->log) == 0) {
                 return true;
             }
-            atomic_store(&audit->writing_at_once, false);
+            atomic_store(&audit->draining, false);
         }
         nanosleep(&pause, NULL);
     }
@@ -174,7 +176,7 @@ static bool begin_writing(pwk_audit_t *audit)
 static void end_writing(pwk_audit_t *audit)
 {
     audit_log_unlock(&audit->log);
-    atomic_store(&audit->writing_at_once, false);
+    atomic_store(&audit->draining, false);
 }
 
 /* A log whose lock is not to be had is appended to all the same. */
@@ -220,16 +222,34 @@ static bool few_drains(pwk_audit_t *audit, uint64_t now)
     return atomic_fetch_add_explicit(&audit->drains, 1, memory_order_relaxed) < SELF_DRAINS;
 }
 
+/* The thread's number, which costs a call of Linux once. A thread that has forked is another one:
+ * the process says so. */
+static uint32_t own_tid(pwk_audit_t *audit)
+{
+    static __thread struct {
+        pid_t pid;
+        pid_t tid;
+    } own __attribute__((tls_model("initial-exec")));
+
+    if (own.pid != audit->pid) {
+        own.tid = gettid();
+        own.pid = audit->pid;
+    }
+    return (uint32_t)own.tid;
+}
+
 static void put(pwk_audit_t *audit, struct audit_record *record, bool often)
 {
     uint64_t waiting;
+
+    record->head.tid = own_tid(audit);
 
     if (!audit_ring_put(&audit->writer, record, &waiting)) {
         pwk_count(audit->slot, PWK_AUDIT_DROPPED, 1);
         record->head.time = audit_now();
         waiting = audit->writer.cells;
     }
-    if (signal_depth > 0) {
+    if (deferred > 0) {
         if (!audit_wake_writer(audit, waiting, false)) {
             atomic_fetch_or(&pwk_audit_attention, PWK_AUDIT_WAITING);
         }
@@ -260,6 +280,7 @@ void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char 
     if (atomic_load_explicit(&audit->has_ring, memory_order_acquire)) {
         put(audit, &record, level == PWK_AUDIT_ALL);
     } else {
+        record.head.tid = (uint32_t)gettid();
         record.head.time = audit_now();
         write_at_once(audit, audit->pid, &record);
     }
@@ -290,7 +311,7 @@ void pwk_audit_attend(pwk_audit_t *audit)
 {
     uint64_t not_before;
 
-    if (audit == NULL || signal_depth > 0) {
+    if (audit == NULL || deferred > 0) {
         return;
     }
     not_before = atomic_load_explicit(&audit->drain_not_before, memory_order_relaxed);

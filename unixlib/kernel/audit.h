@@ -36,8 +36,8 @@ void pwk_audit_set_limit(pwk_audit_t *audit, uint64_t limit);
 /* Records {"time":...,"kernel":...,"pid":...,"tid":...,"event":EVENT,"verdict":VERDICT, ...}.
  * `level` is the least level at which the record is kept. The rest are pairs of const char *name
  * (small letters and underscores, each once), const char *value (UTF-8; bad sequences are
- * replaced), ended by NULL. Any thread, and signal handlers between pwk_audit_enter_signal and
- * pwk_audit_leave_signal; errno is kept. With a ring it never waits. A record that is lost is
+ * replaced), ended by NULL. Any thread, and signal handlers between pwk_audit_begin_deferred and
+ * pwk_audit_end_deferred; errno is kept. With a ring it never waits. A record that is lost is
  * counted, and the next one that is written says how many ("dropped"). */
 void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char *event,
                      const char *verdict, ...) __attribute__((sentinel));
@@ -47,10 +47,11 @@ void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char 
 void pwk_audit_write_about(pwk_audit_t *audit, pid_t pid, pid_t tid, enum pwk_audit_level level,
                            const char *event, const char *verdict, ...) __attribute__((sentinel));
 
-/* While this thread is in a signal handler it puts records and writes none: it may have been
- * interrupted in the middle of that. Calls nest. */
-void pwk_audit_enter_signal(void);
-void pwk_audit_leave_signal(void);
+/* In between this thread puts records and writes none: in a signal handler, which may have
+ * interrupted it in the middle of that, or where several records are to be written together
+ * (pwk_audit_attend). Calls nest. */
+void pwk_audit_begin_deferred(void);
+void pwk_audit_end_deferred(void);
 
 /* What an ordinary thread of the process should look at now and then, at no cost: not 0 where
  * records wait that were put in a signal handler (PWK_AUDIT_WAITING: call pwk_audit_attend), or

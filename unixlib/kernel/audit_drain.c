@@ -233,8 +233,12 @@ static void drain_once(pwk_audit_t *audit)
 {
     struct ring_source source = audit_own_source(audit);
     uint64_t pause = LOCKED_PAUSE;
-    int result = audit_log_lock(&audit->log);
+    int result;
 
+    if (!atomic_load(&audit->has_ring)) {
+        return; /* it was given back just now */
+    }
+    result = audit_log_lock(&audit->log);
     if (result == 0) {
         result = audit_drain_source(audit, &source);
         audit_log_unlock(&audit->log);

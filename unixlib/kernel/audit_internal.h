@@ -55,7 +55,6 @@ struct pwk_audit {
     struct audit_log log;
     struct other_log other;
     _Atomic uint64_t dropped; /* records that were to be written at once and were not */
-    atomic_bool writing_at_once;
 
     /* The ring; `writer.ring` is mapped for good. */
     atomic_bool has_ring;
@@ -65,7 +64,8 @@ struct pwk_audit {
     pid_t pid;
     struct pwk_process_slot *slot; /* where lost records are counted */
 
-    /* Who has `draining` set writes the log from the ring, with signals blocked. */
+    /* Who has `draining` set may take the log's lock, with signals blocked: to drain the ring, or,
+     * where there is none, to write at once. */
     atomic_bool draining;
     atomic_bool drain_again;
     _Atomic uint64_t drain_not_before; /* nanoseconds of CLOCK_REALTIME */

@@ -17,6 +17,8 @@
 
 #define OPEN_FLAGS (O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 #define REOPEN_TRIES 16
+#define TORN_TRIES 5
+#define TORN_PAUSE 200000        /* nanoseconds */
 #define READ_BACK_MAX (1u << 20) /* more than is ever written at once, and then some */
 
 static int open_failed(const char *path, int code, struct pwk_error *error)
@@ -54,6 +56,7 @@ int audit_log_open(struct audit_log *log, const char *path, struct pwk_error *er
 {
     log->fd = -1;
     log->limit = 0;
+    log->whole = 0;
     if (snprintf(log->path, sizeof(log->path), "%s", path) >= (int)sizeof(log->path) - 2) {
         return open_failed(path, -ENAMETOOLONG, error);
     }
@@ -89,13 +92,22 @@ void audit_log_close(struct audit_log *log)
     log->fd = -1;
 }
 
-static bool is_the_named_file(const struct audit_log *log)
+/* Also notes what the lock's holder works with. */
+static bool is_the_named_file(struct audit_log *log)
 {
     struct stat mine;
     struct stat named;
 
-    return fstat(log->fd, &mine) == 0 && lstat(log->path, &named) == 0 &&
-           mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+    if (fstat(log->fd, &mine) != 0) {
+        return false;
+    }
+    if (log->inode != mine.st_ino) {
+        log->whole = 0;
+    }
+    log->inode = mine.st_ino;
+    log->size = (uint64_t)mine.st_size;
+    return lstat(log->path, &named) == 0 && mine.st_dev == named.st_dev &&
+           mine.st_ino == named.st_ino;
 }
 
 /* Under the same number: another thread may be writing to it just now. The lock of the old file is
@@ -145,28 +157,45 @@ static int rotate(struct audit_log *log)
     return audit_log_lock(log);
 }
 
-int audit_log_prepare(struct audit_log *log, size_t size, uint64_t *offset, uint64_t *inode)
+/* Whether the last line has no end. One that is just being written has none either, by somebody who
+ * could not wait for the lock: it is looked at again. */
+static bool is_torn(struct audit_log *log)
 {
+    const struct timespec pause = {0, TORN_PAUSE};
     struct stat status;
     char last = '\n';
 
-    if (fstat(log->fd, &status) != 0) {
-        return -errno;
+    if (log->size == log->whole) {
+        return false;
     }
-    if (log->limit != 0 && status.st_size > 0 && (uint64_t)status.st_size + size > log->limit) {
-        int result = rotate(log);
-        if (result != 0 || fstat(log->fd, &status) != 0) {
-            return result != 0 ? result : -errno;
+    for (int i = 0; i < TORN_TRIES; i++) {
+        if (pread(log->fd, &last, 1, (off_t)log->size - 1) != 1 || last == '\n') {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+        if (fstat(log->fd, &status) == 0) {
+            log->size = (uint64_t)status.st_size;
         }
     }
-    if (status.st_size > 0 && pread(log->fd, &last, 1, status.st_size - 1) == 1 && last != '\n') {
+    return true;
+}
+
+int audit_log_prepare(struct audit_log *log, size_t size, uint64_t *offset, uint64_t *inode)
+{
+    if (log->limit != 0 && log->size > 0 && log->size + size > log->limit) {
+        int result = rotate(log);
+        if (result != 0) {
+            return result;
+        }
+    }
+    if (is_torn(log)) {
         if (write(log->fd, "\n", 1) != 1) {
             return -EIO;
         }
-        status.st_size++;
+        log->size++;
     }
-    *offset = (uint64_t)status.st_size;
-    *inode = status.st_ino;
+    *offset = log->size;
+    *inode = log->inode;
     return 0;
 }
 
@@ -195,7 +224,12 @@ size_t audit_log_append(struct audit_log *log, const char *text, size_t size)
     if (written < 0 && errno == EFBIG) {
         take_back_signal();
     }
-    return written > 0 ? (size_t)written : 0;
+    if (written <= 0) {
+        return 0;
+    }
+    log->size += (uint64_t)written;
+    log->whole = (size_t)written == size ? log->size : 0;
+    return (size_t)written;
 }
 
 /* A descriptor of the file with that inode. */

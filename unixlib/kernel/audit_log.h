@@ -18,6 +18,10 @@
 struct audit_log {
     int fd;         /* -1: none */
     uint64_t limit; /* bytes; 0: it may grow without bound */
+    /* Of the file behind `fd`, for who holds the lock. */
+    uint64_t inode;
+    uint64_t size;
+    uint64_t whole; /* a size at which a line ends; 0: none is known */
     char path[PATH_MAX];
 };
 

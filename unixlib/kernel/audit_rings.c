@@ -23,9 +23,9 @@
 #include "kernel/process_table_internal.h"
 
 #define CELLS 512      /* 64 KiB */
-#define CELLS_ALL 8192 /* 1 MiB, with level all */
+#define CELLS_ALL 4096 /* 512 KiB, with level all */
 #define RINGS_START 65536
-#define RING_SPACING (1024 * 1024 + 4096)
+#define RING_SPACING (512 * 1024 + 4096)
 #define LOCK_TRIES 50
 #define LOCK_PAUSE 2000000 /* nanoseconds */
 
@@ -47,11 +47,47 @@ static int lock_log(pwk_audit_t *audit)
     return result;
 }
 
+/* The first word of the file says how many places were ever taken; then comes one a place: who owns
+ * it, or PLACE_FREE where nobody does any more. 0: it was never taken, and may have no room yet. */
+#define PLACE_FREE 1
+
+static off_t owner_offset(size_t place)
+{
+    return (off_t)((place + 1) * sizeof(uint64_t));
+}
+
 static int set_owner(int fd, size_t place, uint64_t owner)
 {
-    ssize_t written = pwrite(fd, &owner, sizeof(owner), (off_t)(place * sizeof(owner)));
+    ssize_t written = pwrite(fd, &owner, sizeof(owner), owner_offset(place));
 
     return written == sizeof(owner) ? 0 : -EIO;
+}
+
+static uint64_t read_owner(int fd, size_t place)
+{
+    uint64_t owner = 0;
+
+    return pread(fd, &owner, sizeof(owner), owner_offset(place)) == sizeof(owner) ? owner : 0;
+}
+
+static size_t read_count(int fd)
+{
+    uint64_t count = 0;
+
+    if (pread(fd, &count, sizeof(count), 0) != sizeof(count)) {
+        return 0;
+    }
+    return count < SLOT_COUNT ? (size_t)count : SLOT_COUNT;
+}
+
+/* Before the place is owned. Of two processes at once the second one's word may be the smaller:
+ * again until it is not. */
+static void note_place(int fd, size_t place)
+{
+    uint64_t count = place + 1;
+
+    while (read_count(fd) <= place && pwrite(fd, &count, sizeof(count), 0) == sizeof(count)) {
+    }
 }
 
 /* The lock of an open file description, on one byte: F_WRLCK takes it, F_UNLCK gives it back. */
@@ -69,16 +105,6 @@ static bool place_is_held(int fd, size_t place)
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)place, .l_len = 1};
 
     return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
-}
-
-/* Zeros where the file is too short. */
-static void read_owners(int fd, uint64_t owners[SLOT_COUNT])
-{
-    ssize_t got = pread(fd, owners, SLOT_COUNT * sizeof(owners[0]), 0);
-
-    for (size_t i = got > 0 ? (size_t)got / sizeof(owners[0]) : 0; i < SLOT_COUNT; i++) {
-        owners[i] = 0;
-    }
 }
 
 /* ---- rings of other processes ---- */
@@ -123,29 +149,45 @@ static int drain_place(pwk_audit_t *audit, int fd, size_t place, uint64_t owner,
     result = audit_drain_source(audit, &source);
     free(copy);
     if (gone && (result == 0 || result == -EUCLEAN)) {
-        result = set_owner(fd, place, 0);
+        result = set_owner(fd, place, PLACE_FREE);
     }
     return result == -EUCLEAN ? 0 : result;
 }
 
-static int collect(pwk_audit_t *audit, int fd, const uint64_t owners[SLOT_COUNT], bool live)
+/* Whether a place has an owner, who is gone, or with `live` in any case. */
+static bool is_due(int fd, size_t place, bool live, bool *gone)
 {
-    int result = lock_log(audit);
+    if (read_owner(fd, place) <= PLACE_FREE) {
+        return false;
+    }
+    *gone = !place_is_held(fd, place);
+    return *gone || live;
+}
 
-    for (size_t i = 0; result == 0 && i < SLOT_COUNT; i++) {
-        uint64_t owner = 0;
-        /* Again, now that rings do not change hands. */
-        if (owners[i] == 0 ||
-            pread(fd, &owner, sizeof(owner), (off_t)(i * sizeof(owner))) != sizeof(owner) ||
-            owner == 0) {
+/* Rings do not change hands under the lock: who owns one is read again. The lock is taken only if
+ * there is something to do. */
+static int collect(pwk_audit_t *audit, int fd, bool live)
+{
+    size_t count = read_count(fd);
+    bool locked = false;
+    bool gone;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        if (!is_due(fd, i, live, &gone)) {
             continue;
         }
-        bool gone = !place_is_held(fd, i);
-        if (gone || live) {
-            result = drain_place(audit, fd, i, owner, gone);
+        if (!locked) {
+            result = lock_log(audit);
+            locked = result == 0;
+        }
+        if (locked && is_due(fd, i, live, &gone)) {
+            result = drain_place(audit, fd, i, read_owner(fd, i), gone);
         }
     }
-    audit_log_unlock(&audit->log);
+    if (locked) {
+        audit_log_unlock(&audit->log);
+    }
     return result;
 }
 
@@ -159,7 +201,6 @@ static int open_rings(const char *runtime, const char *state, int flags)
 
 int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state, bool live)
 {
-    uint64_t owners[SLOT_COUNT];
     sigset_t before;
     int result = 0;
 
@@ -170,9 +211,8 @@ int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state
     if (fd < 0) {
         return fd == -ENOENT ? 0 : fd;
     }
-    read_owners(fd, owners);
     audit_block_signals(&before);
-    result = collect(audit, fd, owners, live);
+    result = collect(audit, fd, live);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(fd);
     return result;
@@ -180,26 +220,19 @@ int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state
 
 /* ---- the process's own ---- */
 
-/* What an earlier owner has left is written first. */
-static int take_place(pwk_audit_t *audit, bool first)
+/* What earlier owners have left is written first. `has_room`: the place was in use before. */
+static int take_place(pwk_audit_t *audit, bool first, bool *has_room)
 {
-    uint64_t owners[SLOT_COUNT];
-    uint64_t owner = 0;
+    uint64_t owner;
     int result = 0;
 
     if (first) {
-        read_owners(audit->rings, owners);
-        for (size_t i = 0; i < SLOT_COUNT; i++) {
-            if (owners[i] != 0) {
-                return collect(audit, audit->rings, owners, false);
-            }
-        }
-        return 0;
+        result = collect(audit, audit->rings, false);
     }
-    if (pread(audit->rings, &owner, sizeof(owner), (off_t)(audit->place * sizeof(owner))) !=
-            sizeof(owner) ||
-        owner == 0) {
-        return 0;
+    owner = read_owner(audit->rings, audit->place);
+    *has_room = owner != 0;
+    if (result != 0 || owner <= PLACE_FREE) {
+        return result;
     }
     result = lock_log(audit);
     if (result == 0) {
@@ -210,24 +243,31 @@ static int take_place(pwk_audit_t *audit, bool first)
 }
 
 /* All of it is there before it is touched: a full disk shows here and not as SIGBUS later. */
-static struct audit_ring *map_ring(pwk_audit_t *audit, size_t cells)
+static bool make_room(pwk_audit_t *audit, size_t size)
 {
-    size_t size = audit_ring_size(cells);
     off_t offset = ring_offset(audit->place);
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < (rlim_t)offset + size ||
-        posix_fallocate(audit->rings, offset, (off_t)size) != 0) {
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= (rlim_t)offset + size &&
+           posix_fallocate(audit->rings, offset, (off_t)size) == 0;
+}
+
+static struct audit_ring *map_ring(pwk_audit_t *audit, size_t cells, bool has_room)
+{
+    size_t size = audit_ring_size(cells);
+
+    if ((!has_room || cells > CELLS) && !make_room(audit, size)) {
         return NULL;
     }
-    void *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, audit->rings, offset);
+    void *ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, audit->rings,
+                      ring_offset(audit->place));
     return ring != MAP_FAILED ? ring : NULL;
 }
 
-static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot)
+static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot, bool has_room)
 {
     size_t cells = audit->level == PWK_AUDIT_ALL ? CELLS_ALL : CELLS;
-    struct audit_ring *ring = map_ring(audit, cells);
+    struct audit_ring *ring = map_ring(audit, cells, has_room);
     uint64_t salt;
 
     if (ring == NULL) {
@@ -238,6 +278,7 @@ static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot)
         return false;
     }
     audit_ring_init(ring, cells, salt);
+    note_place(audit->rings, audit->place);
     if (set_owner(audit->rings, audit->place, atomic_load(&slot->owner)) != 0) {
         munmap(ring, audit_ring_size(cells));
         return false;
@@ -249,6 +290,8 @@ static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot)
 void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
                     pwk_process_table_t *table, struct pwk_process_slot *slot, bool first)
 {
+    bool has_room;
+
     if (audit->log.fd < 0) {
         return;
     }
@@ -265,8 +308,8 @@ void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
         audit->rings = -1;
         return;
     }
-    if (lock_place(audit->rings, audit->place, F_WRLCK) == 0 && take_place(audit, first) == 0 &&
-        make_ring(audit, slot)) {
+    if (lock_place(audit->rings, audit->place, F_WRLCK) == 0 &&
+        take_place(audit, first, &has_room) == 0 && make_ring(audit, slot, has_room)) {
         atomic_store(&audit->has_ring, true);
     }
 }
@@ -294,29 +337,28 @@ static int tell_loss(pwk_audit_t *audit, const struct ring_source *source)
         return 0;
     }
     audit_record_fill_plain(&record, "audit", "dropped");
+    record.head.tid = (uint32_t)gettid();
     audit_ring_put(&audit->writer, &record, &waiting);
     return audit_drain_source(audit, source);
 }
 
-/* Nobody drains from here on: `draining` stays set. A ring that could not be emptied keeps its
- * owner, and is found when that has ended. */
+/* A ring that could not be emptied keeps its owner, and is found when that has ended. */
 static void give_back(pwk_audit_t *audit)
 {
     struct ring_source source = audit_own_source(audit);
 
-    if (!take_draining(audit) || lock_log(audit) != 0) {
+    if (!take_draining(audit)) {
         return;
     }
-    source.is_final = true;
-    if (audit_drain_source(audit, &source) == 0 && tell_loss(audit, &source) == 0) {
-        set_owner(audit->rings, audit->place, 0);
-        lock_place(audit->rings, audit->place, F_UNLCK);
-        if (audit->writer.cells > CELLS) {
-            fallocate(audit->rings, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                      ring_offset(audit->place), RING_SPACING);
+    if (lock_log(audit) == 0) {
+        source.is_final = true;
+        if (audit_drain_source(audit, &source) == 0 && tell_loss(audit, &source) == 0) {
+            set_owner(audit->rings, audit->place, PLACE_FREE);
+            lock_place(audit->rings, audit->place, F_UNLCK);
         }
+        audit_log_unlock(&audit->log);
     }
-    audit_log_unlock(&audit->log);
+    atomic_store(&audit->draining, false);
 }
 
 void pwk_audit_leave(pwk_audit_t *audit)

@@ -44,7 +44,6 @@ void audit_record_fill_plain(struct audit_record *record, const char *event, con
 {
     record->head.size = 0;
     record->head.cut = 0;
-    record->head.tid = (uint32_t)gettid();
     put_string(record, event, NAME_MAX_BYTES);
     put_string(record, verdict, NAME_MAX_BYTES);
 }

@@ -14,12 +14,12 @@
 
 #define AUDIT_LINE_MAX 16384 /* bytes of one line, with its end */
 
-/* Fills in `record` but for its time: event, verdict and pairs of names and values, ended by NULL.
- * What finds no room is left out, and the record says so. */
+/* Fills in `record` but for time and thread: event, verdict and pairs of names and values, ended by
+ * NULL. What finds no room is left out, and the record says so. */
 void audit_record_fill(struct audit_record *record, const char *event, const char *verdict,
                        va_list pairs);
 
-/* A record of event and verdict alone. */
+/* The same of event and verdict alone. */
 void audit_record_fill_plain(struct audit_record *record, const char *event, const char *verdict);
 
 /* The line without what closes it, for audit_line_end; bytes of it. 0 where the record is not

@@ -44,9 +44,9 @@ static void handle(int signal, siginfo_t *info, void *context)
     else if (info->si_code == SYS_SECCOMP)
         door = __atomic_load_n(&seccomp_door, __ATOMIC_ACQUIRE);
     if (door) {
-        pwk_audit_enter_signal();
+        pwk_audit_begin_deferred();
         door(info, context);
-        pwk_audit_leave_signal();
+        pwk_audit_end_deferred();
     } else {
         pass_on(signal, info, context);
     }

@@ -164,7 +164,9 @@ static void end_process(void)
 
     if (!boot.processes || atomic_flag_test_and_set(&boot.ended))
         return;
+    pwk_audit_begin_deferred();
     pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "ended", NULL);
+    pwk_audit_end_deferred();
     pwk_audit_leave(boot.audit);
     if (nt_personality.registry)
         hive_mount_end();
@@ -235,12 +237,15 @@ static int open_audit(struct pwk_error *error)
 
 static void announce(const char *program)
 {
+    pwk_audit_begin_deferred();
     if (boot.first_process)
         pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "started", "windows",
                         pwk_windows_word(boot.record.windows), "registry",
                         pwk_registry_mode_word(boot.record.registry), NULL);
     pwk_audit_write(boot.audit, PWK_AUDIT_DECISIONS, "process", "started", "program", program,
                     "policy", pwk_policy_origin_word(boot.record.policy), NULL);
+    pwk_audit_end_deferred();
+    pwk_audit_attend(boot.audit);
 }
 
 static void set_personality(void)
