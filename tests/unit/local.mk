@@ -14,6 +14,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
 	tests/unit/test_registry_transaction_model
+FILES_TESTS = tests/unit/test_files_layer tests/unit/test_files_commit \
+	tests/unit/test_files_kills
 ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop tests/unit/test_attach \
 	tests/unit/test_own_process
 UNIT_TESTS = \
@@ -26,7 +28,7 @@ UNIT_TESTS = \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes tests/unit/test_learn \
 	tests/unit/test_policy \
-	$(ATTACH_TESTS) \
+	$(ATTACH_TESTS) $(FILES_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
@@ -98,6 +100,11 @@ tests_unit_test_registry_transaction_processes_SOURCES = \
 tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transactions.c \
 	$(TRANSACTION_FIXTURE)
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
+FILES_FIXTURE = tests/unit/files_fixture.h tests/unit/files_fixture.c \
+	tests/unit/files_work.h tests/unit/files_work.c
+tests_unit_test_files_layer_SOURCES = tests/unit/test_files_layer.c $(FILES_FIXTURE)
+tests_unit_test_files_commit_SOURCES = tests/unit/test_files_commit.c $(FILES_FIXTURE)
+tests_unit_test_files_kills_SOURCES = tests/unit/test_files_kills.c $(FILES_FIXTURE)
 LOWER_FIXTURE = tests/unit/lower_fixture.h tests/unit/lower_fixture.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_layers_SOURCES = tests/unit/test_registry_layers.c $(LOWER_FIXTURE)
 tests_unit_test_registry_seams_SOURCES = tests/unit/test_registry_seams.c $(LOWER_FIXTURE)
@@ -112,7 +119,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(REGF_FIXTURE) $(ATTACH_FIXTURE) \
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(FILES_FIXTURE) $(REGF_FIXTURE) $(ATTACH_FIXTURE) \
 	tests/unit/layers_model.h tests/unit/layers_model.c
 EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(TRANSACTION_FIXTURE) $(REGF_FIXTURE)
 endif

@@ -113,3 +113,20 @@ int pwk_remove_below(int folder)
     closedir(root);
     return rc;
 }
+
+int pwk_remove_at(int folder, const char *name)
+{
+    DIR *stream;
+    int rc;
+
+    if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    stream = open_folder(folder, name);
+    if (stream == NULL)
+        return -errno;
+    rc = pwk_remove_below(dirfd(stream));
+    closedir(stream);
+    return rc == 0 && unlinkat(folder, name, AT_REMOVEDIR) < 0 ? -errno : rc;
+}

@@ -11,4 +11,7 @@
  * overlayfs makes one) are made so first. 0 or a negative errno. */
 int pwk_remove_below(int folder);
 
+/* Removes `name` in `folder`, whatever it is, in the same way. What is not there is removed. */
+int pwk_remove_at(int folder, const char *name);
+
 #endif

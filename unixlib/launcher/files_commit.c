@@ -16,7 +16,10 @@
 #include "launcher/files_copy.h"
 #include "launcher/files_open.h"
 
-#define READY "ready" /* what waits in the staging folder for its place */
+/* Files that wait in the staging folder for their places, so that one call writes them all to the
+ * disk: one for each would take most of the time. */
+#define MOST_READY 256
+#define NAME_BYTES 16
 
 /* ---- which ---- */
 
@@ -72,10 +75,19 @@ int files_select(struct files_layer *layer, char *const paths[], int count)
 struct work {
     struct files_layer *layer;
     int staging;
+    struct files_entry *ready[MOST_READY];
+    size_t count;
 };
 
-/* Puts what is ready at the entry's place, in one step, over what the prefix has there. */
-static int put_in_place(const struct work *work, const struct files_entry *entry)
+/* Of the ready one with this number, in the staging folder. */
+static const char *ready_name(char name[NAME_BYTES], size_t number)
+{
+    snprintf(name, NAME_BYTES, "%zu", number);
+    return name;
+}
+
+/* Puts what is called `ready` at the entry's place, in one step, over what the prefix has there. */
+static int put_in_place(const struct work *work, const struct files_entry *entry, const char *ready)
 {
     bool exchange = entry->before.kind == FILES_FOLDER ||
                     (entry->after.kind == FILES_FOLDER && entry->before.kind != FILES_NOTHING);
@@ -87,33 +99,69 @@ static int put_in_place(const struct work *work, const struct files_entry *entry
 
     if (folder < 0)
         return folder;
-    if (renameat2(work->staging, READY, folder, name, how) < 0)
+    if (renameat2(work->staging, ready, folder, name, how) < 0)
         rc = -errno;
     close(folder);
-    return rc == 0 && exchange ? pwk_remove_below(work->staging) : rc;
+    return rc == 0 && exchange ? pwk_remove_at(work->staging, ready) : rc;
 }
 
-static int commit_deletion(const struct work *work, const struct files_entry *entry)
+/* Marks what became of an entry; what was made ready for it is in nobody's way then. */
+static int end_entry(const struct work *work, struct files_entry *entry, const char *ready, int rc)
 {
-    const char *name;
-    int folder = files_open_parent(work->layer->lower, entry->path, &name), rc = 0;
+    if (rc < 0) {
+        pwk_remove_at(work->staging, ready);
+        entry->hindrance = "it cannot be committed";
+        entry->code = -rc;
+    }
+    entry->done = rc == 0;
+    return rc;
+}
 
-    if (folder < 0)
-        return folder;
-    if (renameat(folder, name, work->staging, READY) < 0)
+/* Puts all that is ready in its place. The first error. */
+static int place_ready(struct work *work)
+{
+    int rc = work->count > 0 && syncfs(work->staging) < 0 ? -errno : 0, first = rc;
+    char name[NAME_BYTES];
+
+    for (size_t i = 0; i < work->count; i++) {
+        int placed = rc < 0 ? rc : put_in_place(work, work->ready[i], ready_name(name, i));
+
+        placed = end_entry(work, work->ready[i], ready_name(name, i), placed);
+        if (first == 0)
+            first = placed;
+    }
+    work->count = 0;
+    return first;
+}
+
+static int commit_deletion(const struct work *work, struct files_entry *entry)
+{
+    static const char ready[] = "deleted";
+    const char *name;
+    int folder = files_open_parent(work->layer->lower, entry->path, &name);
+    int rc = folder < 0 ? folder : 0;
+
+    if (rc == 0 && renameat(folder, name, work->staging, ready) < 0)
         rc = -errno;
-    close(folder);
-    return rc == 0 ? pwk_remove_below(work->staging) : rc;
+    if (folder >= 0)
+        close(folder);
+    if (rc == 0)
+        rc = pwk_remove_at(work->staging, ready);
+    return end_entry(work, entry, ready, rc);
 }
 
 /* A new folder is made such that files can be put in it; finish_folder makes it what it is. */
-static int commit_folder(const struct work *work, const struct files_entry *entry)
+static int commit_folder(const struct work *work, struct files_entry *entry)
 {
-    if (entry->before.kind == FILES_FOLDER)
-        return 0;
-    if (mkdirat(work->staging, READY, S_IRWXU) < 0)
-        return -errno;
-    return put_in_place(work, entry);
+    static const char ready[] = "folder";
+    int rc = 0;
+
+    if (entry->before.kind != FILES_FOLDER) {
+        rc = mkdirat(work->staging, ready, S_IRWXU) < 0 ? -errno : 0;
+        if (rc == 0)
+            rc = put_in_place(work, entry, ready);
+    }
+    return end_entry(work, entry, ready, rc);
 }
 
 static int finish_folder(const struct work *work, const struct files_entry *entry)
@@ -136,35 +184,33 @@ static int finish_folder(const struct work *work, const struct files_entry *entr
     return rc;
 }
 
-static int commit_file(const struct work *work, const struct files_entry *entry)
+static int commit_file(struct work *work, struct files_entry *entry)
 {
     bool link = entry->after.kind == FILES_LINK;
+    char name[NAME_BYTES];
     int from = files_open(work->layer->upper, entry->path,
                           link ? O_PATH : O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    int rc;
+    int rc = from;
 
-    if (from < 0)
-        return from;
-    rc = link ? files_copy_link(from, work->staging, READY)
-              : files_copy_file(from, work->staging, READY);
-    close(from);
-    return rc == 0 ? put_in_place(work, entry) : rc;
+    ready_name(name, work->count);
+    if (from >= 0) {
+        rc = link ? files_copy_link(from, work->staging, name)
+                  : files_copy_file(from, work->staging, name);
+        close(from);
+    }
+    if (rc < 0)
+        return end_entry(work, entry, name, rc);
+    work->ready[work->count++] = entry;
+    /* What was in a folder that becomes a file waits for that. */
+    return work->count == MOST_READY || (entry->what & FILES_WHAT_KIND) != 0 ? place_ready(work)
+                                                                             : 0;
 }
 
-static int commit_entry(const struct work *work, struct files_entry *entry)
+static int commit_entry(struct work *work, struct files_entry *entry)
 {
-    int rc = entry->change == FILES_DELETED      ? commit_deletion(work, entry)
-             : entry->after.kind == FILES_FOLDER ? commit_folder(work, entry)
-                                                 : commit_file(work, entry);
-
-    if (rc < 0) {
-        /* What is ready must not be in the next one's way. */
-        pwk_remove_below(work->staging);
-        entry->hindrance = "it cannot be committed";
-        entry->code = -rc;
-    }
-    entry->done = rc == 0;
-    return rc;
+    return entry->change == FILES_DELETED      ? commit_deletion(work, entry)
+           : entry->after.kind == FILES_FOLDER ? commit_folder(work, entry)
+                                               : commit_file(work, entry);
 }
 
 /* ---- all of them ---- */
@@ -194,14 +240,17 @@ static bool is_full(int rc)
     return rc == -ENOSPC || rc == -EDQUOT || rc == -EROFS || rc == -EIO;
 }
 
-static int commit_all(const struct work *work, struct pwk_error *error)
+static int commit_all(struct work *work, struct pwk_error *error)
 {
     struct files_layer *layer = work->layer;
-    int rc = 0;
+    int rc = 0, placed;
 
     for (size_t i = 0; i < layer->count && !is_full(rc); i++)
         if (is_to_do(layer->entries[i]))
             rc = commit_entry(work, layer->entries[i]);
+    placed = place_ready(work);
+    if (!is_full(rc))
+        rc = placed;
     if (is_full(rc))
         pwk_error_set(error, rc,
                       "the prefix cannot be written: %s; nothing is lost: mend that and commit "

@@ -158,8 +158,7 @@ int files_copy_file(int from, int to, const char *name)
     if (rc == 0) {
         const struct timespec times[2] = {st.st_atim, st.st_mtim};
 
-        if (fchmod(fd, st.st_mode & FILES_MODE_BITS) < 0 || futimens(fd, times) < 0 ||
-            fsync(fd) < 0)
+        if (fchmod(fd, st.st_mode & FILES_MODE_BITS) < 0 || futimens(fd, times) < 0)
             rc = -errno;
     }
     close(fd);

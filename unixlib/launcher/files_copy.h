@@ -9,8 +9,8 @@
 
 #include <sys/stat.h>
 
-/* Copies the regular file `from` to the new name `name` in the folder `to`, and has it written to
- * the disk. Holes stay holes. 0 or a negative errno, where `name` may be left behind. */
+/* Copies the regular file `from` to the new name `name` in the folder `to`; it may not be on the
+ * disk yet. Holes stay holes. 0 or a negative errno, where `name` may be left behind. */
 int files_copy_file(int from, int to, const char *name);
 
 /* Copies the symbolic link `from` (opened with O_PATH) as a link. Errors as above. */
