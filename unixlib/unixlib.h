@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Grows with every change here: a pwk.dll and a pwk.so that differ refuse each other. */
-#define PWK_UNIX_INTERFACE 2
+#define PWK_UNIX_INTERFACE 3
 
 enum pwk_unix_call {
     PWK_UNIX_INIT,
@@ -30,6 +30,7 @@ enum pwk_unix_call {
     PWK_UNIX_REGISTRY_SET,
     PWK_UNIX_SHUTDOWN,
     PWK_UNIX_SERVICE,
+    PWK_UNIX_HANDLE_NUMBER,
     PWK_UNIX_CALL_COUNT
 };
 
@@ -120,6 +121,14 @@ struct pwk_service_params {
     uint32_t service;       /* in: enum pwk_service */
     uint32_t status;        /* out: NTSTATUS */
     uint64_t arguments[12]; /* in: as the service takes them */
+};
+
+/* HANDLE_NUMBER: native system calls of a number go to `entry`, or to their service again. */
+struct pwk_handle_number_params {
+    uint64_t entry;  /* in: the same in all calls; how it is entered: trap.h */
+    uint32_t number; /* in */
+    uint32_t handle; /* in: 0 or 1 */
+    int32_t result;
 };
 
 #endif

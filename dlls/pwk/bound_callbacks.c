@@ -122,16 +122,14 @@ static int bound_ioctl(unsigned place, int fd, ULONG request, void *arg)
     return kernel != NULL ? (int)count_io(kernel, LOAD(ioctl_fn)(fd, request, arg)) : -1;
 }
 
-static int bound_intercept(unsigned place)
+static int bound_intercept(unsigned place, int nr, void *args)
 {
     process_kernel_t *kernel = bound_kernel(place);
 
     if (kernel == NULL) {
         return -ENODEV;
     }
-    count(&kernel->stats.syscalls_intercepted, 1);
-    count(&kernel->stats.errors, 1);
-    return -ENOSYS;
+    return native_handlers_call(place, nr, args);
 }
 
 /* clang-format off */
@@ -152,7 +150,7 @@ static int bound_intercept(unsigned place)
     static int __cdecl ioctl_##N(int fd, ULONG request, void *arg) \
     { return bound_ioctl(N, fd, request, arg); } \
     static int __cdecl intercept_##N(int nr, void *args) \
-    { (void)nr; (void)args; return bound_intercept(N); }
+    { return bound_intercept(N, nr, args); }
 
 #define ROW(N) {malloc_##N, free_##N, read_##N, write_##N, ioctl_##N, intercept_##N},
 

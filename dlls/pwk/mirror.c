@@ -89,6 +89,7 @@ void mirror_release(struct mirror *mirror)
     AcquireSRWLockExclusive(&lock);
     if (mirror->references == 1) {
         bound_callbacks_unbind(mirror);
+        native_handlers_end(mirror);
     }
     mirror->references--;
     ReleaseSRWLockExclusive(&lock);

@@ -45,4 +45,21 @@ void bound_callbacks_set_io(struct mirror *mirror, INT64(__cdecl *read_fn)(int, 
                             INT64(__cdecl *write_fn)(int, const void *, UINT64),
                             int(__cdecl *ioctl_fn)(int, ULONG, void *));
 
+/* ---- native_handlers.c: handlers of native system calls ---- */
+
+typedef int(__cdecl *native_handler)(int nr, void *args);
+
+/* Errors are those of pk_register_syscall. */
+int native_handlers_register(struct mirror *mirror, int nr, native_handler handler);
+
+/* Calls reach the handlers of a kernel from now on, or no more. -ENOSYS where they cannot. */
+int native_handlers_start(struct mirror *mirror);
+void native_handlers_stop(struct mirror *mirror);
+
+/* The same, for good. */
+void native_handlers_end(struct mirror *mirror);
+
+/* Runs the kernel's handler by hand, and counts. */
+int native_handlers_call(unsigned index, int nr, void *args);
+
 #endif

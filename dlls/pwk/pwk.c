@@ -172,6 +172,11 @@ int __cdecl pk_attach(process_kernel_t *kernel, int pid)
     }
     if (result == 0) {
         mirror->public.pid = (int)GetCurrentProcessId();
+        result = native_handlers_start(mirror);
+    }
+    if (result == -ENOSYS && mirror->public.pid != 0 &&
+        answer(kernel_call(PWK_UNIX_DETACH, mirror->handle)) == 0) {
+        mirror->public.pid = 0;
     }
     mirror_release(mirror);
     return result;
@@ -186,6 +191,7 @@ int __cdecl pk_detach(process_kernel_t *kernel)
     }
     int result = answer(kernel_call(PWK_UNIX_DETACH, mirror->handle));
     if (result == 0) {
+        native_handlers_stop(mirror);
         mirror->public.pid = 0;
     }
     mirror_release(mirror);
@@ -265,8 +271,9 @@ int __cdecl pk_register_syscall(process_kernel_t *kernel, int syscall_nr,
     if (mirror == NULL) {
         return -EINVAL;
     }
+    int result = native_handlers_register(mirror, syscall_nr, handler);
     mirror_release(mirror);
-    return syscall_nr < 0 || handler == NULL ? -EINVAL : -ENOSYS;
+    return result;
 }
 
 int __cdecl pk_register_allocator(process_kernel_t *kernel, void *(__cdecl *malloc_fn)(UINT64),

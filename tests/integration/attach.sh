@@ -65,6 +65,18 @@ windows_case stock-3 3 "$stock_wine"
 windows_case pwk-2 2 "$pwk_wine" --kernel attached
 windows_case pwk-3 3 "$pwk_wine" --kernel attached
 
+# ---- handlers of a Windows program's own ----
+
+show 'handlers of native calls' kernel handlers "$programs/native_handlers.exe"
+without_pwk_wine()
+{
+    (
+        eval "$("$pwkctl" env)"
+        stock "$@"
+    )
+}
+show 'and where nothing is trapped' without_pwk_wine "$programs/native_handlers.exe" stock
+
 # ---- pwkctl attach and detach ----
 
 # Makes a folder again and again, by a child each time, and says how that went.

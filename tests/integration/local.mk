@@ -40,7 +40,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/raw_calls.exe tests/programs/raw_sites.exe tests/programs/high_image.exe \
 	tests/programs/windows_numbers.exe \
 	tests/programs/win32_registry.exe \
-	tests/programs/attached.exe \
+	tests/programs/attached.exe tests/programs/native_handlers.exe \
 	tests/programs/hammer.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 WINDOWS_DLLS = tests/programs/high_image.dll
@@ -80,6 +80,11 @@ tests/programs/raw_sites.exe: tests/programs/raw_sites.c tests/programs/raw_call
 		tests/programs/raw_calls.h
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/raw_sites.c \
 		$(srcdir)/tests/programs/raw_calls_make.c -lntdll
+tests/programs/native_handlers.exe: tests/programs/native_handlers.c \
+		tests/programs/raw_calls_make.c tests/programs/raw_calls.h pwk/windows-include/pwk.h \
+		pwk/x86_64-windows/libpwk.a
+	$(COMPILE_WINDOWS) -Ipwk/windows-include $(srcdir)/tests/programs/native_handlers.c \
+		$(srcdir)/tests/programs/raw_calls_make.c -Lpwk/x86_64-windows -lpwk -lntdll
 tests/programs/attached.exe: tests/programs/attached.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/attached.c -lws2_32
 HIGH_IMAGE = -Wl,--image-base,0x7ffd40000000

@@ -224,17 +224,33 @@ static void check_threads(void)
     pk_destroy(kernel);
 }
 
+/* The number, and the arguments' last digits one behind the other. */
+static int __cdecl own_call(int nr, void *args)
+{
+    const UINT64 *arguments = args;
+    int sum = 0;
+
+    for (int i = 0; i < 6; i++)
+        sum = sum * 10 + (int)(arguments[i] % 10);
+    return nr + sum;
+}
+
 static void check_system_calls(void)
 {
     process_kernel_t *kernel = pk_create(PK_TYPE_CUSTOM, "calls");
 
-    check(pk_register_syscall(kernel, 1, kernel->syscall_intercept) == -ENOSYS,
-          "pk_register_syscall is not in this version");
-    check(pk_register_syscall(kernel, -1, kernel->syscall_intercept) == -EINVAL &&
+    check(pk_register_syscall(kernel, -1, own_call) == -EINVAL &&
+              pk_register_syscall(kernel, 0x4000, own_call) == -EINVAL &&
+              pk_register_syscall(kernel, 1, kernel->syscall_intercept) == -EINVAL &&
               pk_register_syscall(kernel, 1, NULL) == -EINVAL,
           "pk_register_syscall checks its arguments");
     check(kernel->syscall_intercept(1, NULL) == -ENOSYS && kernel->stats.syscalls_intercepted == 1,
           "syscall_intercept counts");
+    UINT64 arguments[6] = {1, 2, 3, 4, 5, 6};
+    check(pk_register_syscall(kernel, 1, own_call) == 0 &&
+              kernel->syscall_intercept(1, arguments) == 1 + 123456 &&
+              kernel->stats.syscalls_intercepted == 2 && kernel->stats.errors == 1,
+          "syscall_intercept runs what is registered");
     pk_destroy(kernel);
 }
 

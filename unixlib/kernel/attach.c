@@ -229,7 +229,8 @@ int pk_register_syscall(process_kernel_t *kernel, int syscall_nr,
     if (held == NULL) {
         return -EINVAL;
     }
-    if (handler == NULL || !may_be_registered(syscall_nr)) {
+    if (handler == NULL || handler == held->public.syscall_intercept ||
+        !may_be_registered(syscall_nr)) {
         result = -EINVAL;
     } else if (pk_in_handler()) {
         if (pk_handlers_has(held->index, syscall_nr)) {

@@ -27,8 +27,9 @@
 #define CALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
 #define SELECTOR_64 0x33
 #define CODE_CHUNK 4096
-#define RSEQ_CS_OFFSET 8   /* of rseq_cs in struct rseq */
-#define ERESTARTNOHAND 514 /* Linux' own, which only a tracer sees */
+#define NATIVE_CODE 0x700000000000 /* and up: libraries (trap.h) */
+#define RSEQ_CS_OFFSET 8           /* of rseq_cs in struct rseq */
+#define ERESTARTNOHAND 514         /* Linux' own, which only a tracer sees */
 
 static uint64_t now_ns(void)
 {
@@ -270,49 +271,57 @@ static int choose_caller(struct pwk_tracee *tracee)
     return i == tracee->count ? abort_sequence(tracee) : 0;
 }
 
-/* A `syscall` instruction in the mapping, which need not be one that its code ever runs. */
-static uint64_t search_code(pid_t pid, uint64_t start, uint64_t end)
+/* A `syscall` instruction in the mapping, which need not be one that its code ever runs; 0: none.
+ * -ESRCH: the process has given its memory back. */
+static int search_code(pid_t pid, uint64_t start, uint64_t end, uint64_t *instruction)
 {
     unsigned char code[CODE_CHUNK];
 
     for (; start + sizeof code <= end; start += sizeof code) {
-        const unsigned char *found;
+        int result = pwk_process_read(pid, start, code, sizeof code);
+        const unsigned char *found = result == 0 ? memmem(code, sizeof code, "\x0f\x05", 2) : NULL;
 
-        if (pwk_process_read(pid, start, code, sizeof code) < 0)
-            continue;
-        found = memmem(code, sizeof code, "\x0f\x05", 2);
         if (found)
-            return start + (uint64_t)(found - code);
+            *instruction = start + (uint64_t)(found - code);
+        if (found || result == -ESRCH)
+            return found ? 0 : -ESRCH;
     }
     return 0;
+}
+
+/* The vdso is the first choice, but comes last. Libraries that are code of Windows' own may be kept
+ * from making calls of Linux. */
+static bool may_hold_instruction(const char *access, const char *name, uint64_t start, bool found)
+{
+    if (strcmp(access, "r-xp") != 0)
+        return false;
+    return strcmp(name, "[vdso]") == 0 || (!found && name[0] == '/' && start >= NATIVE_CODE);
 }
 
 static int find_instruction(struct pwk_tracee *tracee)
 {
     char path[32], line[4352];
+    int result = -ESRCH; /* a process that is ending has no mappings */
     FILE *maps;
 
     snprintf(path, sizeof path, "/proc/%d/maps", (int)tracee->pid);
     maps = fopen(path, "re");
     if (!maps)
         return errno == ENOENT ? -ESRCH : -errno;
-    tracee->instruction = 0;
     while (fgets(line, sizeof line, maps)) {
         unsigned long start, end;
         char access[5] = "", name[16] = "";
         int fields = sscanf(line, "%lx-%lx %4s %*s %*s %*s %15s", &start, &end, access, name);
-        bool vdso = strcmp(name, "[vdso]") == 0;
 
-        /* The vdso is the first choice, but comes last. Libraries that are code of Windows' own
-         * may be kept from making calls of Linux. */
-        if (fields == 4 && strcmp(access, "r-xp") == 0 &&
-            (vdso || (tracee->instruction == 0 && name[0] == '/' && start >= 0x700000000000))) {
-            uint64_t found = search_code(tracee->pid, start, end);
-            tracee->instruction = found ? found : tracee->instruction;
+        result = 0;
+        if (fields == 4 && may_hold_instruction(access, name, start, tracee->instruction != 0) &&
+            search_code(tracee->pid, start, end, &tracee->instruction) < 0) {
+            result = -ESRCH;
+            break;
         }
     }
     fclose(maps);
-    return tracee->instruction ? 0 : -ENOTSUP;
+    return result == 0 && tracee->instruction == 0 ? -ENOTSUP : result;
 }
 
 int pwk_tracee_stop(struct pwk_tracee *tracee, pid_t pid)

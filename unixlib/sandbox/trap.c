@@ -100,6 +100,15 @@ static void raise_protection_fault(ucontext_t *context)
     raise(SIGSEGV);
 }
 
+/* Numbers that the program itself serves, and where. */
+static bool handled[PWK_NATIVE_NUMBERS];
+static uint64_t handler_entry;
+
+static bool is_handled(uint32_t number)
+{
+    return number < PWK_NATIVE_NUMBERS && __atomic_load_n(&handled[number], __ATOMIC_ACQUIRE);
+}
+
 static uint16_t find_number(uint32_t number)
 {
     uint16_t known;
@@ -111,6 +120,16 @@ static uint16_t find_number(uint32_t number)
         return known;
     trap.learn();
     return __atomic_load_n(&trap.numbers[number], __ATOMIC_RELAXED);
+}
+
+/* As by a call that returns to rcx. */
+static void go_on_at_r11(greg_t *registers)
+{
+    registers[REG_RIP] = (greg_t)pwk_trap_enter;
+    if (registers[REG_EFL] & TRAP_FLAG) {
+        registers[REG_EFL] &= ~TRAP_FLAG;
+        registers[REG_RIP] = (greg_t)pwk_trap_enter_stepping;
+    }
 }
 
 static void serve(const siginfo_t *info, ucontext_t *context)
@@ -126,6 +145,12 @@ static void serve(const siginfo_t *info, ucontext_t *context)
         raise_protection_fault(context);
         return;
     }
+    if (is_handled(number)) {
+        registers[REG_RCX] = registers[REG_RIP];
+        registers[REG_R11] = (greg_t)handler_entry;
+        go_on_at_r11(registers);
+        return;
+    }
     known = find_number(number);
     if (known == PWK_NATIVE_UNKNOWN) {
         registers[REG_RAX] = trap.unknown_status;
@@ -137,11 +162,19 @@ static void serve(const siginfo_t *info, ucontext_t *context)
     registers[REG_RAX] = known;
     registers[REG_RCX] = registers[REG_RIP] + (greg_t)trap.return_offset;
     registers[REG_R11] = (greg_t)__atomic_load_n(trap.dispatcher, __ATOMIC_RELAXED);
-    registers[REG_RIP] = (greg_t)pwk_trap_enter;
-    if (registers[REG_EFL] & TRAP_FLAG) {
-        registers[REG_EFL] &= ~TRAP_FLAG;
-        registers[REG_RIP] = (greg_t)pwk_trap_enter_stepping;
-    }
+    go_on_at_r11(registers);
+}
+
+int pwk_trap_handle(uint32_t number, uint64_t entry, bool handle)
+{
+    if (!started)
+        return -ENOSYS;
+    if (number >= PWK_NATIVE_NUMBERS)
+        return -EINVAL;
+    if (handle)
+        handler_entry = entry;
+    __atomic_store_n(&handled[number], handle, __ATOMIC_RELEASE);
+    return 0;
 }
 
 static int set_dispatch(void)

@@ -67,4 +67,11 @@ int pwk_trap_start(const struct pwk_trap *trap, struct pwk_error *error);
  * processes. 0 or a negative errno: the thread must not run code of the program's then. */
 int pwk_trap_arm(void);
 
+/* Native calls of `number` are made at `entry`, by code of the program's, until `handle` is false.
+ * It is entered as by a call from behind the instruction, with the registers of the call: the
+ * number in eax, the arguments in r10, rdx, r8, r9 and on the stack. `entry` is one for the
+ * process. Sites that have become direct calls already are not met. -ENOSYS (no trap was started),
+ * -EINVAL (the number). */
+int pwk_trap_handle(uint32_t number, uint64_t entry, bool handle);
+
 #endif

@@ -5,6 +5,8 @@
  */
 #include "wine/service_call.h"
 
+#include "sandbox/trap.h"
+
 #include "nt/personality.h"
 #include "unixlib.h"
 
@@ -27,5 +29,13 @@ int32_t pwk_service_call(void *args)
         params->status = STATUS_NOT_IMPLEMENTED;
     else
         params->status = nt_dispatch(nt_row(handlers[service]), params->arguments);
+    return STATUS_SUCCESS;
+}
+
+int32_t pwk_handle_number_call(void *args)
+{
+    struct pwk_handle_number_params *params = args;
+
+    params->result = pwk_trap_handle(params->number, params->entry, params->handle != 0);
     return STATUS_SUCCESS;
 }

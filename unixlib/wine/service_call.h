@@ -11,4 +11,7 @@
  * the service's own status stands in the params. */
 int32_t pwk_service_call(void *args);
 
+/* PWK_UNIX_HANDLE_NUMBER. */
+int32_t pwk_handle_number_call(void *params);
+
 #endif

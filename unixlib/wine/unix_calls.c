@@ -452,6 +452,7 @@ __attribute__((visibility("default"))) const unix_call __wine_unix_call_funcs[] 
     [PWK_UNIX_REGISTRY_SET] = call_registry_set,
     [PWK_UNIX_SHUTDOWN] = call_shutdown,
     [PWK_UNIX_SERVICE] = pwk_service_call,
+    [PWK_UNIX_HANDLE_NUMBER] = pwk_handle_number_call,
 };
 
 _Static_assert(sizeof(__wine_unix_call_funcs) / sizeof(__wine_unix_call_funcs[0]) ==

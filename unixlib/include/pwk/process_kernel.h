@@ -162,11 +162,11 @@ int pk_execute(process_kernel_t *kernel, void (*fn)(void *), void *arg);
  * after the other, with all signals blocked; the caller waits. It may not call pk_attach,
  * pk_detach, pk_destroy or pk_execute.
  *
- * -EINVAL (kernel, number, handler NULL; rt_sigreturn and restart_syscall; for the calling process
- * also rt_sigaction, rt_sigprocmask, sigaltstack, clone, clone3 and vfork, which cannot be made
- * from within a signal handler); -EBUSY (a number that was not registered when the kernel was
- * attached to another process: its filter cannot grow); -EDEADLK (a handler registers a new
- * number); -ENOSYS (a Windows program). */
+ * -EINVAL (kernel, number, handler NULL or this kernel's syscall_intercept; rt_sigreturn and
+ * restart_syscall; for the calling process also rt_sigaction, rt_sigprocmask, sigaltstack, clone,
+ * clone3 and vfork, which cannot be made from within a signal handler); -EBUSY (a number that was
+ * not registered when the kernel was attached to another process: its filter cannot grow); -EDEADLK
+ * (a handler registers a new number); -ENOSYS (a Windows program). */
 int pk_register_syscall(process_kernel_t *kernel, int syscall_nr,
                         int (*handler)(int nr, void *args));
 
