@@ -86,5 +86,8 @@ equal 'an unknown number is refused' c000001c "$(tr -d '\r' <"$work/refused")"
 records=$(grep -h native_call "$WINEPREFIX/pwk/kernels/refused/audit.jsonl")
 contains 'the record has the number' '"number":"0x3ffe"' "$records"
 contains 'the record is a denial' '"verdict":"denied"' "$records"
+kernel refused "$raw" 32-bit gate >/dev/null 2>&1
+matches 'another door than Windows has' 'number=0x4 [^'$'\n'']*not a Windows system call' \
+    "$("$pwkctl" audit refused)"
 matches 'the refusal is counted' 'denials[^0-9]*1' "$(cat "$work/refused.stats")"
 finish

@@ -37,7 +37,7 @@ static struct pwk_trap trap;
 static bool started;
 static __thread bool armed;
 
-/* How often each number was refused, and in the last place all that are no numbers at all. */
+/* How often each number was refused, and in the last place all that Windows has no place for. */
 static uint32_t refusals[PWK_NATIVE_NUMBERS + 1];
 
 /* The way from the signal to the dispatcher: rcx is the return address and r11 the dispatcher, both
@@ -63,9 +63,8 @@ __asm__(".pushsection .text\n"
         ".popsection");
 
 /* Counts every refusal and records the first, second, fourth and so on of each number. */
-static void record_refusal(uint32_t number, uint64_t address, const char *reason)
+static void record_refusal(uint32_t *place, uint32_t number, uint64_t address, const char *reason)
 {
-    uint32_t *place = &refusals[number < PWK_NATIVE_NUMBERS ? number : PWK_NATIVE_NUMBERS];
     uint32_t count = __atomic_add_fetch(place, 1, __ATOMIC_RELAXED);
     char numbers[3][24];
 
@@ -141,7 +140,7 @@ static void serve(const siginfo_t *info, ucontext_t *context)
     uint16_t known;
 
     if (info->si_arch != AUDIT_ARCH_X86_64) {
-        record_refusal(PWK_NATIVE_NUMBERS, address, "not a Windows system call");
+        record_refusal(&refusals[PWK_NATIVE_NUMBERS], number, address, "not a Windows system call");
         raise_protection_fault(context);
         return;
     }
@@ -154,7 +153,8 @@ static void serve(const siginfo_t *info, ucontext_t *context)
     known = find_number(number);
     if (known == PWK_NATIVE_UNKNOWN) {
         registers[REG_RAX] = trap.unknown_status;
-        record_refusal(number, address, "unknown number");
+        record_refusal(&refusals[number < PWK_NATIVE_NUMBERS ? number : PWK_NATIVE_NUMBERS], number,
+                       address, "unknown number");
         return;
     }
     if (trap.count_sites)
