@@ -121,10 +121,14 @@ static int open_audit(const struct pwk_attach_job *job, pwk_audit_t **audit,
                       struct pwk_error *error)
 {
     char path[PATH_MAX];
+    int rc;
 
     if (snprintf(path, sizeof(path), "%s/audit.jsonl", job->attached.state) >= (int)sizeof(path))
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", job->attached.state);
-    return pwk_audit_open(job->attached.kernel, path, NULL, job->audit_level, audit, error);
+    rc = pwk_audit_open(job->attached.kernel, path, NULL, job->audit_level, audit, error);
+    if (rc == 0)
+        pwk_audit_set_limit(*audit, job->audit_limit);
+    return rc;
 }
 
 /* In the supervisor itself. */

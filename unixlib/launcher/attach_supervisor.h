@@ -15,6 +15,7 @@ struct pwk_attach_job {
     struct pwk_attached attached; /* but for what the supervisor itself is and counts */
     const struct pwk_policy *policy;
     enum pwk_audit_level audit_level;
+    uint64_t audit_limit;
 };
 
 /* Starts one, as nobody's child and without a terminal, and answers when its process is attached

@@ -97,6 +97,7 @@ static int attach(const char *name, pid_t pid, const struct pwk_syscall_rules *r
     find_program(pid, job.attached.program, sizeof(job.attached.program));
     job.policy = &policy;
     job.audit_level = profile->audit;
+    job.audit_limit = profile->audit_limit;
     return pwk_attach_supervisor_start(&job, error);
 }
 

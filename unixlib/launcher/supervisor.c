@@ -40,10 +40,14 @@ static int open_audit(const struct pwk_boot_record *record, pwk_audit_t **audit,
                       struct pwk_error *error)
 {
     char path[PATH_MAX];
+    int rc;
 
     if (snprintf(path, sizeof(path), "%s/audit.jsonl", record->state) >= (int)sizeof(path))
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", record->state);
-    return pwk_audit_open(record->kernel, path, record->audit, record->audit_level, audit, error);
+    rc = pwk_audit_open(record->kernel, path, record->audit, record->audit_level, audit, error);
+    if (rc == 0)
+        pwk_audit_set_limit(*audit, record->audit_limit);
+    return rc;
 }
 
 /* In the supervisor itself. What can go wrong with the log was found by the caller. */
