@@ -278,8 +278,8 @@ static void linux_policy(void **state)
     facts.profile.syscalls.count--;
     assert_int_equal(pwk_syscall_rules_add(&arguments.syscalls, "openat", "trap", 0, NULL), 0);
     assert_int_equal(build(), -EINVAL);
-    assert_string_equal(error.text, "--syscall openat=trap: every process makes openat before it "
-                                    "can have a handler: use errno");
+    assert_string_equal(error.text, "--syscall openat=trap: processes make openat where no "
+                                    "handler can serve it: use errno");
 }
 
 static void ephemeral_kernels(void **state)

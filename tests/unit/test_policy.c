@@ -389,8 +389,8 @@ static void tables(void **state)
     }
     for (size_t i = 0; pwk_policy_essential[i] != NULL; i++)
         number(pwk_policy_essential[i]);
-    for (size_t i = 0; pwk_policy_before_handlers[i] != NULL; i++)
-        number(pwk_policy_before_handlers[i]);
+    for (size_t i = 0; pwk_policy_untrappable[i] != NULL; i++)
+        number(pwk_policy_untrappable[i]);
     for (size_t i = 0; i < pwk_policy_new_call_count; i++)
         assert_string_equal(pwk_call_name(pwk_policy_new_calls[i].number),
                             pwk_policy_new_calls[i].name);

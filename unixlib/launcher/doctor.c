@@ -231,6 +231,56 @@ static void check_native_calls(struct report *out)
             strerror(errno));
 }
 
+/* One line of a file of the kernel's, or "" where there is none. */
+static void read_word(const char *path, char *line, size_t capacity)
+{
+    FILE *stream = fopen(path, "re");
+
+    if (stream == NULL || fgets(line, (int)capacity, stream) == NULL)
+        line[0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    if (stream != NULL)
+        fclose(stream);
+}
+
+static bool has_word(const char *line, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = line; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == line || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+/* What the Linux policy's actions are made of (seccomp(2)). */
+static void check_policy(struct report *out)
+{
+    static const char *const actions[] = {"errno", "trap", "user_notif", "kill_process"};
+    char line[256];
+    char scope[16];
+
+    read_word("/proc/sys/kernel/seccomp/actions_avail", line, sizeof(line));
+    read_word("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope));
+    if (line[0] == '\0') {
+        report(out, VERDICT_FAILED, "policy",
+               "this Linux has no seccomp, or /proc does not tell: use a kernel with "
+               "CONFIG_SECCOMP_FILTER");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+        if (!has_word(line, actions[i])) {
+            report(out, VERDICT_FAILED, "policy",
+                   "seccomp lacks the action %s: use Linux 5.11 or newer", actions[i]);
+            return;
+        }
+    if (atoi(scope) > 0)
+        report(out, VERDICT_WARNING, "policy",
+               "kernel.yama.ptrace_scope is %s: the actions log and notify need 0", scope);
+    else
+        report(out, VERDICT_OK, "policy", "seccomp has every action of the Linux policy");
+}
+
 int control_doctor(int argc, char *const argv[])
 {
     struct report out = {0};
@@ -245,6 +295,7 @@ int control_doctor(int argc, char *const argv[])
     check_prefix(&out);
     check_runtime(&out);
     check_native_calls(&out);
+    check_policy(&out);
     if (json) {
         json_dumpf(out.list, stdout, JSON_INDENT(2));
         putchar('\n');

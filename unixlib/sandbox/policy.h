@@ -89,8 +89,8 @@ const struct pwk_policy_group *pwk_policy_find_group(const char *name); /* NULL:
 
 /* What the process must be able to do whatever the policy says: return from a signal, end. */
 extern const char *const pwk_policy_essential[];
-/* What every process does before it can have a handler for trapped calls. */
-extern const char *const pwk_policy_before_handlers[];
+/* What processes do where no handler can serve a trapped call. */
+extern const char *const pwk_policy_untrappable[];
 /* Calls newer than the libseccomp of Debian 12. */
 struct pwk_policy_new_call {
     const char *name;

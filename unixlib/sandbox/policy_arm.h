@@ -65,7 +65,7 @@ int pwk_policy_page_open(int fd, struct pwk_policy_page **page, struct pwk_error
 void pwk_policy_page_close(struct pwk_policy_page *page);
 
 /* pwk_policy_arm with the file's program. Where it listens this waits until the supervisor has the
- * listener; a supervisor that does not take it within 20 s has the process killed. On error the
+ * listener; a supervisor that does not take it within 10 s has the process killed. On error the
  * process must end: nothing is armed, or nobody answers. */
 int pwk_policy_page_arm(struct pwk_policy_page *page, struct pwk_error *error);
 

@@ -55,7 +55,7 @@ void pwk_policy_lay_begin(struct pwk_policy_laying *laying, struct pwk_policy *p
     memset(laying, 0, sizeof(*laying));
     laying->policy = policy;
     mark(laying->essential, pwk_policy_essential);
-    mark(laying->before_handlers, pwk_policy_before_handlers);
+    mark(laying->untrappable, pwk_policy_untrappable);
 }
 
 static int check_call(const struct pwk_policy_laying *laying, const char *name, int number,
@@ -65,9 +65,9 @@ static int check_call(const struct pwk_policy_laying *laying, const char *name, 
         return pwk_error_set(error, -EINVAL,
                              "without %s no process can go on or end: only 'allow' is possible",
                              name);
-    if (action == PWK_SYSCALL_TRAP && laying->before_handlers[number])
-        return pwk_error_set(
-            error, -EINVAL, "every process makes %s before it can have a handler: use errno", name);
+    if (action == PWK_SYSCALL_TRAP && laying->untrappable[number])
+        return pwk_error_set(error, -EINVAL,
+                             "processes make %s where no handler can serve it: use errno", name);
     return 0;
 }
 

@@ -12,7 +12,7 @@ struct pwk_policy_laying {
     /* by number */
     bool single[PWK_POLICY_CALLS]; /* named by itself */
     bool essential[PWK_POLICY_CALLS];
-    bool before_handlers[PWK_POLICY_CALLS];
+    bool untrappable[PWK_POLICY_CALLS];
 };
 
 void pwk_policy_lay_begin(struct pwk_policy_laying *laying, struct pwk_policy *policy);

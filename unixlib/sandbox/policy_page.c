@@ -24,7 +24,7 @@
 #endif
 
 /* How long the supervisor may take to fetch a listener. */
-#define HANDOVER_SECONDS 20
+#define HANDOVER_SECONDS 10
 
 static size_t page_size(size_t length)
 {
