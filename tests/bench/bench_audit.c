@@ -28,10 +28,10 @@ static void measure(const char *name, pwk_audit_t *audit, struct pwk_process_slo
                     enum pwk_audit_level level, uint64_t count, unsigned burst)
 {
     uint64_t before[PWK_COUNTER_COUNT] = {0}, after[PWK_COUNTER_COUNT] = {0};
-    uint64_t spent = 0;
+    uint64_t spent = 0, done = 0;
 
     pwk_process_slot_add(slot, before);
-    for (uint64_t done = 0; done < count; done += burst) {
+    for (; done < count; done += burst) {
         uint64_t start = nanoseconds();
         for (unsigned i = 0; i < burst; i++)
             pwk_audit_write(audit, level, "call", "served", "service", "NtQueryValueKey", "status",
@@ -40,7 +40,7 @@ static void measure(const char *name, pwk_audit_t *audit, struct pwk_process_slo
         usleep(2000);
     }
     pwk_process_slot_add(slot, after);
-    printf("%s %.0f %" PRIu64 "\n", name, (double)spent / (double)count,
+    printf("%s %.0f %" PRIu64 "\n", name, (double)spent / (double)done,
            after[PWK_AUDIT_DROPPED] - before[PWK_AUDIT_DROPPED]);
 }
 

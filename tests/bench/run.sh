@@ -14,13 +14,16 @@
 # Last, native calls: what a trapped one costs beside the barest signal there and back, a rewritten
 # place beside the stub, and what the trap adds to a Linux call beside other ways (bench_trap.c).
 #
+# And what a record of the audit log costs the thread that makes it, in processor time
+# (bench_audit.c).
+#
 # "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
 . "$(dirname "$0")/../integration/library.sh"
 
 # start_pairs: of warm starts a round
-rounds=5 count=2000 starts=5 start_pairs=20 pairs=20000 values=1000000 native=20000
+rounds=5 count=2000 starts=5 start_pairs=20 pairs=20000 values=1000000 native=20000 records=100000
 if [ "${1:-}" = --quick ]; then
-    rounds=1 count=50 starts=1 start_pairs=2 pairs=200 values=10000 native=500
+    rounds=1 count=50 starts=1 start_pairs=2 pairs=200 values=10000 native=500 records=1000
 elif [ $# -gt 0 ]; then
     die "unknown argument '$1'; the only one is --quick"
 fi
@@ -227,3 +230,33 @@ native_row 'the same with the trap, beside it bare' linux-dispatch linux-bare
 native_row 'with a filter of addresses in its place' linux-address-filter linux-bare
 native_row 'with a filter of numbers, as policies are' linux-filter linux-bare
 native_row 'with that and the trap' linux-both linux-bare
+
+mkdir "$work/audit"
+for level in decisions all; do
+    for ((round = 0; round < rounds; round++)); do
+        "$PWK_BUILDDIR/tests/bench/bench_audit" "$work/audit" "$records" "$level" \
+            >"$work/audit.txt" || die 'bench_audit fails'
+        while read -r name time dropped; do
+            keep audit "$level $name" "$time"
+        done <"$work/audit.txt"
+    done
+done
+rm -rf "$work/audit"
+
+# audit_row LABEL NAME: microseconds, with level decisions and all.
+audit_row()
+{
+    awk -v label="$1" -v some="${best[audit decisions $2]}" -v all="${best[audit all $2]}" \
+        'BEGIN { printf "| %s | %.2f µs | %.2f µs |\n", label, some / 1000, all / 1000 }'
+}
+
+cat <<HEADER
+
+| audit, processor time | level decisions | level all |
+|---|---:|---:|
+HEADER
+audit_row 'a record that is written at once by who makes it' single
+audit_row 'a record that a thread writes' steady
+audit_row 'one that finds no room' flood
+audit_row 'a ring for a process that starts' join
+audit_row 'and given back when it ends' leave

@@ -81,6 +81,7 @@ contains 'pwkctl shows the old one first' "$(head -n 1 "$(log_of limited).1")" \
     "$("$pwkctl" audit limited --json | head -n 1)"
 
 # --- following ---
+: >"$work/followed"
 "$pwkctl" audit shown --follow --event process >"$work/followed" 2>&1 &
 background+=("$!")
 follower=$!
