@@ -3,6 +3,7 @@
 include tests/unit/local.mk
 include tests/programs-native/local.mk
 include tests/escape/local.mk
+include tests/walls/local.mk
 include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/fuzz/local.mk

@@ -56,9 +56,14 @@ libattach_a_SOURCES = \
 
 # Own sessions: for the launcher, pwkctl and native programs, as above.
 libsession_a_SOURCES = \
-	unixlib/sandbox/session.h unixlib/sandbox/session.c unixlib/sandbox/session_hold.c \
+	unixlib/sandbox/session.h unixlib/sandbox/session_internal.h unixlib/sandbox/session.c \
+	unixlib/sandbox/session_join.c unixlib/sandbox/session_hold.c \
 	unixlib/sandbox/session_numbers.h unixlib/sandbox/session_numbers.c \
+	unixlib/sandbox/walls.h \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
+	unixlib/sandbox/view_mounts.h unixlib/sandbox/view_mounts.c \
+	unixlib/sandbox/view_devices.h unixlib/sandbox/view_devices.c \
+	unixlib/sandbox/call_wall.h unixlib/sandbox/call_wall.c \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
 

@@ -11,13 +11,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sandbox/walls.h"
+
 /* User 0 gets no capabilities by being user 0, now and for good. */
 #define NO_ROOT                                                                                    \
     (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                               \
      SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |                                 \
      SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
-int pwk_privileges_drop(void)
+static int drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
@@ -27,8 +29,17 @@ int pwk_privileges_drop(void)
         if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
             return -errno;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-        prctl(PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) < 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capset, &header, none) < 0)
+        prctl(PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) < 0 || syscall(SYS_capset, &header, none) < 0)
         return -errno;
     return 0;
+}
+
+int pwk_privileges_drop(void)
+{
+    int result = pwk_wall_stands(PWK_WALL_CAPABILITIES) ? drop_capabilities() : 0;
+
+    if (result == 0 && pwk_wall_stands(PWK_WALL_NO_NEW_PRIVS) &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        result = -errno;
+    return result;
 }

@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,26 +28,18 @@
 
 #include "kernel/process_table.h"
 #include "sandbox/loopback.h"
-#include "sandbox/privileges.h"
+#include "sandbox/session_internal.h"
 #include "sandbox/view.h"
+#include "sandbox/walls.h"
 
-#define INIT_NAME "session.init"
 #define POLL_NANOSECONDS 100000000
-#define JOIN_TRIES 3
-#define ENDING_MS 5000 /* for all processes of a killed session to go */
-
-/* What init tells about its start: 0, or an error with its line. */
-struct report {
-    int result;
-    struct pwk_error error;
-};
 
 static int runtime_file(char path[PATH_MAX], const char *runtime, const char *name)
 {
     return snprintf(path, PATH_MAX, "%s/%s", runtime, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static int fail(struct pwk_error *error, int code, const char *what)
+int pwk_session_fail(struct pwk_error *error, int code, const char *what)
 {
     return pwk_error_set(error, code, "the kernel's own session: %s: %s", what, strerror(-code));
 }
@@ -58,9 +52,17 @@ static int lock_file(int fd, int operation)
     return 0;
 }
 
+int pwk_session_namespaces(const struct pwk_session_plan *plan)
+{
+    return CLONE_NEWNS | (pwk_wall_stands(PWK_WALL_USERS) ? CLONE_NEWUSER : 0) |
+           (pwk_wall_stands(PWK_WALL_PROCESSES) ? CLONE_NEWPID : 0) |
+           (pwk_wall_stands(PWK_WALL_IPC) ? CLONE_NEWIPC : 0) |
+           (plan->isolated_network && pwk_wall_stands(PWK_WALL_NETWORK) ? CLONE_NEWNET : 0);
+}
+
 /* ---- who is process 1 ---- */
 
-static int open_pidfd(pid_t pid)
+int pwk_session_pidfd(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
@@ -69,6 +71,7 @@ static int open_pidfd(pid_t pid)
 struct known {
     int pid;
     unsigned long long started, lower, namespace;
+    int overlay_files, isolated_network;
 };
 
 static int read_known(const char *runtime, struct known *known)
@@ -77,7 +80,7 @@ static int read_known(const char *runtime, struct known *known)
     ssize_t size;
     int fd;
 
-    if (runtime_file(path, runtime, INIT_NAME) < 0)
+    if (runtime_file(path, runtime, PWK_SESSION_INIT) < 0)
         return -ESRCH;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
@@ -85,8 +88,8 @@ static int read_known(const char *runtime, struct known *known)
     size = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[size > 0 ? size : 0] = '\0';
-    return sscanf(text, "%d %llu %llu %llu", &known->pid, &known->started, &known->lower,
-                  &known->namespace) == 4 &&
+    return sscanf(text, "%d %llu %llu %llu %d %d", &known->pid, &known->started, &known->lower,
+                  &known->namespace, &known->overlay_files, &known->isolated_network) == 6 &&
                    known->pid > 1
                ? 0
                : -ESRCH;
@@ -95,7 +98,7 @@ static int read_known(const char *runtime, struct known *known)
 /* The pidfd of the session's init, or -ESRCH. */
 static int find_init(const char *runtime, struct known *known)
 {
-    int fd = read_known(runtime, known) < 0 ? -1 : open_pidfd(known->pid);
+    int fd = read_known(runtime, known) < 0 ? -1 : pwk_session_pidfd(known->pid);
 
     if (fd >= 0 && pwk_process_start_time(known->pid) == known->started)
         return fd;
@@ -107,7 +110,7 @@ static int find_init(const char *runtime, struct known *known)
 static int write_known(const struct pwk_session_plan *plan, pid_t pid)
 {
     char path[PATH_MAX], text[128];
-    int result = runtime_file(path, plan->runtime, INIT_NAME);
+    int result = runtime_file(path, plan->runtime, PWK_SESSION_INIT);
     struct stat namespace;
     int fd, length;
 
@@ -115,9 +118,10 @@ static int write_known(const struct pwk_session_plan *plan, pid_t pid)
         result = -errno;
     if (result < 0)
         return result;
-    length = snprintf(text, sizeof(text), "%d %llu %llu %llu\n", (int)pid,
-                      (unsigned long long)pwk_process_start_time(pid),
-                      (unsigned long long)plan->lower, (unsigned long long)namespace.st_ino);
+    length =
+        snprintf(text, sizeof(text), "%d %llu %llu %llu %d %d\n", (int)pid,
+                 (unsigned long long)pwk_process_start_time(pid), (unsigned long long)plan->lower,
+                 (unsigned long long)namespace.st_ino, plan->overlay_files, plan->isolated_network);
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
@@ -183,14 +187,17 @@ static int let_go(int *lock, int *report)
     return 0;
 }
 
+/* It keeps its capabilities, and with them nobody in the session, who has none, can look into it or
+ * write to it. It must stay dumpable: who joins has to be let at its namespaces by Linux. */
 static void run_init(const struct pwk_session_plan *plan, int lock, int report_fd)
 {
-    struct report report = {0};
+    struct pwk_session_report report = {0};
     char path[PATH_MAX];
 
     setsid();
     prctl(PR_SET_NAME, "pwk-session");
-    prctl(PR_SET_DUMPABLE, 0);
+    if (pwk_wall_stands(PWK_WALL_KEYRING))
+        syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
     report.result = let_go(&lock, &report_fd);
     /* A lock of its own: a descriptor that came by fork shares its parent's. */
     if (report.result == 0)
@@ -203,9 +210,10 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
             close(own);
     }
     if (report.result < 0)
-        fail(&report.error, report.result, "its first process");
-    if (report.result == 0 && plan->isolated_network && (report.result = pwk_loopback_raise()) < 0)
-        fail(&report.error, report.result, "its loopback");
+        pwk_session_fail(&report.error, report.result, "its first process");
+    if (report.result == 0 && (pwk_session_namespaces(plan) & CLONE_NEWNET) &&
+        (report.result = pwk_loopback_raise()) < 0)
+        pwk_session_fail(&report.error, report.result, "its loopback");
     if (report.result == 0)
         report.result = pwk_view_make(plan, &report.error);
     if (write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report) || report.result < 0)
@@ -233,8 +241,10 @@ static int write_file(const char *path, const char *text)
 static int map_user(uid_t user, gid_t group)
 {
     char text[64];
-    int result = write_file("/proc/self/setgroups", "deny");
+    int result = pwk_wall_stands(PWK_WALL_USERS) ? write_file("/proc/self/setgroups", "deny") : 0;
 
+    if (!pwk_wall_stands(PWK_WALL_USERS))
+        return 0;
     snprintf(text, sizeof(text), "%u %u 1", (unsigned)user, (unsigned)user);
     if (result == 0 || result == -ENOENT)
         result = write_file("/proc/self/uid_map", text);
@@ -242,17 +252,42 @@ static int map_user(uid_t user, gid_t group)
     return result < 0 ? result : write_file("/proc/self/gid_map", text);
 }
 
+/* Init goes on when its number is written down: it is to make a view in which that file, and the
+ * machine's /proc, cannot be reached any more, in the mount namespace of its maker too. */
+static int start_init(const struct pwk_session_plan *plan, int lock, int report_fd,
+                      struct pwk_error *error)
+{
+    int go[2], result;
+    char byte = 0;
+    pid_t init;
+
+    if (pipe2(go, O_CLOEXEC) < 0)
+        return pwk_session_fail(error, -errno, "no pipe");
+    init = fork();
+    if (init == 0) {
+        close(go[1]);
+        if (read(go[0], &byte, 1) != 1)
+            _exit(1);
+        run_init(plan, lock, report_fd);
+    }
+    if (init < 0)
+        return pwk_session_fail(error, -errno, "its first process");
+    result = write_known(plan, init);
+    if (result == 0 && write(go[1], &byte, 1) != 1)
+        result = -EPIPE;
+    if (result < 0)
+        kill(init, SIGKILL);
+    return result < 0 ? pwk_session_fail(error, result, plan->runtime) : 0;
+}
+
 /* In a child of its own, which only makes the namespaces and ends. */
 static void make_namespaces(const struct pwk_session_plan *plan, int lock, int report_fd)
 {
-    int flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-                (plan->isolated_network ? CLONE_NEWNET : 0);
-    struct report report = {0};
+    struct pwk_session_report report = {0};
     uid_t user = geteuid();
     gid_t group = getegid();
-    pid_t init = -1;
 
-    if (unshare(flags) < 0) {
+    if (unshare(pwk_session_namespaces(plan)) < 0) {
         report.result =
             pwk_error_set(&report.error, -errno,
                           "no namespaces for the kernel's own session: %s; allow them (sysctl "
@@ -260,17 +295,9 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
                           "apparmor_restrict_unprivileged_userns), or use --session shared",
                           strerror(errno));
     } else if ((report.result = map_user(user, group)) < 0) {
-        fail(&report.error, report.result, "its user cannot be mapped");
-    } else if ((init = fork()) < 0) {
-        report.result = fail(&report.error, -errno, "its first process");
-    } else if (init == 0) {
-        run_init(plan, lock, report_fd);
+        pwk_session_fail(&report.error, report.result, "its user cannot be mapped");
     } else {
-        report.result = write_known(plan, init);
-        if (report.result < 0) {
-            fail(&report.error, report.result, plan->runtime);
-            kill(init, SIGKILL);
-        }
+        report.result = start_init(plan, lock, report_fd, &report.error);
     }
     if (report.result < 0 && write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(1);
@@ -280,20 +307,20 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
 /* The lock is held alone. */
 static int begin(const struct pwk_session_plan *plan, int lock, struct pwk_error *error)
 {
-    struct report report = {.result = -EPIPE};
+    struct pwk_session_report report = {.result = -EPIPE};
     int ends[2];
     ssize_t size;
     pid_t maker;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return fail(error, -errno, "no pipe");
+        return pwk_session_fail(error, -errno, "no pipe");
     maker = fork();
     if (maker == 0)
         make_namespaces(plan, lock, ends[1]);
     close(ends[1]);
     if (maker < 0) {
         close(ends[0]);
-        return fail(error, -errno, "no process");
+        return pwk_session_fail(error, -errno, "no process");
     }
     do
         size = read(ends[0], &report, sizeof(report));
@@ -302,7 +329,7 @@ static int begin(const struct pwk_session_plan *plan, int lock, struct pwk_error
     while (waitpid(maker, NULL, 0) < 0 && errno == EINTR)
         ;
     if (size != (ssize_t)sizeof(report))
-        return fail(error, -EPIPE, "it ended while it was made");
+        return pwk_session_fail(error, -EPIPE, "it ended while it was made");
     if (report.result < 0)
         *error = report.error;
     return report.result;
@@ -315,16 +342,45 @@ static int open_lock(const char *runtime, struct pwk_error *error)
 
     if (fd == 0)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd < 0 ? fail(error, fd == -ENAMETOOLONG ? fd : -errno, runtime) : fd;
+    return fd < 0 ? pwk_session_fail(error, fd == -ENAMETOOLONG ? fd : -errno, runtime) : fd;
+}
+
+/* A session that is up is as who began it wanted it. Who wants another must not be given that. */
+static int check_same(const struct pwk_session_plan *plan, const struct known *known,
+                      struct pwk_error *error)
+{
+    const char *what = NULL;
+
+    if (known->isolated_network != plan->isolated_network)
+        what = known->isolated_network ? "with the network isolated (--net isolated)"
+                                       : "with the host's network (--net host)";
+    else if (known->overlay_files != plan->overlay_files)
+        what = known->overlay_files ? "over a copy-on-write view of the prefix (--files overlay)"
+                                    : "in the prefix itself (--files shared)";
+    return what ? pwk_error_set(error, -EBUSY,
+                                "the kernel's own session is up %s: end its programs first, or "
+                                "ask for the same",
+                                what)
+                : 0;
+}
+
+/* Nothing that is open by now is inherited by the session's programs. */
+static int close_descriptors(struct pwk_error *error)
+{
+    if (pwk_wall_stands(PWK_WALL_DESCRIPTORS) &&
+        syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+        return pwk_session_fail(error, -errno, "descriptors cannot be closed to it");
+    return 0;
 }
 
 int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
                       struct pwk_error *error)
 {
-    struct known known;
-    int result;
+    struct known known = {0};
+    int result = close_descriptors(error);
 
-    *session = (struct pwk_session){.lock = open_lock(plan->runtime, error), .init = -1};
+    *session = (struct pwk_session){.lock = result < 0 ? result : open_lock(plan->runtime, error),
+                                    .init = -1};
     if (session->lock < 0)
         return session->lock;
     /* Shared first: a session that is up is joined without waiting for others who join it. */
@@ -332,8 +388,8 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
     if (result == 0)
         session->init = find_init(plan->runtime, &known);
     for (int tries = 0; result == 0 && session->init < 0; tries++) {
-        if (tries == JOIN_TRIES)
-            result = fail(error, -ESRCH, "it ended while it was joined");
+        if (tries == PWK_SESSION_TRIES)
+            result = pwk_session_fail(error, -ESRCH, "it ended while it was joined");
         else
             result = lock_file(session->lock, LOCK_EX);
         if (result == 0 && (session->init = find_init(plan->runtime, &known)) < 0) {
@@ -347,6 +403,8 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
             session->init = find_init(plan->runtime, &known);
         }
     }
+    if (result == 0)
+        result = check_same(plan, &known, error);
     if (result < 0)
         pwk_session_leave(session);
     else
@@ -378,126 +436,4 @@ bool pwk_session_was_there(const char *runtime)
     struct known known;
 
     return read_known(runtime, &known) == 0;
-}
-
-/* ---- joining ---- */
-
-/* The namespaces of process 1 that the session does not share with everybody. */
-static int join(int init)
-{
-    static const int all = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET;
-
-    prctl(PR_SET_DUMPABLE, 0);
-    return setns(init, all) < 0 ? -errno : 0;
-}
-
-/* In the child that runs the program. `parent` is a pidfd. */
-static int settle(const char *folder, int parent, struct pwk_error *error)
-{
-    struct pollfd gone = {.fd = parent, .events = POLLIN};
-    int result;
-
-    if (chdir(folder) < 0 && chdir("/") < 0)
-        return fail(error, -errno, folder);
-    result = pwk_privileges_drop();
-    if (result < 0)
-        return fail(error, result, "its privileges cannot be given up");
-    prctl(PR_SET_DUMPABLE, 1);
-    /* The program is its launcher's and ends with it. A parent in another process namespace cannot
-     * be told by its number. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return fail(error, -errno, "the program cannot be tied to its launcher");
-    if (poll(&gone, 1, 0) != 0)
-        _exit(1);
-    close(parent);
-    return 0;
-}
-
-struct joined {
-    struct report report;
-    pid_t child;
-};
-
-/* Runs in a child of its own, since setns for processes is for those that come: makes the program's
- * process, as a child of the caller's, and ends. Answers in that process alone. */
-static void join_and_clone(int init, int answer)
-{
-    struct joined joined = {.report.result = join(init)};
-
-    if (joined.report.result < 0) {
-        fail(&joined.report.error, joined.report.result, "it cannot be joined");
-    } else {
-        joined.child = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0);
-        if (joined.child == 0)
-            return;
-        if (joined.child < 0)
-            joined.report.result = fail(&joined.report.error, -errno, "no process");
-    }
-    _exit(write(answer, &joined, sizeof(joined)) == (ssize_t)sizeof(joined) ? 0 : 1);
-}
-
-static pid_t await_child(pid_t joiner, int answer, struct pwk_error *error)
-{
-    struct joined joined;
-    ssize_t size;
-
-    do
-        size = read(answer, &joined, sizeof(joined));
-    while (size < 0 && errno == EINTR);
-    while (waitpid(joiner, NULL, 0) < 0 && errno == EINTR)
-        ;
-    if (size != (ssize_t)sizeof(joined))
-        return fail(error, -EPIPE, "it cannot be joined");
-    if (joined.report.result < 0)
-        *error = joined.report.error;
-    return joined.report.result < 0 ? joined.report.result : joined.child;
-}
-
-static pid_t fork_into(const struct pwk_session *session, int *failed, struct pwk_error *error)
-{
-    int parent = open_pidfd(getpid()), ends[2];
-    char folder[PATH_MAX];
-    pid_t result;
-
-    *failed = 0;
-    if (!getcwd(folder, sizeof(folder)))
-        strcpy(folder, "/");
-    if (parent < 0)
-        return fail(error, -errno, "no pidfd");
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        close(parent);
-        return fail(error, -errno, "no pipe");
-    }
-    result = fork();
-    if (result == 0) {
-        join_and_clone(session->init, ends[1]);
-        close(ends[0]);
-        close(ends[1]);
-        *failed = settle(folder, parent, error);
-        return 0;
-    }
-    close(parent);
-    close(ends[1]);
-    result = result < 0 ? fail(error, -errno, "no process") : await_child(result, ends[0], error);
-    close(ends[0]);
-    return result;
-}
-
-/* A session whose init was killed is not joined any more, though init is still there, ending the
- * rest: it is waited for, and the next one begun. */
-pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *session,
-                       int *failed, struct pwk_error *error)
-{
-    for (int tries = 0;; tries++) {
-        pid_t child = fork_into(session, failed, error);
-        struct pollfd end = {.fd = session->init, .events = POLLIN};
-        int result;
-
-        if (child >= 0 || tries == JOIN_TRIES || poll(&end, 1, ENDING_MS) <= 0)
-            return child;
-        pwk_session_leave(session);
-        result = pwk_session_enter(plan, session, error);
-        if (result < 0)
-            return result;
-    }
 }

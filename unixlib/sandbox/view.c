@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * view.c - see view.h. What is to be seen again behind a folder that gets covered (/tmp, /run,
- * pwk's own folders) is taken up first as a detached mount, and put back in its place afterwards.
+ * view.c - see view.h. The order matters: what lies below a folder that gets covered or read-only
+ * is kept before (view_mounts.h).
  */
 #include "sandbox/view.h"
 
@@ -13,112 +13,22 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAX_KEPT 8
+#include "sandbox/view_devices.h"
+#include "sandbox/view_mounts.h"
+#include "sandbox/walls.h"
 
-/* Declared by glibc from 2.36 on; the numbers are Linux's own. */
-#ifndef OPEN_TREE_CLONE
-#define OPEN_TREE_CLONE 1
-#endif
-#ifndef MOVE_MOUNT_F_EMPTY_PATH
-#define MOVE_MOUNT_F_EMPTY_PATH 4
-#endif
-#ifndef AT_RECURSIVE
-#define AT_RECURSIVE 0x8000
-#endif
-
-struct kept {
-    char path[PATH_MAX];
-    int tree;
-    bool folder;
-};
-
-struct view {
-    const struct pwk_session_plan *plan;
-    struct pwk_error *error;
-    struct kept kept[MAX_KEPT];
-    size_t count;
-};
-
-static bool is_below(const char *path, const char *folder)
+/* A program may have made a folder of the name: it is moved aside, however much is in it. */
+static int move_aside(const char *path)
 {
-    size_t length = strlen(folder);
+    char aside[PATH_MAX + 64];
+    struct timespec now;
 
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-/* Takes `path` up. What is not there is left out, unless it is `needed`. */
-static int keep(struct view *view, const char *path, bool needed)
-{
-    struct kept *kept = &view->kept[view->count];
-    struct stat st;
-
-    if (view->count == MAX_KEPT || strlen(path) >= sizeof(kept->path))
-        return pwk_error_set(view->error, -ENAMETOOLONG, "%s: the path is too long", path);
-    kept->tree =
-        (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE | O_CLOEXEC);
-    if (kept->tree < 0 && errno == ENOENT && !needed)
-        return 0;
-    if (kept->tree < 0 || fstat(kept->tree, &st) < 0)
-        return pwk_error_set(view->error, -errno,
-                             "%s cannot be shown to the kernel's session: %s; use --session shared",
-                             path, strerror(errno));
-    strcpy(kept->path, path);
-    kept->folder = S_ISDIR(st.st_mode);
-    view->count++;
-    return 0;
-}
-
-/* Makes the folders on the way to `path`, and what it is itself: a folder, or an empty file. */
-static int make_place(const char *path, bool folder)
-{
-    char copy[PATH_MAX];
-    int fd;
-
-    strcpy(copy, path);
-    for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-            return -errno;
-        *slash = '/';
-    }
-    if (folder)
-        return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
-    fd = open(copy, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    close(fd);
-    return 0;
-}
-
-static int put_back(struct view *view)
-{
-    for (size_t i = 0; i < view->count; i++) {
-        struct kept *kept = &view->kept[i];
-        int result = make_place(kept->path, kept->folder);
-
-        if (result == 0 && syscall(SYS_move_mount, kept->tree, "", AT_FDCWD, kept->path,
-                                   MOVE_MOUNT_F_EMPTY_PATH) < 0)
-            result = -errno;
-        if (result < 0)
-            return pwk_error_set(view->error, result, "%s cannot be mounted in the session: %s",
-                                 kept->path, strerror(-result));
-        close(kept->tree);
-        kept->tree = -1;
-    }
-    view->count = 0;
-    return 0;
-}
-
-static int cover(struct view *view, const char *path, const char *options)
-{
-    if (mount("pwk", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-        return pwk_error_set(view->error, -errno,
-                             "%s cannot be covered in the session: %s; use --session shared", path,
-                             strerror(errno));
-    return 0;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(aside, sizeof(aside), "%s.%lld-%09ld", path, (long long)now.tv_sec, now.tv_nsec);
+    return rename(path, aside) < 0 ? -errno : 0;
 }
 
 /* What the last session's wineserver saved would hide what the prefix has by now. Nothing is lost:
@@ -127,30 +37,31 @@ static int forget_saved_registry(const struct pwk_session_plan *plan)
 {
     static const char *const names[] = {"system.reg", "user.reg", "userdef.reg"};
     char path[PATH_MAX + 32];
+    int result = 0;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; result == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/files/upper/%s", plan->state, names[i]);
         if (unlink(path) < 0 && errno != ENOENT)
-            return -errno;
+            result = errno == EISDIR || errno == EPERM ? move_aside(path) : -errno;
     }
-    return 0;
+    return result;
 }
 
 /* The lower layer is the prefix as everybody sees it; the upper one is in the kernel's state, which
  * lies in the prefix too. Overlayfs takes paths from the current folder, so that no character of
  * the prefix's own path gets among its options. */
-static int mount_prefix(struct view *view)
+static int mount_prefix(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     const char *name = strrchr(plan->state, '/') + 1;
     char options[512], files[PATH_MAX + 16];
     int result;
 
-    if (!plan->overlay_files)
+    if (!plan->overlay_files || !pwk_wall_stands(PWK_WALL_OVERLAY))
         return 0;
     for (int i = 0; i < 2; i++) {
         snprintf(files, sizeof(files), "%s/files/%s", plan->state, i == 0 ? "upper" : "work");
-        result = strlen(files) < PATH_MAX ? make_place(files, true) : -ENAMETOOLONG;
+        result = strlen(files) < PATH_MAX ? pwk_view_make_place(files, true) : -ENAMETOOLONG;
         if (result < 0)
             return pwk_error_set(view->error, result, "%s cannot be made: %s", files,
                                  strerror(-result));
@@ -174,99 +85,235 @@ static int mount_prefix(struct view *view)
 
 /* Of pwk's own files in the prefix only the kernel's store is there, and its audit log: taken up
  * before the copy-on-write view lies over them, since what is written there is to stay. */
-static int keep_state(struct view *view)
+static int keep_state(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     char path[PATH_MAX + 16];
     int result;
 
     snprintf(path, sizeof(path), "%s/store", plan->state);
-    result = keep(view, path, true);
+    result = pwk_view_keep(view, path, true);
     if (result == 0) {
         snprintf(path, sizeof(path), "%s/audit.jsonl", plan->state);
-        result = make_place(path, false);
+        result = pwk_view_make_place(path, false);
         if (result == 0)
-            result = keep(view, path, true);
+            result = pwk_view_keep(view, path, true);
     }
     return result;
 }
 
-static int hide_states(struct view *view)
+static int hide_states(struct pwk_view *view)
 {
+    bool hidden = pwk_wall_stands(PWK_WALL_STATES);
     char path[PATH_MAX + 16];
-    int result;
+    int result = 0;
 
     snprintf(path, sizeof(path), "%s/pwk", view->plan->prefix);
-    result = cover(view, path, "mode=0700,size=64k");
+    if (hidden)
+        result = pwk_view_cover(view, path, "mode=0700,size=64k");
     if (result == 0)
-        result = put_back(view);
-    if (result == 0 &&
+        result = pwk_view_put_back(view);
+    if (result == 0 && hidden &&
         mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
         result = pwk_error_set(view->error, -errno, "%s cannot be made read-only: %s", path,
                                strerror(errno));
     return result;
 }
 
-static int keep_display(struct view *view)
+/* ---- the machine's folders ---- */
+
+struct place {
+    enum pwk_wall wall;
+    const char *path, *options;
+};
+
+static const struct place covered[] = {
+    {PWK_WALL_TEMPORARY, "/tmp", "mode=1777"},
+    {PWK_WALL_TEMPORARY, "/var/tmp", "mode=1777"},
+    {PWK_WALL_RUN, "/run", "mode=0755"},
+    {PWK_WALL_RUN, "/var/run", "mode=0755"},
+};
+
+/* What the system's software and settings are made of, which root could change without any
+ * capability, since they are root's files; and what its owner could who installed it for himself.
+ */
+static const struct place read_only[] = {
+    {PWK_WALL_SYSTEM, "/bin", NULL},   {PWK_WALL_SYSTEM, "/boot", NULL},
+    {PWK_WALL_SYSTEM, "/efi", NULL},   {PWK_WALL_SYSTEM, "/etc", NULL},
+    {PWK_WALL_SYSTEM, "/lib", NULL},   {PWK_WALL_SYSTEM, "/lib32", NULL},
+    {PWK_WALL_SYSTEM, "/lib64", NULL}, {PWK_WALL_SYSTEM, "/libx32", NULL},
+    {PWK_WALL_SYSTEM, "/nix", NULL},   {PWK_WALL_SYSTEM, "/opt", NULL},
+    {PWK_WALL_SYSTEM, "/sbin", NULL},  {PWK_WALL_SYSTEM, "/usr", NULL},
+    {PWK_WALL_SYSTEM, "/var", NULL},   {PWK_WALL_SYS, "/sys", NULL},
+};
+
+/* Files of the new /proc that set the machine, whose owner is root outside. */
+static const char *const knobs[] = {
+    "/proc/sys",  "/proc/sysrq-trigger", "/proc/irq",  "/proc/bus",           "/proc/fs",
+    "/proc/scsi", "/proc/acpi",          "/proc/mtrr", "/proc/dynamic_debug", "/proc/latency_stats",
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static bool is_in(const char *path, const struct place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pwk_view_is_below(path, places[i].path) && strcmp(path, places[i].path) != 0)
+            return true;
+    return false;
+}
+
+/* The user's own folders may lie in /var; in these things stay as they are. */
+static int make_system_read_only(struct pwk_view *view)
+{
+    const char *home = getenv("HOME");
+    const char *const own[] = {home ? home : "", view->plan->prefix, view->plan->runtime};
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < COUNT(own); i++)
+        if (is_in(own[i], read_only, COUNT(read_only)) && !is_in(own[i], covered, COUNT(covered)))
+            result = pwk_view_keep(view, own[i], false);
+    for (size_t i = 0; result == 0 && i < COUNT(read_only); i++)
+        if (pwk_wall_stands(read_only[i].wall))
+            result = pwk_view_make_read_only(view, read_only[i].path);
+    return result < 0 ? result : pwk_view_put_back(view);
+}
+
+static int keep_covered(struct pwk_view *view, const char *path)
+{
+    return path && is_in(path, covered, COUNT(covered)) ? pwk_view_keep(view, path, false) : 0;
+}
+
+/* The display's own socket, not those of others on the machine. */
+static int keep_display(struct pwk_view *view)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR"), *socket = getenv("WAYLAND_DISPLAY");
-    const char *display = getenv("DISPLAY");
+    const char *display = getenv("DISPLAY"), *number = display ? strchr(display, ':') : NULL;
     char path[PATH_MAX];
     int result = 0;
 
     if (!view->plan->display)
         return 0;
-    if (display && *display)
-        result = keep(view, "/tmp/.X11-unix", false);
+    if (number && strspn(number + 1, "0123456789") > 0) {
+        snprintf(path, sizeof(path), "/tmp/.X11-unix/X%lu", strtoul(number + 1, NULL, 10));
+        result = keep_covered(view, path);
+        if (result == 0)
+            result = keep_covered(view, getenv("XAUTHORITY"));
+    }
     if (result < 0 || !socket || !*socket || !runtime || strchr(socket, '/'))
         return result;
     if (snprintf(path, sizeof(path), "%s/%s", runtime, socket) >= (int)sizeof(path))
         return 0;
-    return keep(view, path, false);
+    return pwk_view_keep(view, path, false);
 }
 
 /* What names are resolved by may lie in /run. */
-static int keep_resolver(struct view *view)
+static int keep_resolver(struct pwk_view *view)
 {
     char path[PATH_MAX];
 
-    if (view->plan->isolated_network || !realpath("/etc/resolv.conf", path) ||
-        !is_below(path, "/run"))
+    if (view->plan->isolated_network || !realpath("/etc/resolv.conf", path))
         return 0;
-    return keep(view, path, false);
+    return keep_covered(view, path);
 }
 
-static int cover_host_folders(struct view *view)
+/* How launchers find the session, and their lock: who could write there could lead them into
+ * another kernel's session, or keep them waiting. */
+static int hide_session_files(struct pwk_view *view)
+{
+    static const char *const names[] = {PWK_SESSION_LOCK, PWK_SESSION_INIT};
+    char path[PATH_MAX + 32];
+
+    for (size_t i = 0; i < COUNT(names) && pwk_wall_stands(PWK_WALL_SESSION_FILES); i++) {
+        int result;
+
+        snprintf(path, sizeof(path), "%s/%s", view->plan->runtime, names[i]);
+        result = strlen(path) < PATH_MAX ? pwk_view_make_place(path, false) : -ENAMETOOLONG;
+        if (result == 0 && mount("/dev/null", path, NULL, MS_BIND, NULL) < 0)
+            result = -errno;
+        if (result < 0)
+            return pwk_error_set(view->error, result, "%s cannot be hidden in the session: %s",
+                                 path, strerror(-result));
+    }
+    return 0;
+}
+
+static int cover_host_folders(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     char parent[PATH_MAX];
-    int result = 0;
+    int result = keep_covered(view, plan->prefix);
 
     strcpy(parent, plan->runtime);
     *strrchr(parent, '/') = '\0';
-    if (is_below(plan->prefix, "/tmp") || is_below(plan->prefix, "/run"))
-        result = keep(view, plan->prefix, true);
     if (result == 0)
-        result = keep(view, plan->runtime, true);
+        result = pwk_view_keep(view, plan->runtime, true);
     if (result == 0)
         result = keep_display(view);
     if (result == 0)
         result = keep_resolver(view);
     /* Other kernels' run-time files lie beside the own ones. */
-    if (result == 0 && !is_below(parent, "/tmp") && !is_below(parent, "/run"))
-        result = cover(view, parent, "mode=0700,size=64k");
+    if (result == 0 && pwk_wall_stands(PWK_WALL_RUNTIME) && !is_in(parent, covered, COUNT(covered)))
+        result = pwk_view_cover(view, parent, "mode=0700,size=64k");
+    for (size_t i = 0; result == 0 && i < COUNT(covered); i++)
+        if (pwk_wall_stands(covered[i].wall))
+            result = pwk_view_cover(view, covered[i].path, covered[i].options);
     if (result == 0)
-        result = cover(view, "/tmp", "mode=1777");
-    if (result == 0)
-        result = cover(view, "/run", "mode=0755");
-    if (result == 0 && access("/dev/shm", F_OK) == 0)
-        result = cover(view, "/dev/shm", "mode=1777");
-    return result < 0 ? result : put_back(view);
+        result = pwk_view_put_back(view);
+    return result < 0 ? result : hide_session_files(view);
+}
+
+static int make_devices(struct pwk_view *view)
+{
+    if (pwk_wall_stands(PWK_WALL_DEVICES))
+        return pwk_view_make_devices(view);
+    return pwk_wall_stands(PWK_WALL_TEMPORARY) ? pwk_view_cover(view, "/dev/shm", "mode=1777") : 0;
+}
+
+/* ---- /proc ---- */
+
+/* Inside a user namespace of its own a program could mount and would meet much more of Linux. */
+static int forbid_nesting(struct pwk_view *view)
+{
+    static const char path[] = "/proc/sys/user/max_user_namespaces";
+    int fd, code;
+
+    /* Without a user namespace of the session's it would be the machine's limit. */
+    if (!pwk_wall_stands(PWK_WALL_NESTING) || !pwk_wall_stands(PWK_WALL_USERS))
+        return 0;
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    code = fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return code < 0 ? pwk_error_set(view->error, code,
+                                    "%s cannot be written in the session: %s; use --session shared",
+                                    path, strerror(-code))
+                    : 0;
+}
+
+static int make_proc(struct pwk_view *view)
+{
+    int result;
+
+    if (pwk_wall_stands(PWK_WALL_PROC) &&
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+        return pwk_error_set(view->error, -errno,
+                             "the session gets no /proc of its own: %s (inside a container? "
+                             "there parts of /proc must not be covered); use --session shared",
+                             strerror(errno));
+    result = forbid_nesting(view);
+    for (size_t i = 0; result == 0 && i < COUNT(knobs) && pwk_wall_stands(PWK_WALL_KNOBS); i++)
+        result = pwk_view_make_read_only(view, knobs[i]);
+    return result;
 }
 
 int pwk_view_make(const struct pwk_session_plan *plan, struct pwk_error *error)
 {
-    struct view *view = calloc(1, sizeof(*view));
+    static int (*const steps[])(struct pwk_view *) = {
+        keep_state,         mount_prefix, hide_states, make_system_read_only,
+        cover_host_folders, make_devices, make_proc,
+    };
+    struct pwk_view *view = calloc(1, sizeof(*view));
     int result = 0;
 
     if (!view)
@@ -275,19 +322,8 @@ int pwk_view_make(const struct pwk_session_plan *plan, struct pwk_error *error)
     view->error = error;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         result = pwk_error_set(error, -errno, "mounts cannot be made private: %s", strerror(errno));
-    if (result == 0)
-        result = keep_state(view);
-    if (result == 0)
-        result = mount_prefix(view);
-    if (result == 0)
-        result = hide_states(view);
-    if (result == 0)
-        result = cover_host_folders(view);
-    if (result == 0 && mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
-        result = pwk_error_set(error, -errno,
-                               "the session gets no /proc of its own: %s (inside a container? "
-                               "there parts of /proc must not be covered); use --session shared",
-                               strerror(errno));
+    for (size_t i = 0; result == 0 && i < COUNT(steps); i++)
+        result = steps[i](view);
     if (result == 0 && chdir("/") < 0)
         result = -errno;
     free(view);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cage.c - runs a program in a kernel's own session as pwk-wine does, but with walls taken out.
+ *
+ *   cage PREFIX STATE RUNTIME WALL[,WALL...]|- PROGRAM ARGUMENTS...
+ *
+ * With "-" all walls stand. The status is the program's; 125 where there was no session, and 124
+ * where a wall of that name does not exist. The session is ended at once.
+ */
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/session.h"
+#include "sandbox/walls.h"
+
+static const char *const words[PWK_WALL_COUNT] = {
+#define WORD(name, word) word,
+    PWK_WALLS(WORD)
+#undef WORD
+};
+
+static bool out[PWK_WALL_COUNT];
+
+bool pwk_wall_stands(enum pwk_wall wall)
+{
+    return !out[wall];
+}
+
+static bool take_out(char *list)
+{
+    for (char *word = strtok(list, ","); word; word = strtok(NULL, ",")) {
+        int wall = 0;
+
+        while (wall < PWK_WALL_COUNT && strcmp(words[wall], word) != 0)
+            wall++;
+        if (wall == PWK_WALL_COUNT)
+            return false;
+        out[wall] = true;
+    }
+    return true;
+}
+
+/* What the session's user namespace gives its makers goes by itself when a user other than root
+ * executes a program: a session that left it to programs would hand it on like this. */
+static void hand_capabilities_on(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+    syscall(SYS_capget, &header, data);
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        data[i].inheritable = data[i].permitted;
+    syscall(SYS_capset, &header, data);
+    for (unsigned long capability = 0; capability < 64; capability++)
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+}
+
+static int run(const struct pwk_session_plan *plan, struct pwk_session *session, char *program[])
+{
+    struct pwk_error error;
+    int failed, status;
+    pid_t child = pwk_session_fork(plan, session, &failed, &error);
+
+    if (child == 0) {
+        if (failed == 0) {
+            if (out[PWK_WALL_CAPABILITIES])
+                hand_capabilities_on();
+            execv(program[0], program);
+            perror(program[0]);
+        } else {
+            fprintf(stderr, "cage: %s\n", error.text);
+        }
+        _exit(125);
+    }
+    if (child < 0) {
+        fprintf(stderr, "cage: %s\n", error.text);
+        return 125;
+    }
+    if (waitpid(child, &status, 0) != child)
+        return 125;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void end(const struct pwk_session *session)
+{
+    struct pollfd gone = {.fd = session->init, .events = POLLIN};
+
+    syscall(SYS_pidfd_send_signal, session->init, SIGKILL, NULL, 0);
+    poll(&gone, 1, 10000);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct pwk_session_plan plan = {
+        .overlay_files = true, .isolated_network = true, .display = true};
+    struct pwk_session session;
+    struct pwk_error error;
+    int status;
+
+    if (argc < 6)
+        return 125;
+    snprintf(plan.prefix, sizeof(plan.prefix), "%s", argv[1]);
+    snprintf(plan.state, sizeof(plan.state), "%s", argv[2]);
+    snprintf(plan.runtime, sizeof(plan.runtime), "%s", argv[3]);
+    if (strcmp(argv[4], "-") != 0 && !take_out(argv[4]))
+        return 124;
+    if (pwk_session_enter(&plan, &session, &error) < 0) {
+        fprintf(stderr, "cage: %s\n", error.text);
+        return 125;
+    }
+    status = run(&plan, &session, argv + 5);
+    end(&session);
+    pwk_session_leave(&session);
+    return status;
+}

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Ways out of an own session, and the session's code with walls that can be taken out.
+check_PROGRAMS += tests/walls/escape tests/walls/cage
+tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/escape.c \
+	tests/walls/processes.c tests/walls/mounts.c tests/walls/files.c \
+	tests/walls/sockets.c tests/walls/calls.c tests/walls/outside.c
+tests_walls_cage_SOURCES = tests/walls/cage.c $(libsession_a_SOURCES)
+tests_walls_cage_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
+tests_walls_cage_LDADD = libkernel.a $(CORE_LIBS)
