@@ -28,7 +28,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
 	unixlib/kernel/prefix_registry.c \
-	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c
+	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c \
+	unixlib/kernel/prefix_state.h unixlib/kernel/prefix_state.c
 
 libsandbox_a_SOURCES = \
 	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \

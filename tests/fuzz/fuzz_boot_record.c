@@ -21,7 +21,7 @@ static void check_same(const struct pwk_boot_record *a, const struct pwk_boot_re
 {
     require(strcmp(a->kernel, b->kernel) == 0 && strcmp(a->state, b->state) == 0 &&
             strcmp(a->runtime, b->runtime) == 0 && strcmp(a->audit, b->audit) == 0);
-    require(a->windows == b->windows && a->registry == b->registry && a->lower == b->lower &&
+    require(a->windows == b->windows && a->registry == b->registry &&
             a->session == b->session && a->audit_level == b->audit_level &&
             a->audit_limit == b->audit_limit && a->registry_cache == b->registry_cache &&
             a->inherit == b->inherit && a->build == b->build &&

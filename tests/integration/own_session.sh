@@ -66,6 +66,23 @@ equal 'b does not see the value' '' "$(query own b -- "$key" colour)"
 equal 'versions differ' '10.0.19045' "$(own a --windows 10 "$programs/print_version.exe" |
     tr -d '\r' | sed -n 's/^RtlGetVersion \([0-9.]*\).*/\1/p' | head -n 1)"
 
+# --- the prefix's registry shows through, as it is when a program is started ---
+ok 'stock Wine writes to the prefix' stock reg.exe add "$key" /v shape /d round /f
+stop_prefix "$WINEPREFIX"
+equal 'a sees it' round "$(query own a -- "$key" shape)"
+equal 'a still has its own' green "$(query own a -- "$key" colour)"
+ok 'a writes over it' own a reg.exe add "$key" /v shape /d square /f
+hold stock "$stock_wine" "$probe" wait
+held_says stock 1 ready
+ok 'stock Wine writes more, and has not saved it' stock reg.exe add "$key" /v size /d large /f
+hold shared "$pwk_wine" --kernel shared --session shared "$probe" wait
+held_says shared 1 ready
+equal 'a sees what the watcher of the shared session has seen' large "$(query own a -- "$key" size)"
+equal 'a keeps what it wrote over it' square "$(query own a -- "$key" shape)"
+go_on shared
+go_on stock
+wait "${held[shared]}" "${held[stock]}"
+
 # --- one session, however many start at once ---
 until_true 30 session_is_over a || fail 'the session of a does not end'
 until_true 30 session_is_over b || fail 'the session of b does not end'

@@ -31,7 +31,6 @@ static void fill(struct pwk_boot_record *record)
     record->audit_limit = UINT64_C(5000000000);
     record->registry_cache = UINT64_MAX;
     record->session = PWK_SESSION_OWN;
-    record->lower = 123456789012345u;
     record->inherit = true;
     record->syscall_numbers = PWK_NUMBERS_WINDOWS;
     record->rewrite_sites = true;
@@ -77,7 +76,6 @@ static void round_trip(void **state)
     assert_int_equal(record.audit_limit, expected.audit_limit);
     assert_true(record.registry_cache == expected.registry_cache);
     assert_int_equal(record.session, PWK_SESSION_OWN);
-    assert_true(record.lower == expected.lower);
     assert_true(record.inherit);
     assert_int_equal(record.syscall_numbers, PWK_NUMBERS_WINDOWS);
     assert_true(record.rewrite_sites);
@@ -177,7 +175,6 @@ static void tampered_texts_are_refused(void **state)
     expect_refused("audit_limit=5000000000", "audit_limit=-1");
     expect_refused("registry_cache=1", "registry_cache=-1");
     expect_refused("session=own", "session=mine");
-    expect_refused("lower=1", "lower=-1");
     expect_refused("inherit=yes", "inherit=YES");
     expect_refused("syscall_numbers=windows", "syscall_numbers=linux");
     expect_refused("rewrite_sites=yes", "rewrite_sites=1");

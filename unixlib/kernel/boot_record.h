@@ -48,9 +48,6 @@ struct pwk_boot_record {
     uint64_t audit_limit; /* bytes at which the log is renamed; 0: never */
     uint64_t registry_cache;
     bool inherit;
-    /* In an own session: what the state of the prefix's registry that the session began with is
-     * known by (struct pwk_prefix_files); 0: a watcher tells. */
-    uint64_t lower;
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites;
     enum pwk_policy_origin policy;

@@ -91,8 +91,8 @@ static int make_policy(struct pwk_plan *plan, struct pwk_error *error)
     int rc;
 
     if (plan->policy.built_in) {
-        plan->record.policy = plan->policy.base == PWK_SYSCALLS_STRICT ? PWK_POLICY_STRICT
-                                                                       : PWK_POLICY_DEFAULT;
+        plan->record.policy =
+            plan->policy.base == PWK_SYSCALLS_STRICT ? PWK_POLICY_STRICT : PWK_POLICY_DEFAULT;
         return 0;
     }
     needs.opened = plan->policy.opened;
@@ -190,6 +190,9 @@ static void run_child(const struct pwk_plan *plan, char **words, int failed,
 
     if (failed == 0 && own)
         failed = check_visible(plan, error);
+    if (failed == 0 && own && plan->below.count > 0 &&
+        (failed = pwk_prefix_state_export(&plan->below)) < 0)
+        pwk_error_set(error, failed, "cannot set the environment: %s", strerror(-failed));
     if (failed == 0)
         become_loader(plan, words, error);
     fprintf(stderr, "pwk-wine: %s\n", error->text);
@@ -260,30 +263,27 @@ static int run(struct pwk_plan *plan, struct pwk_error *error)
 }
 
 /* A new prefix's registry is saved when its first wineserver ends, or after half a minute. */
-static int look_at_files(struct pwk_prefix_files *files)
+static int open_prefix_state(struct pwk_prefix_state *state, struct pwk_error *error)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    int rc = pwk_prefix_files_look(files);
+    int rc = pwk_prefix_state_open(state, error);
 
     for (int i = 0; rc == -ENOENT && i < SAVED_ROUNDS; i++) {
         nanosleep(&pause, NULL);
-        rc = pwk_prefix_files_look(files);
+        rc = pwk_prefix_state_open(state, error);
     }
     return rc;
 }
 
+/* What the prefix has by now is looked at from outside: inside there is another wineserver's view
+ * of it. */
 static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
 {
-    struct pwk_prefix_files files;
-    int rc = look_at_files(&files);
+    int rc = 0;
 
-    if (rc < 0)
-        return pwk_error_set(error, rc, "the registry of the prefix %s cannot be read: %s",
-                             plan->prefix, strerror(-rc));
-    plan->cage.lower = files.signature;
-    rc = pwk_session_enter(&plan->cage, &plan->session, error);
-    plan->record.lower = plan->session.lower;
-    return rc;
+    if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+        rc = open_prefix_state(&plan->below, error);
+    return rc < 0 ? rc : pwk_session_enter(&plan->cage, &plan->session, error);
 }
 
 /* 0, a negative errno, or the program's status. */
@@ -331,6 +331,7 @@ int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error)
         close(plan->marker);
     plan->marker = -1;
     pwk_session_leave(&plan->session);
+    pwk_prefix_state_close(&plan->below);
     if (rc >= 0)
         return rc;
     fprintf(stderr, "pwk-wine: %s\n", error->text);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "kernel/boot_record.h"
+#include "kernel/prefix_state.h"
 #include "kernel/process_table.h"
 #include "launcher/arguments.h"
 #include "launcher/facts.h"
@@ -52,8 +53,9 @@ struct pwk_plan {
     struct pwk_policy policy;
     bool ephemeral;
     bool stats;
-    struct pwk_session_plan cage; /* for PWK_SESSION_OWN */
-    struct pwk_session session;   /* once entered */
+    struct pwk_session_plan cage;  /* for PWK_SESSION_OWN */
+    struct pwk_session session;    /* once entered */
+    struct pwk_prefix_state below; /* for it: the prefix's registry as it is now */
     int marker; /* descriptor that keeps an ephemeral kernel from being removed, or -1 */
     char loader[PATH_MAX];
     char program[PATH_MAX];

@@ -70,7 +70,7 @@ int pwk_session_pidfd(pid_t pid)
 /* What session.init says. */
 struct known {
     int pid;
-    unsigned long long started, lower, namespace;
+    unsigned long long started, namespace;
     int overlay_files, isolated_network;
 };
 
@@ -88,8 +88,8 @@ static int read_known(const char *runtime, struct known *known)
     size = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[size > 0 ? size : 0] = '\0';
-    return sscanf(text, "%d %llu %llu %llu %d %d", &known->pid, &known->started, &known->lower,
-                  &known->namespace, &known->overlay_files, &known->isolated_network) == 6 &&
+    return sscanf(text, "%d %llu %llu %d %d", &known->pid, &known->started, &known->namespace,
+                  &known->overlay_files, &known->isolated_network) == 5 &&
                    known->pid > 1
                ? 0
                : -ESRCH;
@@ -119,8 +119,8 @@ static int write_known(const struct pwk_session_plan *plan, pid_t pid)
     if (result < 0)
         return result;
     length =
-        snprintf(text, sizeof(text), "%d %llu %llu %llu %d %d\n", (int)pid,
-                 (unsigned long long)pwk_process_start_time(pid), (unsigned long long)plan->lower,
+        snprintf(text, sizeof(text), "%d %llu %llu %d %d\n", (int)pid,
+                 (unsigned long long)pwk_process_start_time(pid),
                  (unsigned long long)namespace.st_ino, plan->overlay_files, plan->isolated_network);
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -407,8 +407,6 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
         result = check_same(plan, &known, error);
     if (result < 0)
         pwk_session_leave(session);
-    else
-        session->lower = known.lower;
     return result;
 }
 

@@ -33,14 +33,12 @@ struct pwk_session_plan {
     bool overlay_files;     /* a copy-on-write view of the prefix; false: the prefix itself */
     bool isolated_network;  /* loopback alone; false: the host's */
     bool display;           /* the X11 and Wayland sockets can be reached */
-    uint64_t lower;         /* what the prefix's registry is known by; kept for who joins */
 };
 
 struct pwk_session {
-    int lock;       /* the session's lock, held shared, or -1 */
-    int init;       /* pidfd of process 1, or -1 */
-    bool begun;     /* this call has begun the session */
-    uint64_t lower; /* that of the plan that began the session */
+    int lock;   /* the session's lock, held shared, or -1 */
+    int init;   /* pidfd of process 1, or -1 */
+    bool begun; /* this call has begun the session */
 };
 
 /* Joins the kernel's session, or begins it where there is none. Any number of callers at once get

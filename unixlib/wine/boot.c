@@ -42,6 +42,7 @@ static struct {
     uint64_t birth; /* what the parent knows this process by */
     int bequest;    /* the table of key handles that it left, or -1 */
     bool first_process;
+    struct pwk_prefix_state below; /* in an own session, of a program that pwk-wine has started */
     uint64_t started; /* FILETIME; 0: not by pwk-wine */
     atomic_flag ended;
 } boot = {.ended = ATOMIC_FLAG_INIT};
@@ -133,7 +134,8 @@ static int first_call(void)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY &&
              boot.record.session == PWK_SESSION_OWN)
-        empty = pwk_files_follow(nt_personality.registry, empty > 0, boot.record.lower, &error);
+        empty = pwk_state_follow(nt_personality.registry, empty > 0,
+                                 boot.below.count > 0 ? &boot.below : NULL, &error);
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
         empty = pwk_watch_follow(nt_personality.registry, empty > 0, boot.started, &error);
     else if (empty)
@@ -335,13 +337,14 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     return 0;
 }
 
-/* It is this process's, not its children's. */
-static void take_start_time(void)
+/* What is this process's, not its children's. */
+static void take_start(void)
 {
     const char *text = getenv(PWK_STARTED_VARIABLE);
 
     boot.started = text ? strtoull(text, NULL, 10) : 0;
     unsetenv(PWK_STARTED_VARIABLE);
+    pwk_prefix_state_import(&boot.below);
 }
 
 __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntdll_dll,
@@ -354,7 +357,7 @@ __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntd
     if (!text)
         return 0;
     boot.ntdll = ntdll;
-    take_start_time();
+    take_start();
     result = pwk_boot_record_parse(&boot.record, text, &error);
     boot.bequest = pwk_birth_take(&boot.birth);
     if (result == 0 &&

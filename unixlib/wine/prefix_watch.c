@@ -451,19 +451,45 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
     return follow(registry, &lower, empty && !lower.later, error);
 }
 
-int pwk_files_follow(registry_t *registry, bool empty, uint64_t state, struct pwk_error *error)
-{
-    static struct pwk_prefix_files found; /* the registry keeps a pointer into it */
-    static const uint64_t only_generation = 1;
-    const struct registry_lower files = {.instance = &found.signature,
-                                         .generation = &only_generation,
-                                         .open = pwk_prefix_files_texts};
-    int result = pwk_prefix_files_look(&found);
+/* The registry keeps pointers into it. */
+static struct pwk_prefix_state began_with;
 
-    if (result < 0)
-        return pwk_error_set(error, result, "the prefix's registry cannot be read: %s",
-                             strerror(-result));
-    if (found.signature != state && !empty)
+static int open_state(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
+                      size_t *count)
+{
+    const struct pwk_prefix_state *state = context;
+
+    *generation = state->generation;
+    for (*count = 0; *count < state->count; ++*count) {
+        fds[*count] = fcntl(state->fds[*count], F_DUPFD_CLOEXEC, 0);
+        if (fds[*count] < 0) {
+            int result = -errno;
+            while (*count > 0)
+                close(fds[--*count]);
+            return result;
+        }
+    }
+    return 0;
+}
+
+int pwk_state_follow(registry_t *registry, bool empty, const struct pwk_prefix_state *state,
+                     struct pwk_error *error)
+{
+    const struct registry_lower lower = {.instance = &began_with.instance,
+                                         .generation = &began_with.generation,
+                                         .open = open_state,
+                                         .context = &began_with};
+    int result = 0;
+
+    if (!state && !empty)
         return 0;
-    return follow(registry, &files, empty, error);
+    if (state)
+        began_with = *state;
+    else
+        result = pwk_prefix_state_open(&began_with, error);
+    if (result < 0)
+        return result;
+    result = follow(registry, &lower, empty, error);
+    pwk_prefix_state_close(&began_with);
+    return result;
 }

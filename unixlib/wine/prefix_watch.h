@@ -11,6 +11,7 @@
 #define PWK_WINE_PREFIX_WATCH_H
 
 #include "kernel/prefix_layer.h"
+#include "kernel/prefix_state.h"
 #include "registry/registry.h"
 
 #define PWK_WATCH_SYMBOL "pwk_watch"
@@ -29,10 +30,11 @@ int pwk_watch(void *ntdll, const char *ntdll_dll);
  * program wrote that was started at the same moment shows a second later. */
 int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error);
 
-/* The same in a session of the kernel's own, where nobody writes to the prefix's registry but
- * through the kernel: it follows the prefix's files, as the session began with them (`state`, a
- * signature of struct pwk_prefix_files). Once the session's wineserver has saved over its view of
- * them, processes find the store in step. */
-int pwk_files_follow(registry_t *registry, bool empty, uint64_t state, struct pwk_error *error);
+/* The same in a session of the kernel's own, whose wineserver knows nothing of what others do to
+ * the prefix: `state` is what pwk-wine has found, NULL in a process that another one of the session
+ * has started. Without one a registry that is still empty takes in the prefix as the session began
+ * with it. */
+int pwk_state_follow(registry_t *registry, bool empty, const struct pwk_prefix_state *state,
+                     struct pwk_error *error);
 
 #endif
