@@ -16,7 +16,7 @@
 #include "sandbox/policy.h"
 
 static const char usage[] = "profile check FILE | show [NAME|FILE|strict|default] | "
-                            "learn NAME [--output FILE]";
+                            "learn NAME [--profile FILE|strict] [--output FILE]";
 
 /* The names in [syscalls] are words to the reader; what they mean is seen here. */
 static int check_calls(const struct pwk_profile *profile, const char *path, struct pwk_error *error)
@@ -167,21 +167,28 @@ static int save(const char *name, const struct pwk_learning *learning,
     return 0;
 }
 
-static int learn(const char *name, const char *output, struct pwk_error *error)
+struct lesson {
+    const char *name;    /* of the kernel */
+    const char *profile; /* under which the programs ran; NULL: the kernel's */
+    const char *output;  /* NULL: standard output */
+};
+
+static int learn(const struct lesson *lesson, struct pwk_error *error)
 {
     static struct pwk_learning learning;
     struct pwk_profile profile;
     char path[PATH_MAX];
-    int rc = read_log(name, &learning, error);
+    int rc = read_log(lesson->name, &learning, error);
 
     if (rc != 0)
         return rc;
     pwk_profile_init(&profile);
-    rc = load_of_kernel(&profile, name, path, error);
+    rc = lesson->profile != NULL ? load_named(&profile, lesson->profile, path, error)
+                                 : load_of_kernel(&profile, lesson->name, path, error);
     if (rc == 0)
         rc = pwk_learn_profile(&learning, &profile, error);
     if (rc == 0)
-        rc = save(name, &learning, &profile, output, error);
+        rc = save(lesson->name, &learning, &profile, lesson->output, error);
     pwk_profile_finish(&profile);
     if (rc == 0 && learning.unknown > 0)
         fprintf(stderr, "pwkctl: %zu records name no Linux call of x86-64 and taught nothing\n",
@@ -189,9 +196,25 @@ static int learn(const char *name, const char *output, struct pwk_error *error)
     return rc;
 }
 
+static bool read_lesson(struct lesson *lesson, int argc, char *const argv[])
+{
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--output") == 0 && i + 1 < argc)
+            lesson->output = argv[++i];
+        else if (strcmp(argv[i], "--profile") == 0 && i + 1 < argc)
+            lesson->profile = argv[++i];
+        else if (argv[i][0] == '-' || lesson->name != NULL)
+            return false;
+        else
+            lesson->name = argv[i];
+    }
+    return lesson->name != NULL;
+}
+
 int control_profile(int argc, char *const argv[])
 {
     const char *command = argc > 1 ? argv[1] : "";
+    struct lesson lesson = {0};
     struct pwk_error error;
     int rc;
 
@@ -199,10 +222,8 @@ int control_profile(int argc, char *const argv[])
         rc = check(argv[2], &error);
     else if (strcmp(command, "show") == 0 && argc <= 3)
         rc = show(argc == 3 ? argv[2] : NULL, &error);
-    else if (strcmp(command, "learn") == 0 && argc == 3)
-        rc = learn(argv[2], NULL, &error);
-    else if (strcmp(command, "learn") == 0 && argc == 5 && strcmp(argv[3], "--output") == 0)
-        rc = learn(argv[2], argv[4], &error);
+    else if (strcmp(command, "learn") == 0 && read_lesson(&lesson, argc, argv))
+        rc = learn(&lesson, &error);
     else
         return control_usage(usage);
     return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &error);
