@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # debian13.sh - the same build under Debian 13's Wine 10, in a root of its own that is made once
 # by debootstrap: isolation, layers, versions, streams, key handles, transactions, the Win32 calls
-# that Wine lacks, sandbox and audit, by the very scripts that test them here.
+# that Wine lacks, sandbox, audit and attaching, by the very scripts that test them here.
 . "$(dirname "$0")/library.sh"
 
 root=${PWK_TRIXIE_ROOT:-/var/cache/pwk-trixie}
@@ -68,10 +68,12 @@ inside='
     umount -l .
     exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
-        PWK_TEST_CACHE=/mnt/cache /bin/bash "/mnt/source/tests/integration/$6.sh"
+        PWK_TEST_CACHE=/mnt/cache PWK_ATTACH_ROUNDS=100 \
+        /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 for test in isolation overlay windows_version exit_status key_handles transactions \
-    policy raw_calls raw_sites win32_registry windows_numbers own_session audit; do
+    policy raw_calls raw_sites win32_registry windows_numbers own_session audit \
+    attach; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$inside" inside "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" "$test" \

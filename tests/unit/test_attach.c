@@ -464,6 +464,57 @@ static void refusals_say_why(void **context)
     assert_int_equal(pk_detach(kernel), 0);
 }
 
+/* ---- without root ---- */
+
+#define NOBODY 65534
+
+static void be_undumpable(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    wait_for_stop();
+}
+
+static pid_t test_process;
+
+static void attach_as_user(void)
+{
+    int status;
+
+    CHECK(getuid() != 0 || setresuid(NOBODY, NOBODY, NOBODY) == 0);
+    CHECK(pk_register_syscall(kernel, SYS_getppid, answer_4711) == 0);
+    pid_t pid = start_target(ask);
+    wait_stage(1);
+    /* Having changed its user it cannot be dumped until it says so; nor can its children. */
+    CHECK(pk_attach(kernel, pid) == (test_process != 0 ? -EPERM : 0));
+    kill(pid, SIGKILL);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(pk_detach(kernel) == (test_process != 0 ? -ESRCH : 0));
+    CHECK(prctl(PR_SET_DUMPABLE, 1) == 0);
+    shared->stage = 0;
+    pid = start_target(ask);
+    wait_stage(1);
+    CHECK(pk_attach(kernel, pid) == 0);
+    wait_answer(4711);
+    CHECK(pk_detach(kernel) == 0);
+    wait_answer(0);
+    kill(pid, SIGKILL);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    shared->stage = 0;
+    pid = start_target(be_undumpable);
+    wait_stage(1);
+    CHECK(pk_attach(kernel, pid) == -EPERM);
+    kill(pid, SIGKILL);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(test_process == 0 || pk_attach(kernel, test_process) == -EPERM);
+}
+
+static void ordinary_users_attach_to_their_own(void **context)
+{
+    (void)context;
+    test_process = getuid() == 0 ? getpid() : 0; /* another user's, then */
+    run_in_child(attach_as_user);
+}
+
 /* ---- memory limiters ---- */
 
 #define MIB ((size_t)1 << 20)
@@ -528,6 +579,7 @@ int main(void)
         TEST(handlers_read_and_write_the_targets_memory),
         TEST(handlers_cannot_change_what_is_attached),
         TEST(refusals_say_why),
+        TEST(ordinary_users_attach_to_their_own),
         TEST(memory_is_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

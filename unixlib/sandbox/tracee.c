@@ -46,6 +46,12 @@ static long trace(int request, pid_t tid, uintptr_t address, uintptr_t data)
     return result < 0 ? -errno : result;
 }
 
+/* Of a file in /proc, whose right to read is that to trace. */
+static int open_error(int number)
+{
+    return number == ENOENT ? -ESRCH : number == EACCES ? -EPERM : -number;
+}
+
 /* The state letter in /proc/PID/task/TID/stat; 0 where there is none any more. */
 static char thread_state(pid_t pid, pid_t tid)
 {
@@ -166,7 +172,7 @@ static int seize_new(struct pwk_tracee *tracee)
     snprintf(path, sizeof path, "/proc/%d/task", (int)tracee->pid);
     tasks = opendir(path);
     if (!tasks)
-        return errno == ENOENT ? -ESRCH : -errno;
+        return open_error(errno);
     while (result >= 0 && (entry = readdir(tasks))) {
         pid_t tid = atoi(entry->d_name);
 
@@ -307,7 +313,7 @@ static int find_instruction(struct pwk_tracee *tracee)
     snprintf(path, sizeof path, "/proc/%d/maps", (int)tracee->pid);
     maps = fopen(path, "re");
     if (!maps)
-        return errno == ENOENT ? -ESRCH : -errno;
+        return open_error(errno);
     while (fgets(line, sizeof line, maps)) {
         unsigned long start, end;
         char access[5] = "", name[16] = "";

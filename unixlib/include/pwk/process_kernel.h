@@ -108,9 +108,9 @@ process_kernel_t *pk_create(process_kernel_type_t type, const char *name);
  * filter which ends it for mmap, prctl or seccomp is ended by it.
  *
  * What ends it. pk_detach: calls are let through again, see there. The end of the target: nothing
- * is left. The end of the calling process without pk_detach, a crash above all: the calls are
- * answered -ENOSYS from then on, since nobody can say whether they would have been allowed; a new
- * supervisor can attach then. */
+ * is left, but for the kernel's own note of it, which pk_detach takes away. The end of the calling
+ * process without pk_detach, a crash above all: the calls are answered -ENOSYS from then on, since
+ * nobody can say whether they would have been allowed; a new supervisor can attach then. */
 int pk_attach(process_kernel_t *kernel, pid_t pid);
 
 /* Undoes pk_attach, as far as Linux can: filters stay with a process to its end, and so does a
