@@ -18,7 +18,8 @@ show()
 }
 
 rounds=${PWK_ATTACH_ROUNDS:-1000}
-show "$rounds times attached to a process of 8 busy threads" within 400 "$native/attach_load" "$rounds"
+show "$rounds times attached to a process of 8 busy threads" \
+    within 400 "$native/attach_load" "$rounds"
 show 'kills of either side' within 300 "$native/attach_kills" $((rounds * 3 / 10))
 show 'use cases 2 and 3 on a native program' within 60 "$native/use_cases"
 

@@ -17,7 +17,7 @@ REGISTRY_TESTS = \
 FILES_TESTS = tests/unit/test_files_layer tests/unit/test_files_commit \
 	tests/unit/test_files_kills
 ATTACH_TESTS = tests/unit/test_trapped_call tests/unit/test_notify_loop tests/unit/test_attach \
-	tests/unit/test_own_process
+	tests/unit/test_attach_ends tests/unit/test_own_process
 UNIT_TESTS = \
 	tests/unit/test_windows_numbers tests/unit/test_call_site \
 	tests/unit/test_upcase tests/unit/test_wine_text $(REGISTRY_TESTS) \
@@ -57,8 +57,11 @@ tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
 tests_unit_test_windows_numbers_SOURCES = tests/unit/test_windows_numbers.c \
 	tests/unit/windows_services.def \
 	unixlib/wine/number_translation.h unixlib/wine/number_translation.c
-tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(ATTACH_FIXTURE)
+TARGET_FIXTURE = tests/unit/target_fixture.h tests/unit/target_fixture.c $(ATTACH_FIXTURE)
+tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(TARGET_FIXTURE)
 tests_unit_test_attach_LDADD = $(ATTACH_LIBS)
+tests_unit_test_attach_ends_SOURCES = tests/unit/test_attach_ends.c $(TARGET_FIXTURE)
+tests_unit_test_attach_ends_LDADD = $(ATTACH_LIBS)
 tests_unit_test_own_process_SOURCES = tests/unit/test_own_process.c $(ATTACH_FIXTURE)
 tests_unit_test_own_process_LDADD = $(ATTACH_LIBS)
 
@@ -120,7 +123,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 else
-EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(FILES_FIXTURE) $(REGF_FIXTURE) $(ATTACH_FIXTURE) \
+EXTRA_DIST += $(UNIT_TESTS:=.c) $(LOWER_FIXTURE) $(FILES_FIXTURE) $(REGF_FIXTURE) $(TARGET_FIXTURE) \
 	tests/unit/layers_model.h tests/unit/layers_model.c
 EXTRA_DIST += $(UNIT_TESTS:=.c) $(REGISTRY_MODEL) $(TRANSACTION_FIXTURE) $(REGF_FIXTURE)
 endif
