@@ -177,7 +177,8 @@ pwkctl_LDADD = liblauncher.a libsession.a libattach.a $(POLICY_LIBS) libkernel.a
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.
 noinst_LIBRARIES += libwineroom_location.a
-libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbers.c
+libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbers.c \
+	unixlib/wine/server_lock.h unixlib/wine/server_lock.c
 
 # The loader is the program that every process of a kernel runs.
 loaderdir = $(pkglibdir)/loader/x86_64

@@ -25,6 +25,8 @@
 
 #define MAGIC UINT64_C(0x31726579616c7077)
 #define OPEN_TRIES 50
+/* FILETIME units: a watcher rests for a second at most (wine/prefix_watch.c). */
+#define LONGEST_REST UINT64_C(15000000)
 #define SECONDS_1601_TO_1970 UINT64_C(11644473600)
 
 static uint64_t filetime(const struct timespec *time)
@@ -324,6 +326,22 @@ void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsign
 
     if (__atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE) == seen)
         syscall(SYS_futex, &layer->page->generation, FUTEX_WAIT, (uint32_t)seen, &time, NULL, 0);
+}
+
+bool pwk_prefix_layer_rests(const struct pwk_prefix_layer *layer)
+{
+    uint64_t newest = 0;
+
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++) {
+        uint64_t generation = __atomic_load_n(&layer->page->branches[i], __ATOMIC_ACQUIRE);
+        char path[PATH_MAX];
+        struct stat status;
+
+        if (pwk_prefix_layer_text(layer, i, generation, path) == 0 && stat(path, &status) == 0 &&
+            filetime(&status.st_mtim) > newest)
+            newest = filetime(&status.st_mtim);
+    }
+    return pwk_filetime_now() - newest < LONGEST_REST;
 }
 
 void pwk_prefix_layer_want(struct pwk_prefix_layer *layer)

@@ -19,11 +19,11 @@
 
 struct pwk_prefix_page {
     uint64_t magic;
-    uint64_t instance;                      /* of the watcher that writes here */
-    uint64_t generation;                    /* counts states; its low half is a futex */
-    uint32_t busy;                          /* a change has been seen and is not published yet */
-    uint32_t wanted;                        /* a futex: somebody waits for the newest state */
-    uint32_t failure;                       /* an errno: why the watcher has ended, or 0 */
+    uint64_t instance;   /* of the watcher that writes here */
+    uint64_t generation; /* counts states; its low half is a futex */
+    uint32_t busy;       /* a change has been seen and is not published yet */
+    uint32_t wanted;     /* a futex: somebody waits for the newest state */
+    uint32_t failure;    /* an errno: why the watcher has ended, or 0 */
     uint32_t reserved;
     uint64_t branches[PWK_PREFIX_BRANCHES]; /* the generation of each branch's text */
 };
@@ -76,6 +76,8 @@ int pwk_prefix_files_texts(void *context, uint64_t *generation, int fds[REGISTRY
 
 /* Sleeps until the generation is not `seen` any more, or for so long. */
 void pwk_prefix_layer_wait(struct pwk_prefix_layer *layer, uint64_t seen, unsigned milliseconds);
+/* True where the watcher may still rest from its last text, and see a change a little later. */
+bool pwk_prefix_layer_rests(const struct pwk_prefix_layer *layer);
 /* Asks the watcher to hurry. */
 void pwk_prefix_layer_want(struct pwk_prefix_layer *layer);
 

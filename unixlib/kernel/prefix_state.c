@@ -15,6 +15,26 @@
 #include "kernel/prefix_layer.h"
 
 #define FIRST_GENERATION 1 /* of files, which have no watcher that counts */
+#define WAIT_MS 30
+#define BUSY_ROUNDS 100
+
+/* Of a text that is being written the end is waited for; and a watcher that rests after its last
+ * one is asked to look again at once. */
+static void wait_for_news(struct pwk_prefix_layer *layer)
+{
+    uint64_t generation = __atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE);
+
+    for (int i = 0; i < BUSY_ROUNDS; i++) {
+        if (generation != 0 && !__atomic_load_n(&layer->page->busy, __ATOMIC_ACQUIRE))
+            break;
+        pwk_prefix_layer_wait(layer, generation, WAIT_MS);
+        generation = __atomic_load_n(&layer->page->generation, __ATOMIC_ACQUIRE);
+    }
+    if (pwk_prefix_layer_rests(layer)) {
+        pwk_prefix_layer_want(layer);
+        pwk_prefix_layer_wait(layer, generation, WAIT_MS);
+    }
+}
 
 static int open_published(struct pwk_prefix_state *state, struct pwk_error *error)
 {
@@ -25,6 +45,7 @@ static int open_published(struct pwk_prefix_state *state, struct pwk_error *erro
         return result;
     if (!pwk_prefix_layer_watched(&layer))
         return -ENOENT;
+    wait_for_news(&layer);
     state->instance = __atomic_load_n(&layer.page->instance, __ATOMIC_ACQUIRE);
     return pwk_prefix_layer_texts(&layer, &state->generation, state->fds, &state->count);
 }

@@ -19,10 +19,12 @@
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "launcher/prefix.h"
+#include "wine/server_lock.h"
 #include "launcher/supervisor.h"
 #include "sandbox/policy_arm.h"
 
-#define SAVED_ROUNDS 800 /* of 50 ms */
+#define SAVED_ROUNDS 800   /* of 50 ms */
+#define WATCHER_ROUNDS 300 /* of 10 ms */
 
 void pwk_statistics_print(FILE *stream, const char *kernel,
                           const uint64_t totals[PWK_COUNTER_COUNT])
@@ -275,6 +277,23 @@ static int open_prefix_state(struct pwk_prefix_state *state, struct pwk_error *e
     return rc;
 }
 
+/* A wineserver of the shared session may hold what it has not saved: a watcher tells. */
+static int watch_shared_session(const struct pwk_plan *plan, struct pwk_error *error)
+{
+    struct pwk_prefix_layer layer;
+    int rc = 0;
+
+    if (pwk_wineserver_of(plan->prefix) != 0)
+        rc = pwk_prefix_layer_open(&layer, error);
+    else
+        return 0;
+    if (rc == 0 && !pwk_prefix_layer_watched(&layer))
+        rc = pwk_prefix_layer_start_watcher(plan->loader);
+    for (int i = 0; rc == 0 && i < WATCHER_ROUNDS && !pwk_prefix_layer_watched(&layer); i++)
+        usleep(10000);
+    return rc;
+}
+
 /* What the prefix has by now is looked at from outside: inside there is another wineserver's view
  * of it. */
 static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
@@ -282,6 +301,8 @@ static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
     int rc = 0;
 
     if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+        rc = watch_shared_session(plan, error);
+    if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
         rc = open_prefix_state(&plan->below, error);
     return rc < 0 ? rc : pwk_session_enter(&plan->cage, &plan->session, error);
 }
