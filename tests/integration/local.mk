@@ -41,7 +41,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/windows_numbers.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/attached.exe tests/programs/native_handlers.exe \
-	tests/programs/hammer.exe
+	tests/programs/hammer.exe tests/programs/jump_native.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 WINDOWS_DLLS = tests/programs/high_image.dll
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
@@ -92,6 +92,8 @@ tests/programs/high_image.exe: tests/programs/high_image.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
 tests/programs/high_image.dll: tests/programs/high_image.c
 	$(COMPILE_WINDOWS) -shared $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
+tests/programs/jump_native.exe: tests/programs/jump_native.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/jump_native.c
 tests/programs/hammer.exe: tests/programs/hammer.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/hammer.c
 tests/programs/api_program.exe: tests/programs/api_program.c pwk/windows-include/pwk.h \

@@ -139,6 +139,14 @@ ok "the test's wineserver is found" test -n "$(session_servers)"
 go_on family
 wait "${held[family]}"
 
+# Also where nothing else is taken over from Wine.
+hold bare "$pwk_wine" --kernel bare --registry off "$probe" wait
+held_says bare 1 ready
+equal 'a kernel without a registry has its filter' 'NoNewPrivs 1 Seccomp 2 Seccomp_filters 1 ' \
+    "$(filters "$(kernel_processes_of wait | head -n 1)")"
+go_on bare
+wait "${held[bare]}"
+
 # --- every action ---
 # The call of Wine's that the program does not die of: the attributes of a file.
 attribute_calls='getxattr|fgetxattr|lgetxattr'
@@ -158,6 +166,8 @@ ok 'trap: the program goes on' kernel traps "${actions[@]//notify/trap}" "${list
 matches 'trap: refused with a record' "denied ($attribute_calls)" "$(told traps)"
 kernel kills "${actions[@]//notify/kill}" "${list[@]}" >/dev/null 2>&1
 equal 'kill: SIGSYS ends the program' $((128 + 31)) "$?"
+contains 'and with --stats pwk-wine says so' 'SIGSYS ended the program' \
+    "$(kernel kills --stats "${actions[@]//notify/kill}" "${list[@]}" 2>&1 >/dev/null)"
 ok 'errno: the program goes on' kernel errnos "${actions[@]//notify/errno}" "${list[@]}"
 equal 'errno: no record' '' "$(told errnos)"
 no_supervisor()
@@ -171,6 +181,38 @@ no_supervisor()
 printf '[syscalls]\ngetxattr = notify\nlgetxattr = notify\nfgetxattr = notify\n' >"$work/p.ini"
 ok 'the profile says the same' kernel profiled --profile "$work/p.ini" "${list[@]}"
 equal 'with the same records' "$(told notified)" "$(told profiled)"
+
+# --- a program that jumps past the trap to a system call in a native library ---
+# syscall_in PROCESS: the address of a `syscall; ret` in the pwk.so that it has loaded.
+syscall_in()
+{
+    local range offset file start size at
+    # shellcheck disable=SC2034 # the rights and the device are read over
+    read -r range rights offset device inode file < <(grep 'r-xp .*/pwk\.so$' "/proc/$1/maps")
+    start=$((16#${range%-*})) size=$((16#${range#*-} - 16#${range%-*})) offset=$((16#$offset))
+    for at in $(LC_ALL=C grep -obUaP '\x0f\x05\xc3' "$PWK_BUILDDIR/pwk/x86_64-unix/pwk.so" |
+        cut -d: -f1); do
+        [ "$at" -ge "$offset" ] && [ "$at" -lt $((offset + size)) ] || continue
+        printf '%x\n' $((start + at - offset))
+        return
+    done
+}
+
+hold jumper "$pwk_wine" --kernel jumper "$programs/jump_native.exe"
+held_says jumper 1 ready
+jumper=$(kernel_processes_of jump_native | head -n 1)
+address=$(syscall_in "$jumper")
+ok "a system call in pwk.so is found ($address)" test -n "$address"
+# getpid is made; then io_uring_setup, unshare, ptrace, personality, user dispatch off, a key for the
+# terminal, an AF_ALG socket, clone3, a clone with a namespace.
+for call in 39 425 '272 0' '101 0' '135 0x40000' '157 59 0' '16 0 0x5412' '41 38 5' '435 0 0' \
+    '56 0x10000011'; do
+    echo "$address $call" >&"${held_input[jumper]}"
+done
+echo end >&"${held_input[jumper]}"
+wait "${held[jumper]}"
+equal 'such a call is made, or refused by the policy' \
+    "ready $jumper -38 -1 -1 -1 -1 -1 -97 -38 -1 " "$(tr -d '\r' <"$work/jumper.out" | tr '\n' ' ')"
 
 # --- own sessions: their system processes are under the policy too ---
 if unshare --user --map-root-user --mount --pid --fork true 2>/dev/null; then

@@ -236,6 +236,10 @@ static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *e
     if (child < 0)
         return child;
     status = wait_for_child(child, &signals);
+    /* Nobody within could tell: 'kill' leaves no record. */
+    if (status == 128 + SIGSYS)
+        fprintf(stderr, "pwk-wine: SIGSYS ended the program: it made a Linux call for which its "
+                        "policy says kill\n");
     if (plan->stats)
         print_statistics(plan);
     return status;
