@@ -11,6 +11,7 @@
 
 #define MINIMUM_BYTES (64u << 10)
 #define MAXIMUM_BYTES (1u << 30)
+#define FIRST_BUCKETS 1024u
 #define ALIGNMENT KEY_CACHE_ALIGNMENT
 
 int key_cache_init(struct key_cache *cache, size_t bytes)
@@ -33,7 +34,9 @@ int key_cache_init(struct key_cache *cache, size_t bytes)
     cache->ring = memory;
     cache->ring_size = (uint32_t)bytes;
     cache->buckets = (uint32_t *)(cache->ring + bytes);
-    cache->bucket_mask = (uint32_t)buckets - 1;
+    cache->bucket_limit = (uint32_t)buckets - 1;
+    cache->bucket_mask =
+        cache->bucket_limit < FIRST_BUCKETS ? cache->bucket_limit : FIRST_BUCKETS - 1;
     cache->head = cache->tail = ALIGNMENT; /* offset 0 means none */
     return 0;
 }
@@ -41,7 +44,7 @@ int key_cache_init(struct key_cache *cache, size_t bytes)
 void key_cache_finish(struct key_cache *cache)
 {
     if (cache->ring)
-        munmap(cache->ring, cache->ring_size + (cache->bucket_mask + 1) * sizeof(uint32_t));
+        munmap(cache->ring, cache->ring_size + (cache->bucket_limit + 1) * sizeof(uint32_t));
     cache->ring = NULL;
 }
 
@@ -56,7 +59,8 @@ void key_cache_write_end(struct key_cache *cache)
     __atomic_store_n(&cache->sequence, cache->sequence + 1, __ATOMIC_RELEASE);
 }
 
-static void unlink_entry(struct key_cache *cache, const struct cache_entry *entry)
+/* From now on the entry is dead. */
+static void kill_entry(struct key_cache *cache, struct cache_entry *entry)
 {
     uint32_t offset = (uint32_t)((const unsigned char *)entry - cache->ring);
     uint32_t *link = &cache->buckets[key_cache_bucket(cache, entry->kind, entry->key, entry->hash)];
@@ -65,6 +69,8 @@ static void unlink_entry(struct key_cache *cache, const struct cache_entry *entr
         link = &((struct cache_entry *)(cache->ring + *link))->next;
     if (*link)
         *link = entry->next;
+    entry->kind = 0;
+    cache->entries--;
 }
 
 void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t key, uint64_t hash)
@@ -73,10 +79,8 @@ void key_cache_remove(struct key_cache *cache, enum cache_kind kind, uint64_t ke
     struct cache_entry *entry =
         (struct cache_entry *)key_cache_search(cache, kind, key, hash, UINT32_MAX, &size);
 
-    if (!entry)
-        return;
-    unlink_entry(cache, entry);
-    entry->kind = 0;
+    if (entry)
+        kill_entry(cache, entry);
 }
 
 void key_cache_clear(struct key_cache *cache)
@@ -84,6 +88,7 @@ void key_cache_clear(struct key_cache *cache)
     memset(cache->buckets, 0, (cache->bucket_mask + 1) * sizeof(uint32_t));
     cache->head = cache->tail = ALIGNMENT;
     cache->used = 0;
+    cache->entries = 0;
 }
 
 void key_cache_sweep(struct key_cache *cache, const _Atomic uint64_t *places,
@@ -94,11 +99,9 @@ void key_cache_sweep(struct key_cache *cache, const _Atomic uint64_t *places,
     while (left) {
         struct cache_entry *entry = (struct cache_entry *)(cache->ring + offset);
 
-        if (entry->kind && atomic_load_explicit(&places[place_of(entry->key)],
-                                                memory_order_acquire) > cache->seen) {
-            unlink_entry(cache, entry);
-            entry->kind = 0;
-        }
+        if (entry->kind &&
+            atomic_load_explicit(&places[place_of(entry->key)], memory_order_acquire) > cache->seen)
+            kill_entry(cache, entry);
         left -= entry->size;
         offset += entry->size;
         if (offset >= cache->ring_size)
@@ -112,8 +115,7 @@ static void evict(struct key_cache *cache)
     struct cache_entry *entry = (struct cache_entry *)(cache->ring + cache->tail);
 
     if (entry->kind)
-        unlink_entry(cache, entry);
-    entry->kind = 0;
+        kill_entry(cache, entry);
     cache->used -= entry->size;
     cache->tail += entry->size;
     if (cache->tail >= cache->ring_size)
@@ -141,6 +143,34 @@ static void wrap(struct key_cache *cache)
     cache->head = ALIGNMENT;
 }
 
+static void link_entry(struct key_cache *cache, struct cache_entry *entry)
+{
+    uint32_t *bucket =
+        &cache->buckets[key_cache_bucket(cache, entry->kind, entry->key, entry->hash)];
+
+    entry->next = *bucket;
+    *bucket = (uint32_t)((unsigned char *)entry - cache->ring);
+}
+
+/* Four times as many buckets. */
+static void grow(struct key_cache *cache)
+{
+    uint32_t mask = cache->bucket_mask * 4 + 3, offset = cache->tail, left = cache->used;
+
+    memset(cache->buckets, 0, (cache->bucket_mask + 1) * sizeof(uint32_t));
+    cache->bucket_mask = mask < cache->bucket_limit ? mask : cache->bucket_limit;
+    while (left) {
+        struct cache_entry *entry = (struct cache_entry *)(cache->ring + offset);
+
+        if (entry->kind)
+            link_entry(cache, entry);
+        left -= entry->size;
+        offset += entry->size;
+        if (offset >= cache->ring_size)
+            offset = ALIGNMENT;
+    }
+}
+
 size_t key_cache_payload_limit(const struct key_cache *cache)
 {
     return cache->ring_size / 8;
@@ -152,7 +182,6 @@ void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key,
     uint32_t whole =
         (uint32_t)((sizeof(struct cache_entry) + size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1));
     struct cache_entry *entry;
-    uint32_t *bucket;
 
     key_cache_remove(cache, kind, key, hash);
     if (size > key_cache_payload_limit(cache))
@@ -163,15 +192,16 @@ void *key_cache_add(struct key_cache *cache, enum cache_kind kind, uint64_t key,
         else
             evict(cache);
     }
+    if (cache->entries > cache->bucket_mask && cache->bucket_mask < cache->bucket_limit)
+        grow(cache);
     entry = (struct cache_entry *)(cache->ring + cache->head);
-    bucket = &cache->buckets[key_cache_bucket(cache, kind, key, hash)];
     entry->size = whole;
     entry->kind = kind;
     entry->key = key;
     entry->hash = hash;
     entry->payload_size = (uint32_t)size;
-    entry->next = *bucket;
-    *bucket = cache->head;
+    link_entry(cache, entry);
+    cache->entries++;
     cache->used += whole;
     cache->head += whole;
     return entry->payload;

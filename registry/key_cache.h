@@ -37,8 +37,10 @@ struct key_cache {
     unsigned char *ring;
     uint32_t *buckets;
     uint32_t ring_size;
-    uint32_t bucket_mask;
-    uint32_t head, tail; /* where the next entry goes; the oldest entry */
+    uint32_t bucket_mask;  /* grows with the entries: a short program touches few pages of them */
+    uint32_t bucket_limit; /* the largest mask there is memory for */
+    uint32_t entries;      /* that can be found */
+    uint32_t head, tail;   /* where the next entry goes; the oldest entry */
     uint32_t used;
     uint32_t sequence; /* odd while a writer is at work */
     uint64_t seen;     /* the generation up to which changes have been taken in */

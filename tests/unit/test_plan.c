@@ -59,6 +59,7 @@ static int tear_down(void **state)
 static int build(void)
 {
     pwk_plan_finish(&plan);
+    memset(&plan, 0, sizeof(plan));
     return pwk_plan_build(&plan, &arguments, &facts, &error);
 }
 

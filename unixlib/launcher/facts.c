@@ -144,7 +144,6 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
 {
     int rc;
 
-    memset(facts, 0, sizeof(*facts));
     pwk_profile_init(&facts->profile);
     facts->has_wine_debug = is_set("WINEDEBUG");
     facts->has_server = is_set("WINESERVER");

@@ -35,8 +35,9 @@ struct pwk_facts {
     struct pwk_windows_library library; /* owned */
 };
 
-/* 0, or the exit status: 127 program not found, 126 it cannot be run, 125 all else. Ends with
- * pwk_facts_finish in any case. */
+/* `facts` is all zero: of a static one the pages that are not written are never made. 0, or the exit
+ * status: 127 program not found, 126 it cannot be run, 125 all else. Ends with pwk_facts_finish in
+ * any case. */
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                    struct pwk_error *error);
 void pwk_facts_finish(struct pwk_facts *facts);

@@ -299,7 +299,6 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
     bool failed = false;
     int rc;
 
-    memset(plan, 0, sizeof(*plan));
     plan->marker = -1;
     plan->session.lock = plan->session.init = -1;
     plan->wine = facts->wine;

@@ -65,7 +65,7 @@ struct pwk_plan {
     size_t step_count;
 };
 
-/* 0 or a negative errno. Ends with pwk_plan_finish in any case. */
+/* 0 or a negative errno. `plan` is all zero, as facts are. Ends with pwk_plan_finish in any case. */
 int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
                    const struct pwk_facts *facts, struct pwk_error *error);
 void pwk_plan_finish(struct pwk_plan *plan);

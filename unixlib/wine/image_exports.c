@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * image_exports.c - see image_exports.h. The layout is that of "PE Format", ".edata Section": an
- * export whose address lies within the export data is the name of another DLL's export. So the new
- * list brings the old forwarders with it; the names of the others stay where they are.
+ * export whose address lies within the export data is the name of another DLL's export.
  *
  * Everything in an image may be hostile: each number is read once, and checked against the size of
  * what is mapped.
  */
 #include "wine/image_exports.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "nt/personality.h"
-#include "sandbox/process_memory.h"
 
-#define HEADERS 1024 /* bytes that are read to learn what an image is */
+#define HEADERS 1024 /* bytes that tell what an image is; in its first page */
 #define MARK_AT 0x40 /* of Wine's own DLLs, behind the DOS header */
 #define OLD_LIST_MAX (1u << 20)
 #define FORWARD "pwk.pwk_" /* and the function's name */
@@ -85,15 +85,25 @@ static bool within(const struct image *image, uint64_t at, uint64_t size)
     return at >= image->list && at + size <= (uint64_t)image->list + image->list_size;
 }
 
+/* Whether the page can be read, at the price of one call that does nothing: the system copies the
+ * set before it finds that it is not asked to do anything with it (rt_sigprocmask(2)). Images are
+ * mapped by the dozen at every start. */
+static bool is_readable(const void *page)
+{
+    return syscall(SYS_rt_sigprocmask, -1, page, NULL, 8) < 0 && errno == EINVAL;
+}
+
 /* True for an image of Wine's own with a list of exports. Data that is no image may be mapped in a
- * way that cannot be read: so the system is asked to copy it. */
+ * way that cannot be read. */
 static bool read_headers(struct image *image)
 {
     unsigned char bytes[HEADERS];
     uint32_t pe;
 
-    if (pwk_process_read(getpid(), (uint64_t)image->base, bytes, sizeof bytes) != 0 ||
-        memcmp(bytes, "MZ", 2) || memcmp(bytes + MARK_AT, wine_mark, sizeof wine_mark - 1))
+    if (!is_readable(image->base) || memcmp(image->base, "MZ", 2))
+        return false;
+    memcpy(bytes, image->base, sizeof bytes);
+    if (memcmp(bytes + MARK_AT, wine_mark, sizeof wine_mark - 1))
         return false;
     pe = word_at(bytes, 0x3c);
     if (pe > HEADERS - 144 || memcmp(bytes + pe, "PE\0\0\x64\x86", 6) ||
@@ -144,148 +154,179 @@ static size_t string_size(const struct image *image, uint32_t at)
     return length < room ? length + 1 : 0;
 }
 
-/* ---- the new list ---- */
+/* ---- what the list becomes ---- */
 
-struct list {
+/* The list itself stays where it is and is made longer, in the headers, up to the end of a block
+ * behind the image: so forwarders, old and new, are within it. Where all names are there already
+ * the block has the forwarders alone, and the functions' places in the image lead to them; else it
+ * has the list's three arrays anew, too. */
+struct block {
     unsigned char *at;
     uint64_t base; /* of the image */
-    size_t size;   /* room, and how much of it is used */
-    size_t used;
-    struct export_directory directory;
+    size_t size;
 };
 
-static uint32_t rva(const struct list *list, size_t offset)
-{
-    return (uint32_t)((uint64_t)list->at + offset - list->base);
-}
+struct change {
+    const struct addition *addition;
+    uint32_t count;
+    uint32_t missing;
+    uint32_t places[8];  /* where a name stands, or is to stand, among the old ones */
+    uint32_t forward[8]; /* where its forwarder begins in the block */
+    bool there[8];
+    size_t strings; /* bytes of all forwarders */
+};
+_Static_assert(sizeof((struct change *)0)->places / sizeof(uint32_t) + 1 ==
+                   sizeof((struct addition *)0)->functions / sizeof(char *),
+               "a place for each function");
 
-/* Where `size` bytes were put; 0: no room. */
-static uint32_t append(struct list *list, const void *bytes, size_t size)
-{
-    size_t offset = list->used;
-
-    if (size > list->size - list->used)
-        return 0;
-    memcpy(list->at + offset, bytes, size);
-    list->used += size;
-    return rva(list, offset);
-}
-
-static size_t count_of(const struct addition *addition)
-{
-    size_t count = 0;
-
-    while (addition->functions[count])
-        count++;
-    return count;
-}
-
-static size_t size_needed(const struct image *image, const struct addition *addition)
+/* Everything that is exported stands before the list's old end: what comes behind is free to be
+ * taken for forwarders. */
+static bool is_last(const struct image *image)
 {
     const struct export_directory *directory = &image->directory;
-    size_t count = count_of(addition), size = sizeof *directory;
+    uint32_t highest = 0;
 
-    size += 4 * (directory->function_count + count) + 6 * (directory->name_count + count);
-    for (size_t i = 0; i < count; i++)
-        size += FORWARD_LENGTH + strlen(addition->functions[i]) + 1;
-    for (uint32_t i = 0; i < directory->function_count; i++)
-        size += string_size(image, word_at(image->base, directory->functions + 4 * i));
-    return size;
-}
-
-/* The functions as they were, forwarders brought along, with `count` empty places behind. */
-static void copy_functions(struct list *list, const struct image *image, size_t count)
-{
-    uint32_t *functions = (uint32_t *)(list->at + list->used);
-    const struct export_directory *directory = &image->directory;
-
-    list->directory.functions = rva(list, list->used);
-    list->directory.function_count = directory->function_count + (uint32_t)count;
-    list->used += 4 * list->directory.function_count;
-    list->directory.names = rva(list, list->used);
-    list->used += 4 * (directory->name_count + count);
-    list->directory.ordinals = rva(list, list->used);
-    list->used += 2 * (directory->name_count + count);
     for (uint32_t i = 0; i < directory->function_count; i++) {
         uint32_t function = word_at(image->base, directory->functions + 4 * i);
-        size_t size = string_size(image, function);
 
-        functions[i] = size ? append(list, image->base + function, size) : function;
+        highest = function > highest ? function : highest;
+    }
+    return highest < image->list + image->list_size;
+}
+
+/* The place of a name, or where it belongs. */
+static bool find_name(const struct image *image, const char *name, uint32_t *place)
+{
+    uint32_t from = 0, to = image->directory.name_count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        uint32_t at = word_at(image->base, image->directory.names + 4 * middle);
+        int order = string_size(image, at) ? strcmp(name, (const char *)image->base + at) : -1;
+
+        if (order == 0) {
+            *place = middle;
+            return true;
+        }
+        if (order < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    *place = from;
+    return false;
+}
+
+static void plan_change(const struct image *image, const struct addition *addition,
+                        struct change *change)
+{
+    *change = (struct change){.addition = addition};
+    for (; addition->functions[change->count]; change->count++) {
+        const char *name = addition->functions[change->count];
+        uint32_t i = change->count;
+
+        change->there[i] = find_name(image, name, &change->places[i]);
+        change->missing += !change->there[i];
+        change->forward[i] = (uint32_t)change->strings;
+        change->strings += FORWARD_LENGTH + strlen(name) + 1;
+    }
+    change->strings = (change->strings + 3) & ~(size_t)3;
+}
+
+static size_t block_size(const struct image *image, const struct change *change)
+{
+    const struct export_directory *directory = &image->directory;
+
+    return change->strings + (change->missing ? 4 * (directory->function_count + change->missing) +
+                                                    6 * (directory->name_count + change->missing)
+                                              : 0);
+}
+
+static uint32_t rva(const struct block *block, size_t offset)
+{
+    return (uint32_t)((uint64_t)block->at + offset - block->base);
+}
+
+static void put_strings(const struct block *block, const struct change *change)
+{
+    for (uint32_t i = 0; i < change->count; i++) {
+        char *at = (char *)block->at + change->forward[i];
+
+        memcpy(at, FORWARD, FORWARD_LENGTH);
+        strcpy(at + FORWARD_LENGTH, change->addition->functions[i]);
     }
 }
 
-/* What comes next in the order of both lists: < 0 the image's name, > 0 the addition, 0 both. */
-static int compare(const struct image *image, uint32_t name, const char *function)
+/* The ordinal of a name that is there. */
+static uint32_t ordinal_at(const struct image *image, uint32_t place)
 {
-    if (!function || !string_size(image, name))
-        return -1;
-    return strcmp((const char *)image->base + name, function);
+    uint16_t ordinal;
+
+    memcpy(&ordinal, image->base + image->directory.ordinals + 2 * place, sizeof ordinal);
+    return ordinal;
 }
 
-/* The forwarder of a function; its end is the function's name. */
-static uint32_t append_forwarder(struct list *list, const char *function)
-{
-    uint32_t at = append(list, FORWARD, FORWARD_LENGTH);
-
-    append(list, function, strlen(function) + 1);
-    return at;
-}
-
-/* A name that the image has already gets the new function. */
-static void merge_names(struct list *list, const struct image *image,
-                        const struct addition *addition)
+/* Names and ordinals with the missing ones in their places, which grow; new functions are the last.
+ */
+static void put_names(const struct block *block, const struct image *image,
+                      const struct change *change, uint32_t *functions, uint32_t *names,
+                      uint16_t *ordinals)
 {
     const struct export_directory *old = &image->directory;
-    uint32_t *functions = (uint32_t *)(list->base + list->directory.functions);
-    uint32_t *names = (uint32_t *)(list->base + list->directory.names);
-    uint16_t *ordinals = (uint16_t *)(list->base + list->directory.ordinals);
-    uint32_t out = 0, place = old->function_count;
-    const char *const *next = addition->functions;
+    uint32_t from = 0, out = 0, added = 0;
 
-    for (uint32_t i = 0; i < old->name_count || *next; out++) {
-        uint32_t name = i < old->name_count ? word_at(image->base, old->names + 4 * i) : 0, forward;
-        int order = i < old->name_count ? compare(image, name, *next) : 1;
-        uint16_t ordinal = (uint16_t)place;
+    for (uint32_t i = 0; i <= change->count; i++) {
+        uint32_t to = i < change->count ? change->places[i] : old->name_count;
 
-        if (order <= 0)
-            memcpy(&ordinal, image->base + old->ordinals + 2 * i++, sizeof ordinal);
-        if (order >= 0) {
-            forward = append_forwarder(list, *next++);
-            name = forward + FORWARD_LENGTH;
-            if (ordinal < list->directory.function_count)
-                functions[ordinal] = forward;
-            place += order > 0;
+        memcpy(names + out, image->base + old->names + 4 * from, 4 * (to - from));
+        memcpy(ordinals + out, image->base + old->ordinals + 2 * from, 2 * (to - from));
+        out += to - from;
+        from = to;
+        if (i == change->count)
+            break;
+        if (change->there[i]) {
+            uint32_t ordinal = ordinal_at(image, to);
+
+            if (ordinal < old->function_count)
+                functions[ordinal] = rva(block, change->forward[i]);
+            continue;
         }
-        names[out] = name;
-        ordinals[out] = ordinal;
+        functions[old->function_count + added] = rva(block, change->forward[i]);
+        names[out] = rva(block, change->forward[i] + FORWARD_LENGTH);
+        ordinals[out++] = (uint16_t)(old->function_count + added++);
     }
-    list->directory.name_count = out;
 }
 
-static void fill(struct list *list, const struct image *image, const struct addition *addition)
+static void fill_block(const struct block *block, const struct image *image,
+                       const struct change *change)
 {
-    list->directory = image->directory;
-    list->used = sizeof list->directory;
-    copy_functions(list, image, count_of(addition));
-    merge_names(list, image, addition);
-    memcpy(list->at, &list->directory, sizeof list->directory);
+    const struct export_directory *old = &image->directory;
+    uint32_t *functions = (uint32_t *)(block->at + change->strings);
+    uint32_t *names = functions + old->function_count + change->missing;
+    uint16_t *ordinals = (uint16_t *)(names + old->name_count + change->missing);
+
+    put_strings(block, change);
+    if (!change->missing)
+        return;
+    memcpy(functions, image->base + old->functions, 4 * old->function_count);
+    put_names(block, image, change, functions, names, ordinals);
 }
 
 /* ---- memory ---- */
 
 /* Memory behind the image, near enough for the format's offsets of 32 bits. */
-static bool allocate(struct list *list, const struct image *image)
+static bool allocate(struct block *block, const struct image *image)
 {
     uint64_t at = ((uint64_t)image->base + image->size + GRANULARITY - 1) & ~(GRANULARITY - 1);
     uint64_t step = GRANULARITY;
 
-    for (int i = 0; i < TRIES && at - list->base < 0x70000000; i++) {
-        uint64_t place = at, size = list->size;
+    for (int i = 0; i < TRIES && at - block->base < 0x70000000; i++) {
+        uint64_t place = at, size = block->size;
 
         if (nt_host_call("NtAllocateVirtualMemory", 6, NT_CURRENT_PROCESS, (uint64_t)&place, 0,
                          (uint64_t)&size, MEM_COMMIT | MEM_RESERVE,
                          PAGE_READWRITE) == STATUS_SUCCESS) {
-            list->at = (unsigned char *)place;
+            block->at = (unsigned char *)place;
             return true;
         }
         if (i % 16 == 15)
@@ -306,65 +347,95 @@ static uint32_t protect(void *start, size_t size, uint32_t protection)
                : 0;
 }
 
-/* The headers are the last to change: a thread that is ended before leaves the image as it was. */
-static void point_headers_at(const struct list *list, const struct image *image)
+static bool overwrite(void *at, const void *bytes, size_t size)
 {
-    uint32_t entry[2] = {rva(list, 0), (uint32_t)list->size};
-    uint32_t before = protect(image->base + image->entry, sizeof entry, PAGE_READWRITE);
+    uint32_t before = protect(at, size, PAGE_READWRITE);
 
     if (!before)
-        return;
-    memcpy(image->base + image->entry, entry, sizeof entry);
-    protect(image->base + image->entry, sizeof entry, before);
+        return false;
+    memcpy(at, bytes, size);
+    protect(at, size, before);
+    return true;
 }
 
-/* ---- what is mapped again at the same place, where the list made for it still stands ---- */
+/* The headers come first: a thread that is ended in between leaves a list that is longer and else
+ * as it was. */
+static void lead_to_block(const struct block *block, const struct image *image,
+                          const struct change *change)
+{
+    uint32_t size = rva(block, block->size) - image->list;
+    struct export_directory directory = image->directory;
+
+    if (!overwrite(image->base + image->entry + 4, &size, sizeof size))
+        return;
+    if (change->missing) {
+        directory.function_count += change->missing;
+        directory.name_count += change->missing;
+        directory.functions = rva(block, change->strings);
+        directory.names = directory.functions + 4 * directory.function_count;
+        directory.ordinals = directory.names + 4 * directory.name_count;
+        overwrite(image->base + image->list, &directory, sizeof directory);
+        return;
+    }
+    for (uint32_t i = 0; i < change->count; i++) {
+        uint32_t ordinal = ordinal_at(image, change->places[i]);
+        uint32_t forward = rva(block, change->forward[i]);
+
+        if (ordinal < directory.function_count)
+            overwrite(image->base + directory.functions + 4 * ordinal, &forward, sizeof forward);
+    }
+}
+
+/* ---- what is mapped again at the same place, where the block made for it still stands ---- */
 
 static struct {
-    _Atomic uint64_t base, list;
+    _Atomic uint64_t base, block;
+    _Atomic uint32_t time;
 } kept[ADDITIONS];
 
-static unsigned char *find_kept(const struct image *image, const struct addition *addition)
+static unsigned char *find_kept(const struct image *image, const struct change *change)
 {
-    size_t i = (size_t)(addition - additions);
-    uint64_t list = kept[i].base == (uint64_t)image->base ? kept[i].list : 0;
-    struct export_directory directory;
+    size_t i = (size_t)(change->addition - additions);
+    uint64_t block = kept[i].base == (uint64_t)image->base ? kept[i].block : 0;
 
-    if (!list || pwk_process_read(getpid(), list, &directory, sizeof directory) != 0 ||
-        directory.time != image->directory.time || directory.name != image->directory.name)
+    if (!block || kept[i].time != image->directory.time || !is_readable((void *)block) ||
+        memcmp((void *)block, FORWARD, FORWARD_LENGTH))
         return NULL;
-    return (unsigned char *)list;
+    return (unsigned char *)block;
 }
 
-static void keep(const struct list *list, const struct addition *addition)
+static void keep(const struct block *block, const struct image *image, const struct change *change)
 {
-    size_t i = (size_t)(addition - additions);
+    size_t i = (size_t)(change->addition - additions);
 
     kept[i].base = 0;
-    kept[i].list = (uint64_t)list->at;
-    kept[i].base = list->base;
+    kept[i].block = (uint64_t)block->at;
+    kept[i].time = image->directory.time;
+    kept[i].base = block->base;
 }
 
 void pwk_image_exports_add(uint64_t base, uint64_t size)
 {
     struct image image = {(unsigned char *)base, size > UINT32_MAX ? UINT32_MAX : (uint32_t)size};
-    struct list list = {.base = base};
+    struct block block = {.base = base};
     const struct addition *addition;
+    struct change change;
 
     if (size < HEADERS || !read_headers(&image))
         return;
     memcpy(&image.directory, image.base + image.list, sizeof image.directory);
     addition = find_addition(&image);
-    if (!addition || !lists_are_within(&image))
+    if (!addition || !lists_are_within(&image) || !is_last(&image))
         return;
-    list.size = size_needed(&image, addition);
-    list.at = find_kept(&image, addition);
-    if (!list.at) {
-        if (!allocate(&list, &image))
+    plan_change(&image, addition, &change);
+    block.size = block_size(&image, &change);
+    block.at = find_kept(&image, &change);
+    if (!block.at) {
+        if (!allocate(&block, &image))
             return;
-        fill(&list, &image, addition);
-        protect(list.at, list.size, PAGE_READONLY);
-        keep(&list, addition);
+        fill_block(&block, &image, &change);
+        protect(block.at, block.size, PAGE_READONLY);
+        keep(&block, &image, &change);
     }
-    point_headers_at(&list, &image);
+    lead_to_block(&block, &image, &change);
 }
