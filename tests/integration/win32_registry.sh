@@ -12,7 +12,7 @@ for registry in overlay private; do
         "$(kernel "$registry" --registry "$registry" "$programs/win32_registry.exe" 2>/dev/null |
             tr -d '\r')"
 done
-fails 'without a registry they are not there' \
-    kernel none --registry off "$programs/win32_registry.exe"
-
+# It ends in a call that Wine does not have, with a status that Wine's debugger chooses.
+contains 'without a registry they are not there' 'wrong: RegLoadAppKeyW' \
+    "$(kernel none --registry off "$programs/win32_registry.exe" 2>/dev/null)"
 finish
