@@ -138,7 +138,7 @@ static void ranges_at_the_line(void **state)
 
 static void parameters_with_a_limit(void **state)
 {
-    struct nt_address_requirements asked = {0x10000, 0x7fffffffffff, 0x20000};
+    struct nt_address_requirements asked = {0x10000, 0x7ffffffeffff, 0x20000};
     struct nt_extended_parameter given[9] = {{2, 7}, {1, (uint64_t)&asked}};
     struct nt_limited_parameters limited;
 
@@ -157,6 +157,11 @@ static void parameters_with_a_limit(void **state)
     asked.highest = 0xffffff; /* stricter than ours */
     assert_int_equal(nt_limit_parameters(&limited, (uint64_t)given, 2), 2);
     assert_int_equal(limited.requirements.highest, 0xffffff);
+    asked.highest = 0xfffffe; /* not the last byte of a page */
+    assert_int_equal(nt_limit_parameters(&limited, (uint64_t)given, 2), -1);
+    asked.highest = 0x7fffffff0fff; /* beyond the last page */
+    assert_int_equal(nt_limit_parameters(&limited, (uint64_t)given, 2), -1);
+    asked.highest = 0;
     given[0] = given[1]; /* twice */
     assert_int_equal(nt_limit_parameters(&limited, (uint64_t)given, 2), -1);
     assert_int_equal(nt_limit_parameters(&limited, 0, 1), -1);

@@ -12,6 +12,8 @@
 _Static_assert(PLACED_MASK % 0x10000 == 0xffff, "whole units of allocation");
 
 #define ADDRESS_REQUIREMENTS 1
+#define PAGE UINT64_C(4096)
+#define HIGHEST_ADDRESS UINT64_C(0x7ffffffeffff) /* SYSTEM_INFO.lpMaximumApplicationAddress */
 
 bool nt_is_code_protection(uint32_t protection)
 {
@@ -62,6 +64,9 @@ int nt_limit_parameters(struct nt_limited_parameters *limited, uint64_t source, 
             return -1;
         found = true;
         memcpy(requirements, (const void *)copy[i].value, sizeof *requirements);
+        if (requirements->highest > HIGHEST_ADDRESS ||
+            (requirements->highest && (requirements->highest + 1) % PAGE))
+            return -1;
         if (!requirements->highest || requirements->highest > PLACED_MASK)
             requirements->highest = PLACED_MASK;
         copy[i].value = (uint64_t)requirements;

@@ -40,7 +40,8 @@ bool nt_reaches_native(uint64_t address, uint64_t size);
 uint64_t nt_limit_bits(uint64_t zero_bits);
 
 /* Copies the program's parameters, adds our limit, and answers how many there are; -1 where they
- * are not of Windows' form. `limited` must stay where it is for the call. */
+ * are not of Windows' form, an end of theirs that is none included. `limited` must stay where it is
+ * for the call. */
 int nt_limit_parameters(struct nt_limited_parameters *limited, uint64_t source, uint32_t count);
 
 /* Wine's answer to `arguments`, with the copies of address and size that they name written back to
