@@ -4,7 +4,7 @@ WINE_UNIT_TESTS = winetests/registry_units.sh
 TESTS += $(WINE_UNIT_TESTS)
 dist_check_SCRIPTS += $(WINE_UNIT_TESTS)
 EXTRA_DIST += winetests/run_wine_units.sh winetests/README.md \
-	winetests/lists/registry.txt winetests/lists/known_flaky.txt
+	winetests/lists/memory.txt winetests/lists/registry.txt winetests/lists/known_flaky.txt
 
 # make wine-units UNITS='ntdll:reg kernel32:version'
 wine-units: all
