@@ -25,14 +25,15 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What a profile need not pass through, and yet says nothing about a program: every start of Wine
- * writes it anew from the host's clock. */
+ * writes it anew, from the host's clock and devices. */
 static const struct pwk_profile noise = {
     .passthrough =
         {
             "\\Registry\\Machine\\System\\CurrentControlSet\\Control\\TimeZoneInformation",
             "\\Registry\\Machine\\System\\ControlSet001\\Control\\TimeZoneInformation",
+            "\\Registry\\DynData",
         },
-    .passthrough_count = 2,
+    .passthrough_count = 3,
 };
 
 enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_REG };
