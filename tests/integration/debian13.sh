@@ -72,7 +72,7 @@ inside='
         /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 for test in isolation overlay windows_version exit_status key_handles transactions \
-    policy raw_calls raw_sites win32_registry windows_numbers own_session audit \
+    policy raw_calls raw_sites win32_registry windows_numbers own_session files audit \
     attach; do
     assertions=$((assertions + 1))
     within 300 unshare --mount --propagation private --pid --fork --kill-child \
