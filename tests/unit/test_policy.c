@@ -264,7 +264,8 @@ static void strict_profile(void **state)
     make(&filter, PWK_SYSCALLS_STRICT, NULL);
     expect(&filter, expected);
     for (int call = 470; call < 600; call++)
-        assert_int_equal(decide(&filter, AUDIT_ARCH_X86_64, call, NULL), REFUSE(ENOSYS));
+        assert_int_equal(decide(&filter, AUDIT_ARCH_X86_64, call, NULL),
+                         REFUSE(call < PWK_POLICY_CALLS ? ENOSYS : EPERM));
 }
 
 static void words_over_the_base(void **state)
@@ -361,11 +362,45 @@ static void built_in_programs(void **state)
     for (int base = PWK_SYSCALLS_DEFAULT; base <= PWK_SYSCALLS_STRICT; base++) {
         assert_int_equal(pwk_policy_resolve(&policy, base, NULL, 0, NULL), 0);
         assert_true(policy.built_in);
-        assert_int_equal(pwk_policy_compile(&policy, &now, NULL), 0);
+        assert_int_equal(pwk_policy_compile_whole(&policy, &now, NULL), 0);
         assert_int_equal(now.length, pwk_policy_programs[base].length);
         assert_memory_equal(now.code, pwk_policy_programs[base].code,
                             now.length * sizeof(*now.code));
         pwk_policy_code_finish(&now);
+    }
+}
+
+/* Rules before a built-in program decide as one program of all rules does. */
+static void rules_over_a_program(void **state)
+{
+    static struct filter over, whole;
+    struct pwk_syscall_rules rules = {0};
+    const struct pwk_policy_words laid = {&rules, NULL};
+    struct pwk_policy_code code;
+    struct pwk_policy policy;
+
+    (void)state;
+    for (int base = PWK_SYSCALLS_DEFAULT; base <= PWK_SYSCALLS_STRICT; base++) {
+        rules.count = 0;
+        pwk_syscall_rules_add(&rules, "ptrace", "allow", 0, NULL);
+        pwk_syscall_rules_add(&rules, "@network", "kill", 0, NULL);
+        pwk_syscall_rules_add(&rules, "@event", "notify", 0, NULL);
+        pwk_syscall_rules_add(&rules, "splice", "trap", 0, NULL);
+        pwk_syscall_rules_add(&rules, "mseal", "log", 0, NULL);
+        assert_int_equal(pwk_policy_resolve(&policy, base, &laid, 1, NULL), 0);
+        assert_int_equal(pwk_policy_compile_whole(&policy, &code, NULL), 0);
+        whole.length = code.length;
+        memcpy(whole.code, code.code, code.length * sizeof(*code.code));
+        pwk_policy_code_finish(&code);
+        assert_int_equal(pwk_policy_compile(&policy, &code, NULL), 0);
+        over.length = code.length;
+        memcpy(over.code, code.code, code.length * sizeof(*code.code));
+        pwk_policy_code_finish(&code);
+        for (int call = 0; call < 600; call++)
+            assert_int_equal(decide(&over, AUDIT_ARCH_X86_64, call, NULL),
+                             decide(&whole, AUDIT_ARCH_X86_64, call, NULL));
+        for (int call = -1; call < 600; call++)
+            assert_int_equal(decide(&over, AUDIT_ARCH_I386, call, NULL), REFUSE(ENOSYS));
     }
 }
 
@@ -430,6 +465,7 @@ int main(void)
         cmocka_unit_test(what_is_named_singly_opens_its_arguments),
         cmocka_unit_test(ordinary_calls_are_decided_by_number),
         cmocka_unit_test(built_in_programs),
+        cmocka_unit_test(rules_over_a_program),
         cmocka_unit_test(tables),
         cmocka_unit_test(groups_are_complete),
     };

@@ -16,7 +16,7 @@ static int write_program(enum pwk_syscall_base base, const char *name)
 
     pwk_policy_lay_base(&policy, base);
     pwk_policy_fill(&policy);
-    if (pwk_policy_compile(&policy, &code, &error) != 0) {
+    if (pwk_policy_compile_whole(&policy, &code, &error) != 0) {
         fprintf(stderr, "generate_policy: %s: %s\n", name, error.text);
         return 1;
     }

@@ -50,8 +50,8 @@ size_t pwk_policy_count(const struct pwk_policy *policy, enum pwk_syscall_action
 /* What becomes of a call of that number, which may be any. */
 enum pwk_syscall_action pwk_policy_action(const struct pwk_policy *policy, int number);
 
-/* The errno that a refused call answers: ENOSYS for calls that C libraries try before an older one
- * that does the same, EPERM for all others. */
+/* The errno that a refused call answers: ENOSYS for newer calls, which C libraries try before an
+ * older one that does the same, EPERM for all others. */
 int pwk_policy_errno(int number);
 
 /* The number of a Linux call on x86-64, or a negative errno. */
@@ -65,8 +65,17 @@ struct pwk_policy_code {
     size_t length; /* instructions */
 };
 
+/* The built-in policy's program, with rules before it for the calls of which words say something
+ * else: a few rules take libseccomp some 50 microseconds, a whole strict policy milliseconds. Only
+ * another default makes it compile everything. */
 int pwk_policy_compile(const struct pwk_policy *policy, struct pwk_policy_code *code,
                        struct pwk_error *error);
+int pwk_policy_compile_whole(const struct pwk_policy *policy, struct pwk_policy_code *code,
+                             struct pwk_error *error);
+/* Rules for those calls alone whose action differs from what is `below`; for others the program
+ * goes on behind its last instruction. */
+int pwk_policy_compile_over(const struct pwk_policy *policy, const uint8_t below[PWK_POLICY_CALLS],
+                            struct pwk_policy_code *code, struct pwk_error *error);
 void pwk_policy_code_finish(struct pwk_policy_code *code);
 
 /* For the build: the base's own words, from the groups; then the fallback where no word is. */

@@ -18,7 +18,7 @@
 
 int pwk_policy_errno(int number)
 {
-    return number >= FIRST_NEW_CALL ? ENOSYS : EPERM;
+    return number >= FIRST_NEW_CALL && number < PWK_POLICY_CALLS ? ENOSYS : EPERM;
 }
 
 static uint32_t filter_action(enum pwk_syscall_action action, int number)
@@ -39,21 +39,15 @@ static uint32_t filter_action(enum pwk_syscall_action action, int number)
     return SCMP_ACT_KILL_PROCESS;
 }
 
-/* A refused call that no table names is a new one. */
-static uint32_t fallback_action(const struct pwk_policy *policy)
+static int add_rules(scmp_filter_ctx filter, const struct pwk_policy *policy, uint32_t fallback,
+                     const uint8_t *below)
 {
-    return filter_action(policy->fallback, PWK_POLICY_CALLS);
-}
-
-static int add_rules(scmp_filter_ctx filter, const struct pwk_policy *policy)
-{
-    uint32_t fallback = fallback_action(policy);
     int rc = 0;
 
     for (int number = 0; rc == 0 && number < PWK_POLICY_CALLS; number++) {
         uint32_t action = filter_action(policy->actions[number], number);
 
-        if (action != fallback)
+        if (below != NULL ? policy->actions[number] != below[number] : action != fallback)
             rc = seccomp_rule_add(filter, action, number, 0);
     }
     return rc;
@@ -81,20 +75,23 @@ static int take_bytes(scmp_filter_ctx filter, struct pwk_policy_code *code)
     return rc;
 }
 
-int pwk_policy_compile(const struct pwk_policy *policy, struct pwk_policy_code *code,
-                       struct pwk_error *error)
+/* `fallback`: what becomes of calls without a rule, and of other architectures, which the guard has
+ * refused already. */
+static int compile(const struct pwk_policy *policy, uint32_t fallback, const uint8_t *below,
+                   struct pwk_policy_code *code, struct pwk_error *error)
 {
-    scmp_filter_ctx filter = seccomp_init(fallback_action(policy));
+    scmp_filter_ctx filter = seccomp_init(fallback);
     int rc = filter != NULL ? 0 : -ENOMEM;
 
     *code = (struct pwk_policy_code){0};
     if (rc == 0)
-        rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+        rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+                              below != NULL ? fallback : SCMP_ACT_ERRNO(ENOSYS));
     /* A tree of numbers in place of a list. */
     if (rc == 0)
         rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (rc == 0)
-        rc = add_rules(filter, policy);
+        rc = add_rules(filter, policy, fallback, below);
     if (rc == 0)
         rc = take_bytes(filter, code);
     if (filter != NULL)
@@ -103,6 +100,27 @@ int pwk_policy_compile(const struct pwk_policy *policy, struct pwk_policy_code *
         return 0;
     pwk_policy_code_finish(code);
     return pwk_error_set(error, rc, "libseccomp cannot make the Linux policy: %s", strerror(-rc));
+}
+
+int pwk_policy_compile_whole(const struct pwk_policy *policy, struct pwk_policy_code *code,
+                             struct pwk_error *error)
+{
+    return compile(policy, filter_action(policy->fallback, PWK_POLICY_CALLS), NULL, code, error);
+}
+
+/* What stands in compiled rules for "no rule says anything". */
+#define GO_ON SCMP_ACT_TRACE(0x7077)
+
+int pwk_policy_compile_over(const struct pwk_policy *policy, const uint8_t below[PWK_POLICY_CALLS],
+                            struct pwk_policy_code *code, struct pwk_error *error)
+{
+    int rc = compile(policy, GO_ON, below, code, error);
+
+    for (size_t at = 0; rc == 0 && at < code->length; at++)
+        if (code->code[at].code == (BPF_RET | BPF_K) && code->code[at].k == GO_ON)
+            code->code[at] =
+                (struct sock_filter){BPF_JMP | BPF_JA, 0, 0, (uint32_t)(code->length - at - 1)};
+    return rc;
 }
 
 void pwk_policy_code_finish(struct pwk_policy_code *code)

@@ -4,6 +4,7 @@
  * line over it. Without any, which is the ordinary start, nothing but a table is copied.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sandbox/policy_guard.h"
@@ -56,6 +57,34 @@ int pwk_policy_resolve(struct pwk_policy *policy, enum pwk_syscall_base base,
     policy->listens =
         pwk_policy_uses(policy, PWK_SYSCALL_LOG) || pwk_policy_uses(policy, PWK_SYSCALL_NOTIFY);
     return rc;
+}
+
+static int append(struct pwk_policy_code *code, const struct pwk_policy_program *program,
+                  struct pwk_error *error)
+{
+    size_t length = code->length + program->length;
+    struct sock_filter *grown = realloc(code->code, length * sizeof(*grown));
+
+    if (grown == NULL) {
+        pwk_policy_code_finish(code);
+        return pwk_error_set(error, -ENOMEM, "no memory left");
+    }
+    memcpy(grown + code->length, program->code, program->length * sizeof(*grown));
+    *code = (struct pwk_policy_code){grown, length};
+    return 0;
+}
+
+int pwk_policy_compile(const struct pwk_policy *policy, struct pwk_policy_code *code,
+                       struct pwk_error *error)
+{
+    struct pwk_policy below;
+    int rc;
+
+    pwk_policy_resolve(&below, policy->base, NULL, 0, NULL);
+    if (policy->fallback != below.fallback)
+        return pwk_policy_compile_whole(policy, code, error);
+    rc = pwk_policy_compile_over(policy, below.actions, code, error);
+    return rc == 0 ? append(code, &pwk_policy_programs[policy->base], error) : rc;
 }
 
 bool pwk_policy_uses(const struct pwk_policy *policy, enum pwk_syscall_action action)
