@@ -103,7 +103,7 @@ libnt_a_SOURCES = \
 	unixlib/nt/hive_file.h unixlib/nt/hive_file.c unixlib/nt/hive_mount.h unixlib/nt/hive_mount.c unixlib/nt/hive_save.c unixlib/nt/hive_query.c unixlib/nt/key_protect.h unixlib/nt/key_protect.c \
 	unixlib/nt/native_line.h unixlib/nt/native_line.c \
 	unixlib/nt/code_change.h unixlib/nt/code_change.c unixlib/nt/memory.c unixlib/nt/section.c \
-	unixlib/nt/file.c unixlib/nt/process.c \
+	unixlib/nt/network.h unixlib/nt/network.c unixlib/nt/file.c unixlib/nt/process.c \
 	unixlib/nt/version.h unixlib/nt/version.c
 
 libwineroom_a_SOURCES = \
@@ -120,6 +120,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
 	unixlib/wine/native_sites.h unixlib/wine/native_sites.c \
 	unixlib/wine/image_exports.h unixlib/wine/image_exports.c \
+	unixlib/wine/socket_controls.h unixlib/wine/socket_controls.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \
 	unixlib/wine/service_call.h unixlib/wine/service_call.c \
 	unixlib/unixlib.h unixlib/wine/unix_calls.c
@@ -185,6 +186,7 @@ loaderdir = $(pkglibdir)/loader/x86_64
 loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
 pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
 	unixlib/wine/unix_services.h unixlib/wine/unix_services.c \
+	unixlib/wine/names.h unixlib/wine/names.c \
 	unixlib/wine/thread_start.h unixlib/wine/thread_start.c \
 	unixlib/wine/layout.h unixlib/wine/layout.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)

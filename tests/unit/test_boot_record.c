@@ -32,6 +32,7 @@ static void fill(struct pwk_boot_record *record)
     record->registry_cache = UINT64_MAX;
     record->session = PWK_SESSION_OWN;
     record->inherit = true;
+    record->network = PWK_NETWORK_ISOLATED;
     record->syscall_numbers = PWK_NUMBERS_WINDOWS;
     record->rewrite_sites = true;
     record->policy = PWK_POLICY_FILE;
@@ -77,6 +78,7 @@ static void round_trip(void **state)
     assert_true(record.registry_cache == expected.registry_cache);
     assert_int_equal(record.session, PWK_SESSION_OWN);
     assert_true(record.inherit);
+    assert_int_equal(record.network, PWK_NETWORK_ISOLATED);
     assert_int_equal(record.syscall_numbers, PWK_NUMBERS_WINDOWS);
     assert_true(record.rewrite_sites);
     assert_int_equal(record.policy, PWK_POLICY_FILE);

@@ -237,16 +237,32 @@ static void own_session(void **state)
 }
 
 /* What wineserver does for a program cannot be held from the program's side. */
-static void walls_need_an_own_session(void **state)
+static void files_need_an_own_session(void **state)
 {
     (void)state;
     arguments.files = PWK_FILES_OVERLAY;
     assert_int_equal(build(), -EINVAL);
     assert_non_null(strstr(error.text, "use --session own"));
-    arguments.files = PWK_FILES_SHARED;
+}
+
+static void network_of_either_session(void **state)
+{
+    (void)state;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.network, PWK_NETWORK_HOST);
     facts.profile.network = PWK_NETWORK_ISOLATED;
-    assert_int_equal(build(), -EINVAL);
-    assert_non_null(strstr(error.text, "use --session own"));
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.network, PWK_NETWORK_ISOLATED);
+    assert_true(says("every address but loopback"));
+    assert_true(says("no boundary against hostile code, which can make sockets of its own"));
+    facts.profile.network = PWK_NETWORK_OF_SESSION;
+    facts.profile.session = PWK_SESSION_OWN;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.network, PWK_NETWORK_ISOLATED);
+    assert_false(says("every address but loopback"));
+    arguments.network = PWK_NETWORK_HOST;
+    assert_int_equal(build(), 0);
+    assert_int_equal(plan.record.network, PWK_NETWORK_HOST);
 }
 
 static void linux_policy(void **state)
@@ -387,7 +403,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(native_calls_are_caught, set_up, tear_down),
         cmocka_unit_test_setup_teardown(registry_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_session, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(walls_need_an_own_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_need_an_own_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(network_of_either_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(linux_policy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),

@@ -32,6 +32,7 @@ enum field {
     FIELD_AUDIT_LIMIT,
     FIELD_REGISTRY_CACHE,
     FIELD_INHERIT,
+    FIELD_NETWORK,
     FIELD_SYSCALL_NUMBERS,
     FIELD_REWRITE_SITES,
     FIELD_POLICY,
@@ -54,6 +55,7 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_AUDIT_LIMIT] = "audit_limit",
     [FIELD_REGISTRY_CACHE] = "registry_cache",
     [FIELD_INHERIT] = "inherit",
+    [FIELD_NETWORK] = "network",
     [FIELD_SYSCALL_NUMBERS] = "syscall_numbers",
     [FIELD_REWRITE_SITES] = "rewrite_sites",
     [FIELD_POLICY] = "policy",
@@ -133,13 +135,15 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
             PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
                               "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
                               "session=%s\naudit_level=%s\naudit_limit=%" PRIu64 "\n"
-                              "registry_cache=%" PRIu64 "\ninherit=%s\n"
+                              "registry_cache=%" PRIu64 "\ninherit=%s\nnetwork=%s\n"
                               "syscall_numbers=%s\nrewrite_sites=%s\npolicy=%s\n",
             record->kernel, record->state, record->runtime, record->audit,
             pwk_windows_word(record->windows), record->build,
             pwk_registry_mode_word(record->registry), pwk_session_mode_word(record->session),
             pwk_audit_level_word(record->audit_level), record->audit_limit, record->registry_cache,
             record->inherit ? "yes" : "no",
+            pwk_network_mode_word(record->network == PWK_NETWORK_ISOLATED ? PWK_NETWORK_ISOLATED
+                                                                          : PWK_NETWORK_HOST),
             pwk_syscall_numbers_word(record->syscall_numbers), record->rewrite_sites ? "yes" : "no",
             policy);
     for (size_t i = 0; i < record->passthrough_count; i++)
@@ -231,6 +235,8 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return pwk_size_parse(value, &record->registry_cache, NULL);
     case FIELD_INHERIT:
         return pwk_yes_no_parse(value, &record->inherit, NULL);
+    case FIELD_NETWORK:
+        return pwk_network_mode_parse(value, &record->network, NULL);
     case FIELD_SYSCALL_NUMBERS:
         return pwk_syscall_numbers_parse(value, &record->syscall_numbers, NULL);
     case FIELD_REWRITE_SITES:

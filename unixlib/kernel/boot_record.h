@@ -48,6 +48,7 @@ struct pwk_boot_record {
     uint64_t audit_limit; /* bytes at which the log is renamed; 0: never */
     uint64_t registry_cache;
     bool inherit;
+    enum pwk_network_mode network; /* PWK_NETWORK_ISOLATED or PWK_NETWORK_HOST */
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites;
     enum pwk_policy_origin policy;

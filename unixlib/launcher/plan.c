@@ -116,14 +116,14 @@ static int merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argumen
         return pwk_error_set(error, -EINVAL,
                              "--files overlay needs a session of the kernel's own, since "
                              "wineserver opens the files: use --session own");
-    if (!own && network == PWK_NETWORK_ISOLATED)
-        return pwk_error_set(error, -EINVAL,
-                             "--net isolated needs a session of the kernel's own, since "
-                             "wineserver makes the sockets: use --session own");
     strcpy(plan->cage.prefix, facts->prefix);
     strcpy(plan->cage.state, facts->state);
     plan->cage.overlay_files = files != PWK_FILES_SHARED;
     plan->cage.isolated_network = network != PWK_NETWORK_HOST;
+    plan->record.network =
+        network == PWK_NETWORK_ISOLATED || (own && network == PWK_NETWORK_OF_SESSION)
+            ? PWK_NETWORK_ISOLATED
+            : PWK_NETWORK_HOST;
     plan->cage.display = true;
     return 0;
 }
@@ -236,6 +236,13 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "take part in the prefix's shared session: wineserver, windows, files and network "
                  "are those of stock Wine's programs; this is no boundary against hostile code");
+    if (record->session != PWK_SESSION_OWN && record->network == PWK_NETWORK_ISOLATED)
+        add_step(plan, failed, PWK_STEP_BOOT,
+                 "refuse %s every address but loopback, and names that others would have to be "
+                 "asked for, where Windows' sockets reach Wine; that keeps honest programs off the "
+                 "network, and is no boundary against hostile code, which can make sockets of its "
+                 "own: --session own is one",
+                 whose);
     if (record->registry == PWK_REGISTRY_OVERLAY)
         add_step(plan, failed, PWK_STEP_BOOT,
                  "serve %s the kernel's own registry, a layer over the prefix's: what the prefix "

@@ -11,6 +11,7 @@
 #include "kernel/audit.h"
 #include "kernel/process_table.h"
 #include "kernel/profile.h"
+#include "nt/network.h"
 #include "nt/services.h"
 #include "registry/registry.h"
 
@@ -35,6 +36,9 @@ struct nt_host {
     /* Something that may be an image has been mapped at `base`, `size` bytes long. NULL: nobody
      * needs to know. */
     void (*image_mapped)(uint64_t base, uint64_t size);
+    /* True where a device control names an address (socket_controls.h). */
+    bool (*network_request)(uint32_t code, uint64_t input, uint32_t size,
+                            struct nt_network_request *request);
     /* The process is about to end itself. */
     void (*end_process)(void);
     /* The calling thread comes through a row, and may have been there before the kernel was: its
@@ -61,6 +65,7 @@ struct nt_personality {
     enum pwk_windows windows;
     uint32_t build; /* of that version; 0: its usual one */
     bool inherit;
+    enum nt_network_mode network;
     /* The kernel was attached late: handles of wineserver's keys stand for our keys of the same
      * path when something is opened below them. */
     bool adopts_foreign_roots;

@@ -28,6 +28,7 @@
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
 #include "wine/service_table.h"
+#include "wine/socket_controls.h"
 #include "wine/snapshot.h"
 #include "wine/unix_services.h"
 
@@ -187,6 +188,13 @@ static void end_at_exit(void)
     end_process();
 }
 
+__attribute__((visibility("default"))) bool pwk_may_ask_for_name(const char *name);
+
+bool pwk_may_ask_for_name(const char *name)
+{
+    return nt_network_may_ask(name);
+}
+
 /* ---- the start ---- */
 
 static int open_registry(struct pwk_error *error)
@@ -266,6 +274,10 @@ static void set_personality(void)
     nt_personality.windows = boot.record.windows;
     nt_personality.build = boot.record.build;
     nt_personality.inherit = boot.record.inherit;
+    nt_personality.host.network_request = pwk_socket_control_request;
+    nt_personality.network = boot.record.network != PWK_NETWORK_ISOLATED ? NT_NETWORK_OPEN
+                             : boot.record.session == PWK_SESSION_OWN    ? NT_NETWORK_NOTED
+                                                                         : NT_NETWORK_REFUSED;
 }
 
 static int open_parts(const char *ntdll_dll, const char *program, struct pwk_error *error)

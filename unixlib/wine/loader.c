@@ -16,6 +16,7 @@
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
 #include "wine/layout.h"
+#include "wine/names.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
 #include "wine/thread_start.h"
@@ -76,6 +77,7 @@ static int boot(void *ntdll, const char *program, char ***environment)
     if (function(ntdll, ntdll_dll, program, environment) < 0)
         return EXIT_FAILED;
     pwk_threads_start_with(arm);
+    pwk_names_judged_by((pwk_name_judge)dlsym(kernel, PWK_MAY_ASK_SYMBOL));
     pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
     return 0;
 }
