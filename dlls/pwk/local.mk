@@ -32,6 +32,7 @@ pwk/x86_64-windows/pwk.dll: $(PWK_DLL_C) $(PWK_DLL_H) pwk/windows-include/pwk.h 
 		$(srcdir)/dlls/pwk/pwk.c $(srcdir)/dlls/pwk/mirror.c \
 		$(srcdir)/dlls/pwk/bound_callbacks.c $(srcdir)/dlls/pwk/transactions.c \
 		$(srcdir)/dlls/pwk/native_handlers.c \
+		$(srcdir)/dlls/pwk/service_call.c $(srcdir)/dlls/pwk/services.c \
 		$(srcdir)/dlls/pwk/win32_registry.c $(srcdir)/dlls/pwk/win32_transactions.c \
 		pwk/pwk.def -lntdll
 	$(AM_V_at)$(WINEBUILD) --builtin $@.tmp

@@ -101,11 +101,6 @@ static void *fail(int32_t result)
     return NULL;
 }
 
-static uint64_t address(const void *pointer)
-{
-    return (uint64_t)(uintptr_t)pointer;
-}
-
 /* A call that takes the kernel alone. */
 static int32_t kernel_call(enum pwk_unix_call call, uint32_t handle)
 {

@@ -9,25 +9,6 @@
 #include "nt_transactions.h"
 #include "unix_side.h"
 
-#define STATUS_NOT_IMPLEMENTED_HERE ((NTSTATUS)0xc0000002)
-#define STATUS_ACCESS_VIOLATION_HERE ((NTSTATUS)0xc0000005)
-
-static UINT64 address(const void *pointer)
-{
-    return (UINT64)(UINT_PTR)pointer;
-}
-
-static NTSTATUS call(struct pwk_service_params *params)
-{
-    /* A fault on the Unix side ends the call and leaves this. */
-    params->status = (uint32_t)STATUS_ACCESS_VIOLATION_HERE;
-    if (!has_unix_side()) {
-        return STATUS_NOT_IMPLEMENTED_HERE;
-    }
-    call_unix(PWK_UNIX_SERVICE, params);
-    return (NTSTATUS)params->status;
-}
-
 NTSTATUS NTAPI NtCreateTransaction(HANDLE *transaction, ACCESS_MASK access,
                                    OBJECT_ATTRIBUTES *attributes, GUID *unit_of_work,
                                    HANDLE manager, ULONG options, ULONG isolation_level,
@@ -41,7 +22,7 @@ NTSTATUS NTAPI NtCreateTransaction(HANDLE *transaction, ACCESS_MASK access,
          options, isolation_level, isolation_flags, address(timeout), address(description)},
     };
 
-    return call(&params);
+    return call_service(&params);
 }
 
 NTSTATUS NTAPI NtOpenTransaction(HANDLE *transaction, ACCESS_MASK access,
@@ -54,7 +35,7 @@ NTSTATUS NTAPI NtOpenTransaction(HANDLE *transaction, ACCESS_MASK access,
          address(manager)},
     };
 
-    return call(&params);
+    return call_service(&params);
 }
 
 NTSTATUS NTAPI NtCommitTransaction(HANDLE transaction, BOOLEAN wait)
@@ -62,7 +43,7 @@ NTSTATUS NTAPI NtCommitTransaction(HANDLE transaction, BOOLEAN wait)
     struct pwk_service_params params = {
         PWK_SERVICE_COMMIT_TRANSACTION, 0, {address(transaction), wait}};
 
-    return call(&params);
+    return call_service(&params);
 }
 
 NTSTATUS NTAPI NtRollbackTransaction(HANDLE transaction, BOOLEAN wait)
@@ -70,7 +51,7 @@ NTSTATUS NTAPI NtRollbackTransaction(HANDLE transaction, BOOLEAN wait)
     struct pwk_service_params params = {
         PWK_SERVICE_ROLLBACK_TRANSACTION, 0, {address(transaction), wait}};
 
-    return call(&params);
+    return call_service(&params);
 }
 
 NTSTATUS NTAPI NtQueryInformationTransaction(HANDLE transaction, int information_class,
@@ -83,5 +64,5 @@ NTSTATUS NTAPI NtQueryInformationTransaction(HANDLE transaction, int information
          address(needed)},
     };
 
-    return call(&params);
+    return call_service(&params);
 }

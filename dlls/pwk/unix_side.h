@@ -6,6 +6,8 @@
 #define PWK_DLL_UNIX_SIDE_H
 
 #include <stdbool.h>
+#include <windows.h>
+#include <winternl.h>
 
 #include "unixlib/unixlib.h"
 
@@ -14,5 +16,13 @@ bool has_unix_side(void);
 
 /* Leaves `params` alone where there is no Unix side that fits, and where the call faults. */
 void call_unix(enum pwk_unix_call call, void *params);
+
+/* A service of NT's (enum pwk_service). */
+NTSTATUS call_service(struct pwk_service_params *params);
+
+static inline UINT64 address(const void *pointer)
+{
+    return (UINT64)(UINT_PTR)pointer;
+}
 
 #endif

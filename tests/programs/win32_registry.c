@@ -254,6 +254,26 @@ static void check_by_name(void)
     DeleteFileA("by name.dat");
 }
 
+/* What no Wine's ntdll has ("ZwSaveKeyEx function (wdm.h)", "NtQueryOpenSubKeys"). */
+static void check_nt_services(HKEY base)
+{
+    static const char *const names[] = {
+        "NtCompactKeys",     "NtCompressKey",        "NtCreateTransaction", "NtLockRegistryKey",
+        "NtOpenTransaction", "NtQueryOpenSubKeysEx", "NtSaveKeyEx",         "NtSaveMergedKeys",
+        "NtUnloadKey2",      "NtUnloadKeyEx",
+    };
+    HMODULE ntdll = GetModuleHandleA("ntdll.dll");
+    LONG(NTAPI * save)(HANDLE, HANDLE, ULONG) = (void *)GetProcAddress(ntdll, "NtSaveKeyEx");
+    LONG(NTAPI * compact)(ULONG, HANDLE *) = (void *)GetProcAddress(ntdll, "NtCompactKeys");
+    HANDLE keys[] = {base};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        check(GetProcAddress(ntdll, names[i]) != NULL, names[i], (long)GetLastError());
+    check(GetProcAddress(ntdll, "NtClose") != NULL, "NtClose", 0);
+    EXPECT(0, compact(1, keys));
+    EXPECT((LONG)0xc000000d, save(base, base, 77));
+}
+
 int main(void)
 {
     HKEY base = NULL;
@@ -267,6 +287,7 @@ int main(void)
     check_views();
     check_information();
     check_by_name();
+    check_nt_services(base);
     RegDeleteTreeW(base, NULL);
     printf("%d wrong\n", failures);
     return failures != 0;

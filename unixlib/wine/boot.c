@@ -44,7 +44,7 @@ static struct {
     int bequest;    /* the table of key handles that it left, or -1 */
     bool first_process;
     struct pwk_prefix_state below; /* in an own session, of a program that pwk-wine has started */
-    uint64_t started; /* FILETIME; 0: not by pwk-wine */
+    uint64_t started;              /* FILETIME; 0: not by pwk-wine */
     atomic_flag ended;
 } boot = {.ended = ATOMIC_FLAG_INIT};
 
@@ -258,6 +258,20 @@ static void announce(const char *program)
     pwk_audit_attend(boot.audit);
 }
 
+/* ntdll itself is mapped before any row leads to us; kernelbase, which comes first of all others,
+ * before anything can ask for what is added. */
+static void image_mapped(uint64_t base, uint64_t size)
+{
+    static atomic_flag ntdll_is_done = ATOMIC_FLAG_INIT;
+    uint64_t ntdll_size = 0, ntdll = 0;
+
+    if (!atomic_flag_test_and_set(&ntdll_is_done))
+        ntdll = pwk_service_table_ntdll(&ntdll_size);
+    if (ntdll)
+        pwk_image_exports_add(ntdll, ntdll_size);
+    pwk_image_exports_add(base, size);
+}
+
 static void set_personality(void)
 {
     nt_personality.host.forward = pwk_service_table_forward;
@@ -269,7 +283,7 @@ static void set_personality(void)
     nt_personality.host.end_birth = pwk_birth_end;
     nt_personality.host.settled_major_version = settled_major_version;
     nt_personality.host.end_process = end_process;
-    nt_personality.host.image_mapped = nt_personality.registry ? pwk_image_exports_add : NULL;
+    nt_personality.host.image_mapped = nt_personality.registry ? image_mapped : NULL;
     nt_personality.audit = boot.audit;
     nt_personality.windows = boot.record.windows;
     nt_personality.build = boot.record.build;

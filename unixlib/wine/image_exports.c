@@ -29,20 +29,31 @@
 
 static const char wine_mark[] = "Wine builtin DLL";
 
+#define FUNCTIONS 14
+
 /* By name, in the order of strcmp. */
 static const struct addition {
     const char *module;
-    const char *functions[9];
+    bool missing_only; /* what the module has is as good */
+    const char *functions[FUNCTIONS + 1];
 } additions[] = {
     {"advapi32.dll",
+     false,
      {"RegCreateKeyTransactedA", "RegCreateKeyTransactedW", "RegDeleteKeyTransactedA",
       "RegDeleteKeyTransactedW", "RegLoadAppKeyA", "RegLoadAppKeyW", "RegOpenKeyTransactedA",
       "RegOpenKeyTransactedW"}},
-    {"kernelbase.dll", {"RegLoadAppKeyA", "RegLoadAppKeyW"}},
+    {"kernelbase.dll", false, {"RegLoadAppKeyA", "RegLoadAppKeyW"}},
     {"ktmw32.dll",
+     false,
      {"CommitTransaction", "CommitTransactionAsync", "CreateTransaction", "GetTransactionId",
       "GetTransactionInformation", "OpenTransaction", "RollbackTransaction",
       "RollbackTransactionAsync"}},
+    {"ntdll.dll",
+     true,
+     {"NtCommitTransaction", "NtCompactKeys", "NtCompressKey", "NtCreateTransaction",
+      "NtLockRegistryKey", "NtOpenTransaction", "NtQueryInformationTransaction",
+      "NtQueryOpenSubKeys", "NtQueryOpenSubKeysEx", "NtRollbackTransaction", "NtSaveKeyEx",
+      "NtSaveMergedKeys", "NtUnloadKey2", "NtUnloadKeyEx"}},
 };
 #define ADDITIONS (sizeof additions / sizeof additions[0])
 
@@ -170,15 +181,12 @@ struct change {
     const struct addition *addition;
     uint32_t count;
     uint32_t missing;
-    uint32_t places[8];  /* where a name stands, or is to stand, among the old ones */
-    uint32_t forward[8]; /* where its forwarder begins in the block */
-    bool there[8];
+    const char *names[FUNCTIONS];
+    uint32_t places[FUNCTIONS];  /* where a name stands, or is to stand, among the old ones */
+    uint32_t forward[FUNCTIONS]; /* where its forwarder begins in the block */
+    bool there[FUNCTIONS];
     size_t strings; /* bytes of all forwarders */
 };
-_Static_assert(sizeof((struct change *)0)->places / sizeof(uint32_t) + 1 ==
-                   sizeof((struct addition *)0)->functions / sizeof(char *),
-               "a place for each function");
-
 /* Everything that is exported stands before the list's old end: what comes behind is free to be
  * taken for forwarders. */
 static bool is_last(const struct image *image)
@@ -221,14 +229,17 @@ static void plan_change(const struct image *image, const struct addition *additi
                         struct change *change)
 {
     *change = (struct change){.addition = addition};
-    for (; addition->functions[change->count]; change->count++) {
-        const char *name = addition->functions[change->count];
+    for (const char *const *name = addition->functions; *name; name++) {
         uint32_t i = change->count;
 
-        change->there[i] = find_name(image, name, &change->places[i]);
+        change->there[i] = find_name(image, *name, &change->places[i]);
+        if (change->there[i] && addition->missing_only)
+            continue;
+        change->names[i] = *name;
         change->missing += !change->there[i];
         change->forward[i] = (uint32_t)change->strings;
-        change->strings += FORWARD_LENGTH + strlen(name) + 1;
+        change->strings += FORWARD_LENGTH + strlen(*name) + 1;
+        change->count++;
     }
     change->strings = (change->strings + 3) & ~(size_t)3;
 }
@@ -253,7 +264,7 @@ static void put_strings(const struct block *block, const struct change *change)
         char *at = (char *)block->at + change->forward[i];
 
         memcpy(at, FORWARD, FORWARD_LENGTH);
-        strcpy(at + FORWARD_LENGTH, change->addition->functions[i]);
+        strcpy(at + FORWARD_LENGTH, change->names[i]);
     }
 }
 
@@ -428,6 +439,8 @@ void pwk_image_exports_add(uint64_t base, uint64_t size)
     if (!addition || !lists_are_within(&image) || !is_last(&image))
         return;
     plan_change(&image, addition, &change);
+    if (!change.count)
+        return;
     block.size = block_size(&image, &change);
     block.at = find_kept(&image, &change);
     if (!block.at) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * image_exports.h - documented functions of Windows' DLLs that Wine's own DLLs lack or have as
- * stubs only (RegLoadAppKey, the registry's transactions): when such a DLL is mapped, the copy in
+ * stubs only (RegLoadAppKey, the registry's transactions, NtSaveKeyEx): when such a DLL is mapped, the copy in
  * this process gets a list of exports that has them too, each led on to pwk.dll, which Wine's
  * loader loads when a program asks for one. The files on disk stay as they are, and a DLL that is
  * not Wine's own is left alone.

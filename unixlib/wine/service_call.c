@@ -16,6 +16,15 @@ static const nt_handler handlers[PWK_SERVICE_COUNT] = {
     [PWK_SERVICE_COMMIT_TRANSACTION] = nt_commit_transaction,
     [PWK_SERVICE_ROLLBACK_TRANSACTION] = nt_rollback_transaction,
     [PWK_SERVICE_QUERY_INFORMATION_TRANSACTION] = nt_query_information_transaction,
+    [PWK_SERVICE_COMPACT_KEYS] = nt_compact_keys,
+    [PWK_SERVICE_COMPRESS_KEY] = nt_compress_key,
+    [PWK_SERVICE_LOCK_REGISTRY_KEY] = nt_lock_registry_key,
+    [PWK_SERVICE_QUERY_OPEN_SUBKEYS] = nt_query_open_subkeys,
+    [PWK_SERVICE_QUERY_OPEN_SUBKEYS_EX] = nt_query_open_subkeys_ex,
+    [PWK_SERVICE_SAVE_KEY_EX] = nt_save_key_ex,
+    [PWK_SERVICE_SAVE_MERGED_KEYS] = nt_save_merged_keys,
+    [PWK_SERVICE_UNLOAD_KEY2] = nt_unload_key2,
+    [PWK_SERVICE_UNLOAD_KEY_EX] = nt_unload_key_ex,
 };
 
 int32_t pwk_service_call(void *args)

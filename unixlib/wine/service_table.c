@@ -204,21 +204,33 @@ ntstatus pwk_service_table_call(const char *name, const uint64_t *arguments, siz
 
 /* The loader's list of modules ("PEB_LDR_DATA structure (winternl.h)", "LDR_DATA_TABLE_ENTRY"):
  * the program comes first, then ntdll. */
-uint64_t pwk_service_table_stub(const char *name)
+uint64_t pwk_service_table_ntdll(uint64_t *size)
 {
     static const uint16_t ntdll_name[] = u"ntdll.dll";
-    const struct pwk_stub *stub = pwk_stub_find(&table.numbers, name);
     unsigned char *peb, *entry;
 
     __asm__("movq %%gs:0x60, %0" : "=r"(peb));
     entry = *(unsigned char **)(peb + 0x18);
-    if (!entry || !stub)
+    if (!entry)
         return 0;
     entry += 0x10;
     for (int i = 0; i < 4; i++) {
         entry = *(unsigned char **)entry;
-        if (*(uint16_t *)(entry + 0x58) == 18 && !memcmp(*(void **)(entry + 0x60), ntdll_name, 18))
-            return *(uint64_t *)(entry + 0x30) + stub->address;
+        if (!entry)
+            return 0;
+        if (*(uint16_t *)(entry + 0x58) == 18 &&
+            !memcmp(*(void **)(entry + 0x60), ntdll_name, 18)) {
+            *size = *(uint32_t *)(entry + 0x40);
+            return *(uint64_t *)(entry + 0x30);
+        }
     }
     return 0;
+}
+
+uint64_t pwk_service_table_stub(const char *name)
+{
+    const struct pwk_stub *stub = pwk_stub_find(&table.numbers, name);
+    uint64_t size, base = stub ? pwk_service_table_ntdll(&size) : 0;
+
+    return base ? base + stub->address : 0;
 }

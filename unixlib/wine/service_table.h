@@ -33,6 +33,10 @@ ntstatus pwk_service_table_forward(unsigned row, const uint64_t *arguments);
  * Wine does not have it. On a thread of Wine's. */
 ntstatus pwk_service_table_call(const char *name, const uint64_t *arguments, size_t count);
 
+/* Where the ntdll.dll of this process is, and its size; 0 where the loader has not listed it yet. On a
+ * thread of Wine's. */
+uint64_t pwk_service_table_ntdll(uint64_t *size);
+
 /* The address of a service's stub in the ntdll.dll of this process, 0 where it is not found. */
 uint64_t pwk_service_table_stub(const char *name);
 
