@@ -81,9 +81,12 @@ equal 'it made five things' 5 "$(wc -l <"$work/stock-changes")"
 before=$(state_of "$WINEPREFIX")
 for name in a b; do
     ok "the installer in kernel $name" own "$name" "$setup" /S
-    equal 'what it installed runs there' 5 "$(own "$name" cmd.exe /c \
-        'C:\Program Files\pwk-test-app\pwk-test-app.exe' status 5 >/dev/null 2>&1
-        echo $?)"
+    equal 'what it installed runs there' 5 \
+        "$(own "$name" "$folder/pwk-test-app.exe" status 5 >/dev/null 2>&1; echo $?)"
+    equal 'by its DOS path too' 6 "$(own "$name" 'C:\Program Files\pwk-test-app\pwk-test-app' \
+        status 6 >/dev/null 2>&1; echo $?)"
+    equal 'but not where it is not installed' 127 \
+        "$(own c "$folder/pwk-test-app.exe" status 5 >/dev/null 2>&1; echo $?)"
     until_true 60 session_is_over "$name" || fail "the session of $name does not end"
     equal 'the prefix is untouched, byte for byte' '' \
         "$(diff <(echo "$before") <(state_of "$WINEPREFIX"))"

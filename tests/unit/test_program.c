@@ -277,6 +277,38 @@ static void names_like_options_are_made_paths(void **state)
     expect("--help.exe", "work/--help.exe", below("work/--help.exe"));
 }
 
+static int find_in_layer(const char *word)
+{
+    return pwk_program_find_in_layer(&program, word, below("prefix"), below("upper"), &error);
+}
+
+static void programs_of_a_layer(void **state)
+{
+    static const char *const folders[] = {"upper", "upper/drive_c", "upper/drive_c/New App"};
+    char path[PATH_MAX];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", below("prefix/drive_c/New App/App.exe"));
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+        assert_int_equal(0, mkdir(below(folders[i]), 0700));
+    write_program("upper/drive_c/New App/App.exe");
+    write_file("upper/drive_c/New App/text.exe", "text", 4);
+    assert_int_equal(0, symlink("App.exe", below("upper/drive_c/New App/link.exe")));
+    assert_int_equal(0, find_in_layer("c:\\new app\\APP"));
+    assert_string_equal(path, program.path);
+    assert_string_equal("c:\\new app\\APP.exe", program.name);
+    assert_int_equal(0, find_in_layer(path));
+    assert_string_equal(path, program.path);
+    assert_string_equal(path, program.name);
+    assert_int_equal(-ENOEXEC, find_in_layer("C:\\New App\\text.exe"));
+    assert_int_equal(-ENOENT, find_in_layer("C:\\New App\\link.exe"));
+    assert_int_equal(-ENOENT, find_in_layer("C:\\New App\\none.exe"));
+    assert_int_equal(-ENOENT, find_in_layer("C:\\New App"));
+    assert_int_equal(-ENOENT, find_in_layer("D:\\New App\\App.exe"));
+    assert_int_equal(-ENOENT, find_in_layer("App.exe"));
+    assert_int_equal(-ENOENT, find_in_layer("/drive_c/New App/App.exe"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +319,7 @@ int main(void)
         cmocka_unit_test(what_cannot_run),
         cmocka_unit_test(scripts_pass),
         cmocka_unit_test(names_like_options_are_made_paths),
+        cmocka_unit_test(programs_of_a_layer),
     };
 
     return cmocka_run_group_tests(tests, make_world, remove_world);

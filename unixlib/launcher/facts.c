@@ -139,10 +139,28 @@ static bool is_set(const char *variable)
     return value != NULL && *value != '\0';
 }
 
+/* A program that only the kernel has may be asked for where its session is its own. */
+static int find_in_layer(struct pwk_facts *facts, const struct pwk_arguments *arguments,
+                         struct pwk_error *error)
+{
+    enum pwk_session_mode session =
+        arguments->has_session ? arguments->session : facts->profile.session;
+    enum pwk_files_mode files = arguments->files ? arguments->files : facts->profile.files;
+    char upper[PATH_MAX];
+    int rc = -ENOENT;
+
+    if (session == PWK_SESSION_OWN && files != PWK_FILES_SHARED &&
+        join(upper, facts->state, "files/upper", error) == 0)
+        rc = pwk_program_find_in_layer(&facts->program, arguments->program[0], facts->prefix, upper,
+                                       error);
+    return rc;
+}
+
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                    struct pwk_error *error)
 {
-    int rc;
+    struct pwk_error missing;
+    int rc, found;
 
     pwk_profile_init(&facts->profile);
     facts->has_wine_debug = is_set("WINEDEBUG");
@@ -155,10 +173,12 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
     if (rc != 0)
         return PWK_EXIT_FAILED;
     facts->prefix_exists = pwk_prefix_exists(facts->prefix);
-    rc = pwk_program_find(&facts->program, arguments->program[0], facts->prefix, facts->wine.libdir,
-                          error);
-    if (rc != 0)
-        return rc == -ENOENT ? PWK_EXIT_NOT_FOUND : PWK_EXIT_CANNOT_RUN;
+    found = pwk_program_find(&facts->program, arguments->program[0], facts->prefix,
+                             facts->wine.libdir, error);
+    if (found != 0 && found != -ENOENT)
+        return PWK_EXIT_CANNOT_RUN;
+    if (found == -ENOENT)
+        missing = *error;
     rc = find_state(facts, arguments, error);
     if (rc == 0)
         rc = pwk_profile_choose(&facts->profile, arguments->profile, facts->state,
@@ -167,6 +187,13 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
         rc = find_audit(facts, arguments->audit, error);
     if (rc == 0)
         rc = pwk_runtime_path(facts->runtime, error);
+    if (found == -ENOENT) {
+        found = rc == 0 ? find_in_layer(facts, arguments, error) : -ENOENT;
+        if (found == -ENOENT)
+            *error = missing;
+        if (found != 0)
+            return found == -ENOENT ? PWK_EXIT_NOT_FOUND : PWK_EXIT_CANNOT_RUN;
+    }
     return rc == 0 ? 0 : PWK_EXIT_FAILED;
 }
 

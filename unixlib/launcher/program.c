@@ -461,3 +461,40 @@ int pwk_program_find(struct pwk_program *program, const char *word, const char *
         return rc == -ENOENT ? -ENOEXEC : rc;
     return program->name[0] != '\0' ? 0 : name_for_wine(program, word, as_typed, error);
 }
+
+/* A file of the layer: no folder, and no mark for one that was deleted. */
+static bool find_layer_file(char path[PATH_MAX], const char *base, const char *rest)
+{
+    struct stat st;
+
+    strcpy(path, base);
+    return append_components(path, rest) && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int pwk_program_find_in_layer(struct pwk_program *program, const char *word, const char *prefix,
+                              const char *upper, struct pwk_error *error)
+{
+    bool dos = is_dos_path(word) && tolower((unsigned char)word[0]) == 'c';
+    char base[PATH_MAX], with_exe[PATH_MAX];
+    size_t length = strlen(prefix), skipped = dos ? 2 : length;
+    int rc;
+    bool found = dos || (strncmp(word, prefix, length) == 0 && word[length] == '/');
+
+    found = found &&
+            snprintf(base, sizeof(base), "%s%s", upper, dos ? "/drive_c" : "") < PATH_MAX &&
+            snprintf(with_exe, sizeof(with_exe), "%s.exe", word) < PATH_MAX;
+    if (found && !has_any_extension(word) &&
+        find_layer_file(program->path, base, with_exe + skipped))
+        word = with_exe;
+    else
+        found = found && find_layer_file(program->path, base, word + skipped);
+    if (!found)
+        return -ENOENT;
+    snprintf(program->name, sizeof(program->name), "%s", word);
+    rc = pwk_program_check(program->path, error);
+    /* Where the session sees it. */
+    strcpy(base, program->path + strlen(upper));
+    if (snprintf(program->path, sizeof(program->path), "%s%s", prefix, base) >= PATH_MAX)
+        return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", word);
+    return rc;
+}

@@ -23,6 +23,11 @@ struct pwk_program {
 int pwk_program_find(struct pwk_program *program, const char *word, const char *prefix,
                      const char *wine_libdir, struct pwk_error *error);
 
+/* The same for what only a session of the kernel's own sees: looks for a path in the prefix (an
+ * absolute Unix path, or a DOS path on drive C:) in the kernel's layer of files, `upper`. */
+int pwk_program_find_in_layer(struct pwk_program *program, const char *word, const char *prefix,
+                              const char *upper, struct pwk_error *error);
+
 /* 0 where the file at `path` is something that Wine runs in a 64-bit process. */
 int pwk_program_check(const char *path, struct pwk_error *error);
 
