@@ -114,6 +114,8 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/service_table.h unixlib/wine/service_table.c \
 	unixlib/wine/calling_convention.h unixlib/wine/calling_convention.c \
 	unixlib/wine/snapshot.h unixlib/wine/snapshot.c \
+	unixlib/wine/server_lock.h unixlib/wine/server_lock.c \
+	unixlib/wine/server_start.h unixlib/wine/server_start.c \
 	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
@@ -179,7 +181,7 @@ pwkctl_LDADD = liblauncher.a libsession.a libattach.a $(POLICY_LIBS) libkernel.a
 # The launcher needs Wine's place and the check of its service table, not the takeover.
 noinst_LIBRARIES += libwineroom_location.a
 libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbers.c \
-	unixlib/wine/server_lock.h unixlib/wine/server_lock.c
+	unixlib/wine/server_lock.c
 
 # The loader is the program that every process of a kernel runs.
 loaderdir = $(pkglibdir)/loader/x86_64

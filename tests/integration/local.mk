@@ -10,7 +10,7 @@ AM_TESTS_ENVIRONMENT = \
 	export PWK_SRCDIR PWK_BUILDDIR PWK_TEST_WINE_LIBDIR;
 
 INTEGRATION_TESTS = \
-	tests/integration/isolation.sh tests/integration/overlay.sh \
+	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
 	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
 	tests/integration/files.sh tests/integration/own_installer.sh \
 	tests/integration/windows_version.sh \

@@ -27,6 +27,7 @@
 #include "wine/location.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
+#include "wine/server_start.h"
 #include "wine/service_table.h"
 #include "wine/socket_controls.h"
 #include "wine/snapshot.h"
@@ -131,6 +132,7 @@ static int first_call(void)
     struct pwk_error error;
     int empty = nt_personality.registry ? registry_is_empty(nt_personality.registry) : 0;
 
+    pwk_server_start_end();
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY &&
@@ -360,6 +362,7 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     pwk_set_booted_kernel(&booted);
     announce(program);
     atexit(end_at_exit);
+    pwk_server_start_begin();
     return 0;
 }
 

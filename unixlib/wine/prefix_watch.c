@@ -23,6 +23,7 @@
 #include "kernel/boot_record.h"
 #include "kernel/prefix_layer.h"
 #include "nt/personality.h"
+#include "wine/server_start.h"
 #include "wine/service_table.h"
 #include "wine/snapshot.h"
 
@@ -217,7 +218,10 @@ static int prepare(void)
 static int watch(void)
 {
     nt_handle handles[1 + PWK_PREFIX_BRANCHES];
-    int result = prepare();
+    int result;
+
+    pwk_server_start_end();
+    result = prepare();
 
     if (result == 0) {
         pause_for(FIRST_PAUSE_MS);
@@ -252,7 +256,10 @@ __attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *nt
     nt_personality.host.forward = pwk_service_table_forward;
     nt_personality.host.call = pwk_service_table_call;
     nt_personality.host.first_call = watch;
-    return pwk_service_table_take_over(&watcher.error);
+    result = pwk_service_table_take_over(&watcher.error);
+    if (result == 0)
+        pwk_server_start_begin();
+    return result;
 }
 
 /* ---- the kernels ---- */

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# starts.sh - many programs started at once where no wineserver runs: every one of them runs. Debian's
+# Wine alone loses some (two clients that both start a server), and each start of ours with an
+# overlay makes two clients, the program and the watcher.
+. "$(dirname "$0")/library.sh"
+begin
+
+probe=$programs/process_probe.exe
+ok 'the kernel is made' kernel many "$probe" status 0
+for ((round = 0; round < 6; round++)); do
+    stop_prefix "$WINEPREFIX"
+    for ((i = 0; i < 6; i++)); do
+        kernel many "$probe" status "$i" >"$work/start.$i" 2>&1 &
+        starts[i]=$!
+    done
+    for ((i = 0; i < 6; i++)); do
+        wait "${starts[i]}"
+        status=$?
+        equal "start $i in round $round ($(tail -n 1 "$work/start.$i"))" "$i" "$status"
+    done
+done
+finish
