@@ -66,6 +66,20 @@ equal 'b does not see the value' '' "$(query own b -- "$key" colour)"
 equal 'versions differ' '10.0.19045' "$(own a --windows 10 "$programs/print_version.exe" |
     tr -d '\r' | sed -n 's/^RtlGetVersion \([0-9.]*\).*/\1/p' | head -n 1)"
 
+# --- of /tmp the session has what its first program needs ---
+until_true 30 session_is_over b || fail 'the session of b does not end'
+folder=$(mktemp -d /tmp/pwk-test-own.XXXXXX)
+trap 'rm -rf "$folder"; cleanup' EXIT
+cp "$probe" "$folder/probe.exe"
+equal 'a program in /tmp runs' 9 "$(own b "$folder/probe.exe" status 9 >/dev/null 2>&1; echo $?)"
+equal 'a file beside it can be read' beside "$(cd "$folder" && echo beside >note &&
+    own b cmd.exe /c 'type note' | tr -d '\r')"
+mkdir "$folder.2"
+cp "$probe" "$folder.2/probe.exe"
+matches 'one that the session does not show is refused in one line' '^pwk-wine: .*--session shared$' \
+    "$(own b "$folder.2/probe.exe" status 0 2>&1)"
+rm -rf "$folder.2"
+
 # --- the prefix's registry shows through, as it is when a program is started ---
 ok 'stock Wine writes to the prefix' stock reg.exe add "$key" /v shape /d round /f
 stop_prefix "$WINEPREFIX"

@@ -163,6 +163,8 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
     int rc, found;
 
     pwk_profile_init(&facts->profile);
+    if (getcwd(facts->folder, sizeof(facts->folder)) == NULL)
+        facts->folder[0] = '\0';
     facts->has_wine_debug = is_set("WINEDEBUG");
     facts->has_server = is_set("WINESERVER");
     rc = pwk_prefix_path(facts->prefix, error);

@@ -19,6 +19,7 @@
 struct pwk_facts {
     struct pwk_wine_location wine;
     char loader[PATH_MAX]; /* pwk's own loader */
+    char folder[PATH_MAX]; /* the current one, or "" where it cannot be told */
     char prefix[PATH_MAX];
     bool prefix_exists;
     char runtime[PATH_MAX];
@@ -30,14 +31,14 @@ struct pwk_facts {
     struct pwk_profile profile;  /* owned */
     char audit[PATH_MAX];        /* --audit as an absolute path, or "" */
     struct pwk_program program;
-    bool has_wine_debug; /* WINEDEBUG is set */
-    bool has_server;     /* WINESERVER is set */
+    bool has_wine_debug;                /* WINEDEBUG is set */
+    bool has_server;                    /* WINESERVER is set */
     struct pwk_windows_library library; /* owned */
 };
 
-/* `facts` is all zero: of a static one the pages that are not written are never made. 0, or the exit
- * status: 127 program not found, 126 it cannot be run, 125 all else. Ends with pwk_facts_finish in
- * any case. */
+/* `facts` is all zero: of a static one the pages that are not written are never made. 0, or the
+ * exit status: 127 program not found, 126 it cannot be run, 125 all else. Ends with
+ * pwk_facts_finish in any case. */
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                    struct pwk_error *error);
 void pwk_facts_finish(struct pwk_facts *facts);

@@ -125,6 +125,11 @@ static int merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argumen
             ? PWK_NETWORK_ISOLATED
             : PWK_NETWORK_HOST;
     plan->cage.display = true;
+    strcpy(plan->folder, facts->folder);
+    plan->cage.shown[0] = plan->program_path;
+    plan->cage.shown[1] = plan->loader;
+    plan->cage.shown[2] = plan->wine.libdir;
+    plan->cage.shown[3] = plan->folder;
     return 0;
 }
 

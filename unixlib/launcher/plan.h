@@ -54,6 +54,7 @@ struct pwk_plan {
     bool ephemeral;
     bool stats;
     struct pwk_session_plan cage;  /* for PWK_SESSION_OWN */
+    char folder[PATH_MAX];         /* the current one, or "" */
     struct pwk_session session;    /* once entered */
     struct pwk_prefix_state below; /* for it: the prefix's registry as it is now */
     int marker; /* descriptor that keeps an ephemeral kernel from being removed, or -1 */
@@ -65,7 +66,8 @@ struct pwk_plan {
     size_t step_count;
 };
 
-/* 0 or a negative errno. `plan` is all zero, as facts are. Ends with pwk_plan_finish in any case. */
+/* 0 or a negative errno. `plan` is all zero, as facts are. Ends with pwk_plan_finish in any case.
+ */
 int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
                    const struct pwk_facts *facts, struct pwk_error *error);
 void pwk_plan_finish(struct pwk_plan *plan);

@@ -26,6 +26,8 @@
 #define PWK_SESSION_LOCK "session.lock"
 #define PWK_SESSION_INIT "session.init"
 
+#define PWK_SESSION_SHOWN 4
+
 struct pwk_session_plan {
     char prefix[PATH_MAX];  /* the Wine prefix, absolute */
     char state[PATH_MAX];   /* the kernel's state: files/ and store/ are in it */
@@ -33,6 +35,9 @@ struct pwk_session_plan {
     bool overlay_files;     /* a copy-on-write view of the prefix; false: the prefix itself */
     bool isolated_network;  /* loopback alone; false: the host's */
     bool display;           /* the X11 and Wayland sockets can be reached */
+    /* Paths that must be seen though they may lie in a folder that the session has of its own: the
+     * program, where it is started from, pwk itself. Ended by NULL; not owned. */
+    const char *shown[PWK_SESSION_SHOWN + 1];
 };
 
 struct pwk_session {

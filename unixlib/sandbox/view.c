@@ -179,6 +179,27 @@ static int make_system_read_only(struct pwk_view *view)
     return result < 0 ? result : pwk_view_put_back(view);
 }
 
+/* What is shown of a covered folder for the sake of `path` in it: the first folder on the way, with
+ * all that is in it, since programs come with files beside them; or the file that lies there. Never
+ * the folder of run-time files. */
+static int keep_shown(struct pwk_view *view, const char *path)
+{
+    for (size_t i = 0; i < COUNT(covered); i++) {
+        size_t length = strlen(covered[i].path);
+        char top[PATH_MAX];
+
+        if (!pwk_view_is_below(path, covered[i].path) || path[length] != '/')
+            continue;
+        snprintf(top, sizeof(top), "%.*s", (int)(length + 1 + strcspn(path + length + 1, "/")),
+                 path);
+        if (top[length + 1] == '\0' || pwk_view_is_below(view->plan->runtime, top) ||
+            pwk_view_is_kept(view, top))
+            continue;
+        return pwk_view_keep(view, top, false);
+    }
+    return 0;
+}
+
 static int keep_covered(struct pwk_view *view, const char *path)
 {
     return path && is_in(path, covered, COUNT(covered)) ? pwk_view_keep(view, path, false) : 0;
@@ -242,10 +263,14 @@ static int cover_host_folders(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     char parent[PATH_MAX];
-    int result = keep_covered(view, plan->prefix);
+    int result = 0;
 
     strcpy(parent, plan->runtime);
     *strrchr(parent, '/') = '\0';
+    for (size_t i = 0; result == 0 && plan->shown[i]; i++)
+        result = keep_shown(view, plan->shown[i]);
+    if (result == 0)
+        result = keep_covered(view, plan->prefix);
     if (result == 0)
         result = pwk_view_keep(view, plan->runtime, true);
     if (result == 0)

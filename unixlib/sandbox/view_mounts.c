@@ -84,6 +84,14 @@ int pwk_view_make_place(const char *path, bool folder)
     return 0;
 }
 
+bool pwk_view_is_kept(const struct pwk_view *view, const char *path)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (strcmp(view->kept[i].path, path) == 0)
+            return true;
+    return false;
+}
+
 int pwk_view_put_back(struct pwk_view *view)
 {
     for (size_t i = 0; i < view->count; i++) {

@@ -37,6 +37,9 @@ bool pwk_view_is_below(const char *path, const char *folder);
  * `needed`. */
 int pwk_view_keep(struct pwk_view *view, const char *path, bool needed);
 
+/* True where exactly `path` is kept. */
+bool pwk_view_is_kept(const struct pwk_view *view, const char *path);
+
 /* Puts back what was kept, in the order in which it was, and forgets it. */
 int pwk_view_put_back(struct pwk_view *view);
 
