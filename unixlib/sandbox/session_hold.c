@@ -41,6 +41,7 @@ int pwk_session_hold_off(const char *runtime, struct pwk_error *error)
     if (code == -EBUSY)
         return pwk_error_set(error, code,
                              "the kernel's session is up (see pwkctl ps; it ends some seconds "
-                             "after its last program): end its programs first");
+                             "after its last program), or its files are just worked on: end its "
+                             "programs first");
     return pwk_error_set(error, code, "%s cannot be locked: %s", path, strerror(-code));
 }
