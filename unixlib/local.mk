@@ -9,7 +9,7 @@ include_pwk_HEADERS = unixlib/include/pwk/process_kernel.h \
 libkernel_a_SOURCES = \
 	unixlib/kernel/error.h unixlib/kernel/error.c \
 	unixlib/kernel/profile.h unixlib/kernel/profile_internal.h unixlib/kernel/profile.c \
-	unixlib/kernel/profile_read.c unixlib/kernel/words.c \
+	unixlib/kernel/profile_read.c unixlib/kernel/words.c unixlib/kernel/cage_words.c \
 	unixlib/kernel/syscall_rules.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
@@ -59,6 +59,11 @@ libattach_a_SOURCES = \
 libsession_a_SOURCES = \
 	unixlib/sandbox/session.h unixlib/sandbox/session_internal.h unixlib/sandbox/session.c \
 	unixlib/sandbox/session_join.c unixlib/sandbox/session_hold.c \
+	unixlib/sandbox/session_known.h unixlib/sandbox/session_known.c \
+	unixlib/sandbox/session_limits.h unixlib/sandbox/session_limits.c \
+	unixlib/sandbox/cgroup.h unixlib/sandbox/cgroup.c \
+	unixlib/sandbox/process_usage.h unixlib/sandbox/process_usage.c \
+	unixlib/sandbox/governor.h unixlib/sandbox/governor.c \
 	unixlib/sandbox/session_numbers.h unixlib/sandbox/session_numbers.c \
 	unixlib/sandbox/walls.h \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
@@ -141,7 +146,8 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
 	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \
-	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/execute.c \
+	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/plan_internal.h \
+	unixlib/launcher/plan_cage.c unixlib/launcher/plan_print.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
 	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \

@@ -39,11 +39,21 @@ pwk 125 12 --windows 12 "$probe"
 pwk 125 '7.*8.*8\.1.*10.*11' --windows xp "$probe"
 pwk 125 registry --registry sometimes "$probe"
 pwk 125 PROGRAM --kernel k
-for option in '--max-memory 1G' '--max-handles 9' '--max-threads 9' '--max-cpu 50' '--max-io 1M/s' \
-    '--driver x.sys' '--isolate net' '--home none'; do
+for option in '--max-memory 1G' '--max-handles 9' '--max-threads 9' '--driver x.sys'; do
     # shellcheck disable=SC2086 # an option and its value
     pwk 125 "${option%% *}|${option##* }" $option "$probe" status 0
 done
+# What needs a session of the kernel's own.
+for option in '--max-cpu 50%' '--max-io 1M/s' '--isolate net' '--home none' '--files overlay'; do
+    # shellcheck disable=SC2086 # an option and its value
+    pwk 125 "${option%% *}.*use --session own" --session shared $option "$probe" status 0
+done
+pwk 125 'user, mount, pid, net, ipc and uts' --isolate nets "$probe" status 0
+pwk 125 'contradict' --session own --isolate net --net host "$probe" status 0
+pwk 125 'full nor none' --home some "$probe" status 0
+pwk 125 'a processor' --max-cpu 0 "$probe" status 0
+pwk 125 '4K' --max-io 1/s "$probe" status 0
+pwk 125 'print-plan' --json "$probe" status 0
 pwk 125 'allow, errno, log, trap, notify or kill' --syscall ptrace=deny "$probe" status 0
 pwk 125 'NAME=ACTION' --syscall ptrace "$probe" status 0
 pwk 125 "'pstrace' is no Linux call" --syscall pstrace=errno "$probe" status 0

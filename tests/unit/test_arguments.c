@@ -111,8 +111,7 @@ static void help_and_version_need_no_program(void **state)
 static void later_options_are_refused_by_name(void **state)
 {
     static const char *const options[] = {"--max-memory", "--max-handles", "--max-threads",
-                                          "--max-cpu",    "--max-io",      "--driver",
-                                          "--isolate",    "--home"};
+                                          "--driver"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -124,6 +123,43 @@ static void later_options_are_refused_by_name(void **state)
     assert_int_equal(PARSE("--max-memory"), -ENOTSUP);
     assert_int_equal(PARSE("--registry=overlaid", "a.exe"), -EINVAL);
     assert_non_null(strstr(error.text, "use overlay, private or off"));
+}
+
+static void words_of_the_cage(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"--isolate", "nets"}, {"--isolate", ""},       {"--isolate", "net,,ipc"},
+        {"--isolate", "net,"}, {"--home", "some"},      {"--home", "relative/path"},
+        {"--home", ""},        {"--max-cpu", "0"},      {"--max-cpu", "50%%"},
+        {"--max-cpu", "-5"},   {"--max-cpu", "100001"}, {"--max-cpu", "99999999999999"},
+        {"--max-cpu", "%"},    {"--max-io", "5M/m"},    {"--max-io", "100/s"},
+        {"--max-io", "/s"},    {"--max-io", "5Q"},      {"--max-io", ""},
+    };
+    char text[PWK_NAMESPACES_TEXT];
+
+    (void)state;
+    assert_int_equal(PARSE("--isolate", "uts,net", "--home", "~/Games", "--max-cpu", "150%",
+                           "--max-io=5M/s", "a.exe"),
+                     0);
+    assert_int_equal(arguments.namespaces,
+                     PWK_NAMESPACES_NEEDED | PWK_NAMESPACE_NET | PWK_NAMESPACE_UTS);
+    pwk_namespaces_write(arguments.namespaces, text);
+    assert_string_equal(text, "user,mount,pid,net,uts");
+    assert_int_equal(arguments.home.mode, PWK_HOME_FOLDER);
+    assert_string_equal(arguments.home.folder, "~/Games");
+    assert_int_equal(arguments.cpu, 150);
+    assert_int_equal(arguments.io, 5 << 20);
+    assert_int_equal(PARSE("--home", "none", "--max-cpu=1", "--max-io", "4K", "a.exe"), 0);
+    assert_int_equal(arguments.home.mode, PWK_HOME_NONE);
+    assert_int_equal(arguments.cpu, 1);
+    pwk_namespaces_write(63, text);
+    assert_string_equal(text, "user,mount,pid,net,ipc,uts");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(PARSE(wrong[i][0], wrong[i][1], "a.exe"), -EINVAL);
+        assert_memory_equal(error.text, wrong[i][0], strlen(wrong[i][0]));
+    }
+    assert_int_equal(PARSE("--json", "a.exe"), -EINVAL);
+    assert_int_equal(PARSE("--print-plan", "--json", "a.exe"), 0);
 }
 
 static void rules_of_the_linux_policy(void **state)
@@ -184,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_last_word_counts),
         cmocka_unit_test(help_and_version_need_no_program),
         cmocka_unit_test(later_options_are_refused_by_name),
+        cmocka_unit_test(words_of_the_cage),
         cmocka_unit_test(rules_of_the_linux_policy),
         cmocka_unit_test(bad_words),
     };

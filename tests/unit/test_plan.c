@@ -265,6 +265,88 @@ static void network_of_either_session(void **state)
     assert_int_equal(plan.record.network, PWK_NETWORK_HOST);
 }
 
+/* In the shared session they would be everybody's. */
+static void cages_need_an_own_session(void **state)
+{
+    (void)state;
+    arguments.namespaces = PWK_NAMESPACES_NEEDED;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "--isolate"));
+    arguments.namespaces = 0;
+    facts.profile.home.mode = PWK_HOME_NONE;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "--home"));
+    arguments.home.mode = PWK_HOME_FULL;
+    facts.profile.cpu = 50;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "--max-cpu"));
+    facts.profile.cpu = 0;
+    arguments.io = 4096;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "--max-io"));
+    arguments.io = 0;
+    assert_int_equal(build(), 0);
+}
+
+/* The list of namespaces and the network's mode say the same, or contradict each other. */
+static void namespaces_and_network(void **state)
+{
+    (void)state;
+    arguments.has_session = true;
+    arguments.session = PWK_SESSION_OWN;
+    assert_int_equal(build(), 0);
+    assert_true(plan.cage.own_ipc && plan.cage.own_uts && plan.cage.isolated_network);
+    assert_true(says("(user,mount,pid,net,ipc,uts)"));
+
+    arguments.namespaces = PWK_NAMESPACES_NEEDED | PWK_NAMESPACE_UTS;
+    assert_int_equal(build(), 0);
+    assert_true(plan.cage.own_uts && !plan.cage.own_ipc && !plan.cage.isolated_network);
+    assert_true(says("(user,mount,pid,uts)"));
+    assert_true(says("the host's network"));
+
+    arguments.network = PWK_NETWORK_ISOLATED;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "contradict"));
+    arguments.namespaces |= PWK_NAMESPACE_NET;
+    assert_int_equal(build(), 0);
+    arguments.network = PWK_NETWORK_HOST;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "contradict"));
+
+    /* The command line wins over the profile, where the two contradict each other, too. */
+    arguments.namespaces = 0;
+    facts.profile.namespaces = PWK_NAMESPACES_NEEDED | PWK_NAMESPACE_NET;
+    assert_int_equal(build(), 0);
+    assert_true(!plan.cage.isolated_network && !plan.cage.own_ipc);
+    arguments.network = PWK_NETWORK_OF_SESSION;
+    facts.profile.network = PWK_NETWORK_HOST;
+    assert_int_equal(build(), -EINVAL);
+    assert_non_null(strstr(error.text, "[network] mode"));
+}
+
+static void limits(void **state)
+{
+    (void)state;
+    arguments.has_session = true;
+    arguments.session = PWK_SESSION_OWN;
+    arguments.cpu = 50;
+    facts.profile.io = 4096;
+    facts.counts_io = true;
+    assert_int_equal(build(), 0);
+    assert_true(says("50% of a processor: its first process measures"));
+    assert_true(says("4096 bytes a second of disk I/O: its first process measures"));
+    strcpy(facts.cgroup.parent, "/groups");
+    facts.cgroup.cpu = true;
+    assert_int_equal(build(), 0);
+    assert_true(says("50% of a processor by a control group in /groups"));
+    assert_true(says("4096 bytes a second of disk I/O: its first process measures"));
+    facts.counts_io = false;
+    assert_int_equal(build(), -ENOSYS);
+    assert_non_null(strstr(error.text, "--max-io"));
+    facts.cgroup.io = true;
+    assert_int_equal(build(), 0);
+}
+
 static void linux_policy(void **state)
 {
     (void)state;
@@ -392,6 +474,33 @@ static void longest_plan_is_printed_one_step_a_line(void **state)
     free(text);
 }
 
+/* Whatever bytes a path has, a reader of JSON can read it. */
+static void plan_as_json(void **state)
+{
+    char *text = NULL;
+    size_t size = 0, steps = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(stream);
+    arguments.has_session = true;
+    arguments.session = PWK_SESSION_OWN;
+    strcpy(facts.loader, "/a \"quoted\" \\ path\n\x01 \xc3\xa4 \xff");
+    assert_int_equal(build(), 0);
+    pwk_plan_print_json(&plan, stream);
+    assert_int_equal(fclose(stream), 0);
+    for (const char *p = text; (p = strstr(p, "{\"step\": ")) != NULL; p++)
+        steps++;
+    assert_int_equal(steps, plan.step_count);
+    assert_non_null(strstr(text, "\"session\": \"own\""));
+    assert_non_null(strstr(text, "\"kind\": \"session\""));
+    assert_non_null(strstr(text, "\"wall\": \"boundary\""));
+    assert_non_null(strstr(text, "\"wall\": \"door\""));
+    assert_non_null(strstr(text, "\"variable\": \"WINEDEBUG\", \"value\": \""));
+    assert_non_null(strstr(text, "/a \\\"quoted\\\" \\\\ path\\u000a\\u0001 \xc3\xa4 \\ufffd"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +514,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(own_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_need_an_own_session, set_up, tear_down),
         cmocka_unit_test_setup_teardown(network_of_either_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(cages_need_an_own_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(namespaces_and_network, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(plan_as_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(linux_policy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ephemeral_kernels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(environment_is_set_where_it_is_not, set_up, tear_down),

@@ -148,6 +148,26 @@ static int set_network_mode(struct pwk_profile *profile, const char *value, stru
     return pwk_network_mode_parse(value, &profile->network, error);
 }
 
+static int set_namespaces(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_namespaces_parse(value, &profile->namespaces, error);
+}
+
+static int set_home(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_home_parse(value, &profile->home, error);
+}
+
+static int set_cpu(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_cpu_limit_parse(value, &profile->cpu, error);
+}
+
+static int set_io(struct pwk_profile *profile, const char *value, struct pwk_error *error)
+{
+    return pwk_io_limit_parse(value, &profile->io, error);
+}
+
 static int set_syscall_numbers(struct pwk_profile *profile, const char *value,
                                struct pwk_error *error)
 {
@@ -307,6 +327,39 @@ static void get_syscalls(const struct pwk_profile *profile, const char *name, FI
             pwk_syscall_action_word(profile->syscalls.rule[i].action));
 }
 
+static void get_namespaces(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    char text[PWK_NAMESPACES_TEXT];
+
+    pwk_namespaces_write(profile->namespaces, text);
+    if (profile->namespaces == 0)
+        fputs(OF_SESSION, stream);
+    else
+        put(stream, name, text);
+}
+
+static void get_home(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    const struct pwk_home *home = &profile->home;
+
+    put(stream, name,
+        home->mode == PWK_HOME_FOLDER ? home->folder
+        : home->mode == PWK_HOME_NONE ? "none"
+                                      : "full");
+}
+
+static void get_cpu(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->cpu != 0)
+        fprintf(stream, "%s = %u%%\n", name, profile->cpu);
+}
+
+static void get_io(const struct pwk_profile *profile, const char *name, FILE *stream)
+{
+    if (profile->io != 0)
+        put_size(stream, name, profile->io);
+}
+
 static void get_audit_level(const struct pwk_profile *profile, const char *name, FILE *stream)
 {
     put(stream, name, pwk_audit_level_word(profile->audit));
@@ -342,15 +395,15 @@ static const struct profile_key profile_keys[] = {
     {"limits", "memory_floor", NULL, NULL, "quotas"},
     {"limits", "handles", NULL, NULL, "quotas"},
     {"limits", "threads", NULL, NULL, "quotas"},
-    {"limits", "cpu", NULL, NULL, "quotas"},
-    {"limits", "io", NULL, NULL, "quotas"},
+    {"limits", "cpu", set_cpu, .get = get_cpu},
+    {"limits", "io", set_io, .get = get_io},
     {"limits", "weight", NULL, NULL, "quotas"},
     {"network", "mode", set_network_mode, .get = get_network_mode},
     {"syscalls", "syscall_numbers", set_syscall_numbers, .get = get_syscall_numbers},
     {"syscalls", "rewrite_sites", set_rewrite_sites, .get = get_rewrite_sites},
     {"syscalls", "*", .get = get_syscalls},
-    {"isolation", "namespaces", NULL, NULL, "own sessions"},
-    {"isolation", "home", NULL, "full", "own sessions"},
+    {"isolation", "namespaces", set_namespaces, .get = get_namespaces},
+    {"isolation", "home", set_home, .get = get_home},
     {"drivers", "enable", NULL, "no", "the driver host"},
     {"drivers", "load", NULL, NULL, "the driver host"},
     {"services", "enable", NULL, "no", "services"},

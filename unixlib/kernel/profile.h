@@ -6,6 +6,7 @@
 #ifndef PWK_KERNEL_PROFILE_H
 #define PWK_KERNEL_PROFILE_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,25 @@ struct pwk_syscall_rules {
     size_t count;
 };
 
+/* Namespaces of an own session. Without the first three there is none. */
+#define PWK_NAMESPACE_USER (1u << 0)
+#define PWK_NAMESPACE_MOUNT (1u << 1)
+#define PWK_NAMESPACE_PID (1u << 2)
+#define PWK_NAMESPACE_NET (1u << 3)
+#define PWK_NAMESPACE_IPC (1u << 4)
+#define PWK_NAMESPACE_UTS (1u << 5)
+#define PWK_NAMESPACES_NEEDED (PWK_NAMESPACE_USER | PWK_NAMESPACE_MOUNT | PWK_NAMESPACE_PID)
+#define PWK_NAMESPACES_TEXT 48
+
+/* What of the home folder a session's programs see. */
+enum pwk_home_mode { PWK_HOME_UNSAID, PWK_HOME_FULL, PWK_HOME_NONE, PWK_HOME_FOLDER };
+struct pwk_home {
+    enum pwk_home_mode mode;
+    char folder[PATH_MAX]; /* PWK_HOME_FOLDER: as it was written, absolute or from "~/" on */
+};
+
+#define PWK_MAX_CPU_PERCENT 100000 /* of one processor */
+
 #define PWK_MAX_PASSTHROUGH 32
 
 struct pwk_profile {
@@ -75,6 +95,10 @@ struct pwk_profile {
     enum pwk_session_mode session;
     enum pwk_files_mode files;
     enum pwk_network_mode network;
+    unsigned namespaces; /* PWK_NAMESPACE_*; 0: not said */
+    struct pwk_home home;
+    unsigned cpu; /* percent of one processor; 0: no limit */
+    uint64_t io;  /* bytes a second; 0: no limit */
     enum pwk_registry_mode registry;
     uint64_t registry_cache;                /* bytes; 0: the registry's own default */
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
@@ -125,6 +149,14 @@ const char *pwk_network_mode_word(enum pwk_network_mode mode);
 const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
 const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers);
 const char *pwk_audit_level_word(enum pwk_audit_level level);
+
+/* Of a cage (cage_words.c). A list of namespaces always answers those that are needed, too; it is
+ * written as it is read. */
+int pwk_namespaces_parse(const char *list, unsigned *out, struct pwk_error *error);
+void pwk_namespaces_write(unsigned namespaces, char text[PWK_NAMESPACES_TEXT]);
+int pwk_home_parse(const char *word, struct pwk_home *out, struct pwk_error *error);
+int pwk_cpu_limit_parse(const char *word, unsigned *out, struct pwk_error *error);
+int pwk_io_limit_parse(const char *word, uint64_t *out, struct pwk_error *error);
 
 /* "64M", "2G", "1000": bytes in powers of 1024 (systemd.resource-control(5) writes them so). */
 int pwk_size_parse(const char *word, uint64_t *out, struct pwk_error *error);

@@ -26,6 +26,12 @@ const char pwk_arguments_help[] =
     "  --files MODE         overlay (default in an own session: a copy-on-write view of the\n"
     "                       prefix) or shared (the prefix itself)\n"
     "  --net MODE           isolated (default in an own session: loopback only) or host\n"
+    "  --isolate LIST       namespaces of an own session, besides user, mount and pid: net, ipc,\n"
+    "                       uts (default: all)\n"
+    "  --home MODE          what of the home folder an own session shows: full (default), none,\n"
+    "                       or the PATH of one folder in it\n"
+    "  --max-cpu PERCENT    of one processor, for all of an own session (150%: one and a half)\n"
+    "  --max-io SIZE/s      read from and written to disks by all of an own session, as in 50M/s\n"
     "  --syscall NAME=ACTION\n"
     "                       Linux policy: allow, errno, log, trap, notify or kill for a Linux\n"
     "                       call, a group of them (@file, ...) or the default (repeatable)\n"
@@ -33,7 +39,7 @@ const char pwk_arguments_help[] =
     "                       strict: the built-in one that refuses what Wine does not need\n"
     "  --audit FILE         write the audit log here too\n"
     "  --stats              print the kernel's statistics to stderr at the end\n"
-    "  --print-plan         print what would be done, step by step, and stop\n"
+    "  --print-plan         print what would be done, step by step, and stop; with --json as JSON\n"
     "  --version  --help\n"
     "\n"
     "The exit status is the program's; 125: pwk itself failed, 126: PROGRAM cannot be run,\n"
@@ -86,6 +92,26 @@ static int set_net(struct pwk_arguments *arguments, const char *value, struct pw
     return pwk_network_mode_parse(value, &arguments->network, error);
 }
 
+static int set_isolate(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_namespaces_parse(value, &arguments->namespaces, error);
+}
+
+static int set_home(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_home_parse(value, &arguments->home, error);
+}
+
+static int set_max_cpu(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_cpu_limit_parse(value, &arguments->cpu, error);
+}
+
+static int set_max_io(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    return pwk_io_limit_parse(value, &arguments->io, error);
+}
+
 static int set_syscall(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
 {
     char name[64];
@@ -130,6 +156,14 @@ static int set_print_plan(struct pwk_arguments *arguments, const char *value,
     return 0;
 }
 
+static int set_json(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
+{
+    (void)value;
+    (void)error;
+    arguments->json = true;
+    return 0;
+}
+
 static int set_version(struct pwk_arguments *arguments, const char *value, struct pwk_error *error)
 {
     (void)value;
@@ -167,16 +201,17 @@ static const struct option options[] = {
     {"--max-memory", "SIZE", NULL, NULL, "quotas"},
     {"--max-handles", "N", NULL, NULL, "quotas"},
     {"--max-threads", "N", NULL, NULL, "quotas"},
-    {"--max-cpu", "PERCENT", NULL, NULL, "quotas"},
-    {"--max-io", "SIZE/s", NULL, NULL, "quotas"},
+    {"--max-cpu", "PERCENT", set_max_cpu},
+    {"--max-io", "SIZE/s", set_max_io},
     {"--driver", "FILE.sys", NULL, NULL, "the driver host"},
     {"--syscall", "NAME=ACTION", set_syscall},
-    {"--isolate", "LIST", NULL, NULL, "own sessions"},
-    {"--home", "MODE", NULL, NULL, "own sessions"},
+    {"--isolate", "LIST", set_isolate},
+    {"--home", "MODE", set_home},
     {"--profile", "FILE", set_profile},
     {"--audit", "FILE", set_audit},
     {"--stats", NULL, set_stats},
     {"--print-plan", NULL, set_print_plan},
+    {"--json", NULL, set_json},
     {"--version", NULL, set_version},
     {"--help", NULL, set_help},
     {"-h", NULL, set_help},
@@ -249,6 +284,8 @@ int pwk_arguments_parse(struct pwk_arguments *arguments, int argc, char *const a
         if (rc != 0)
             return rc;
     }
+    if (arguments->json && !arguments->print_plan)
+        return pwk_error_set(error, -EINVAL, "--json goes with --print-plan");
     if (index < argc)
         arguments->program = argv + index;
     else if (!arguments->version && !arguments->help)

@@ -22,11 +22,16 @@ struct pwk_arguments {
     enum pwk_registry_mode registry;
     bool has_session;
     enum pwk_session_mode session;
-    enum pwk_files_mode files;     /* PWK_FILES_OF_SESSION: not given */
-    enum pwk_network_mode network; /* PWK_NETWORK_OF_SESSION: not given */
+    enum pwk_files_mode files;         /* PWK_FILES_OF_SESSION: not given */
+    enum pwk_network_mode network;     /* PWK_NETWORK_OF_SESSION: not given */
+    unsigned namespaces;               /* PWK_NAMESPACE_*; 0: not given */
+    struct pwk_home home;              /* PWK_HOME_UNSAID: not given */
+    unsigned cpu;                      /* percent; 0: not given */
+    uint64_t io;                       /* bytes a second; 0: not given */
     struct pwk_syscall_rules syscalls; /* --syscall */
     bool stats;
     bool print_plan;
+    bool json; /* with print_plan */
     bool version;
     bool help;
     char *const *program; /* PROGRAM and its arguments, NULL-terminated; NULL where none is given */

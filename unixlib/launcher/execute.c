@@ -333,7 +333,8 @@ static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, stru
         return make_policy(plan, error);
     case PWK_STEP_REGISTRY:
     case PWK_STEP_BOOT:
-        return 0; /* the loader does these */
+    case PWK_STEP_CAGE:
+        return 0; /* the loader does these, and the session's first process */
     case PWK_STEP_ENVIRONMENT:
         if (setenv(step->variable, step->value, 1) != 0)
             return pwk_error_set(error, -errno, "cannot set %s: %s", step->variable,

@@ -117,11 +117,48 @@ static int find_audit(struct pwk_facts *facts, const char *named, struct pwk_err
     return join(facts->audit, folder, named, error);
 }
 
+/* The home folder, and what --home or the profile names in it. */
+static int find_home(struct pwk_facts *facts, const struct pwk_arguments *arguments,
+                     struct pwk_error *error)
+{
+    const struct pwk_home *home = arguments->home.mode ? &arguments->home : &facts->profile.home;
+    const char *variable = getenv("HOME");
+    char path[PATH_MAX];
+    int rc = 0;
+
+    if (variable == NULL || variable[0] != '/' || realpath(variable, facts->home) == NULL)
+        facts->home[0] = '\0';
+    if (home->mode != PWK_HOME_FOLDER)
+        return 0;
+    if (home->folder[0] == '~')
+        rc = join(path, facts->home, home->folder + 2, error);
+    else
+        strcpy(path, home->folder);
+    if (rc == 0 && (realpath(path, facts->home_folder) == NULL ||
+                    access(facts->home_folder, R_OK | X_OK) != 0))
+        rc = pwk_error_set(error, -errno, "--home %s: it cannot be shown: %s", home->folder,
+                           strerror(errno));
+    return rc;
+}
+
+static void find_cgroup(struct pwk_facts *facts, const struct pwk_arguments *arguments)
+{
+    bool cpu = arguments->cpu || facts->profile.cpu, io = arguments->io || facts->profile.io;
+
+    facts->counts_io = access("/proc/self/io", R_OK) == 0;
+    if (cpu || io)
+        pwk_cgroup_find(&facts->cgroup, cpu, io, facts->prefix);
+}
+
 static int find_loader(struct pwk_facts *facts, struct pwk_error *error)
 {
-    char libdir[PATH_MAX];
+    char *libdir = facts->libdir, data[PATH_MAX];
     int rc = pwk_own_libdir(libdir, error);
 
+    if (rc == 0)
+        rc = join(data, libdir, "share/wine", error);
+    if (rc == 0 && realpath(data, facts->wine_data) == NULL)
+        facts->wine_data[0] = '\0';
     if (rc == 0)
         rc = join(facts->loader, libdir, "loader/x86_64/pwk-loader64", error);
     if (rc == 0 && access(facts->loader, X_OK) != 0)
@@ -185,6 +222,10 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
     if (rc == 0)
         rc = pwk_profile_choose(&facts->profile, arguments->profile, facts->state,
                                 facts->profile_path, error);
+    if (rc == 0)
+        rc = find_home(facts, arguments, error);
+    if (rc == 0)
+        find_cgroup(facts, arguments);
     if (rc == 0)
         rc = find_audit(facts, arguments->audit, error);
     if (rc == 0)

@@ -14,12 +14,15 @@
 #include "launcher/arguments.h"
 #include "launcher/program.h"
 #include "launcher/windows_library.h"
+#include "sandbox/cgroup.h"
 #include "wine/location.h"
 
 struct pwk_facts {
     struct pwk_wine_location wine;
-    char loader[PATH_MAX]; /* pwk's own loader */
-    char folder[PATH_MAX]; /* the current one, or "" where it cannot be told */
+    char loader[PATH_MAX];    /* pwk's own loader */
+    char folder[PATH_MAX];    /* the current one, or "" where it cannot be told */
+    char libdir[PATH_MAX];    /* pwk's own */
+    char wine_data[PATH_MAX]; /* where pwk's loader finds Wine's data */
     char prefix[PATH_MAX];
     bool prefix_exists;
     char runtime[PATH_MAX];
@@ -31,8 +34,12 @@ struct pwk_facts {
     struct pwk_profile profile;  /* owned */
     char audit[PATH_MAX];        /* --audit as an absolute path, or "" */
     struct pwk_program program;
-    bool has_wine_debug;                /* WINEDEBUG is set */
-    bool has_server;                    /* WINESERVER is set */
+    char home[PATH_MAX];        /* the home folder, without symbolic links, or "" */
+    char home_folder[PATH_MAX]; /* what is to be seen of it, likewise, where a PATH is given */
+    struct pwk_cgroup cgroup;   /* where limits that are asked for can be set */
+    bool counts_io;             /* Linux counts what processes read and write */
+    bool has_wine_debug;        /* WINEDEBUG is set */
+    bool has_server;            /* WINESERVER is set */
     struct pwk_windows_library library; /* owned */
 };
 

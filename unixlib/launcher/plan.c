@@ -2,7 +2,7 @@
 /*
  * plan.c - builds and prints a plan. Nothing here touches the machine.
  */
-#include "launcher/plan.h"
+#include "launcher/plan_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,12 +12,8 @@
 
 #include "kernel/windows_build.h"
 
-/* Adds a step with words. A plan without room or memory is remembered by `failed`. */
-static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
-                                 const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
-                                 const char *format, ...)
+struct pwk_step *pwk_plan_add(struct pwk_plan *plan, bool *failed, enum pwk_step_kind kind,
+                              const char *format, ...)
 {
     struct pwk_step *step;
     va_list arguments;
@@ -41,11 +37,17 @@ static struct pwk_step *add_step(struct pwk_plan *plan, bool *failed, enum pwk_s
     return step;
 }
 
+void pwk_plan_mark(struct pwk_step *step, enum pwk_wall_worth worth)
+{
+    if (step != NULL)
+        step->worth = worth;
+}
+
 static void add_variable(struct pwk_plan *plan, bool *failed, const char *variable,
                          const char *value, const char *why)
 {
     struct pwk_step *step =
-        add_step(plan, failed, PWK_STEP_ENVIRONMENT, "set %s=%s, %s", variable, value, why);
+        pwk_plan_add(plan, failed, PWK_STEP_ENVIRONMENT, "set %s=%s, %s", variable, value, why);
 
     if (step != NULL) {
         step->variable = variable;
@@ -103,36 +105,6 @@ static int choose_build(struct pwk_boot_record *record, const struct pwk_argumen
     return 0;
 }
 
-/* What files and network are to be, where they do not simply follow the session. */
-static int merge_cage(struct pwk_plan *plan, const struct pwk_arguments *arguments,
-                      const struct pwk_facts *facts, struct pwk_error *error)
-{
-    enum pwk_files_mode files = arguments->files ? arguments->files : facts->profile.files;
-    enum pwk_network_mode network =
-        arguments->network ? arguments->network : facts->profile.network;
-    bool own = plan->record.session == PWK_SESSION_OWN;
-
-    if (!own && files == PWK_FILES_OVERLAY)
-        return pwk_error_set(error, -EINVAL,
-                             "--files overlay needs a session of the kernel's own, since "
-                             "wineserver opens the files: use --session own");
-    strcpy(plan->cage.prefix, facts->prefix);
-    strcpy(plan->cage.state, facts->state);
-    plan->cage.overlay_files = files != PWK_FILES_SHARED;
-    plan->cage.isolated_network = network != PWK_NETWORK_HOST;
-    plan->record.network =
-        network == PWK_NETWORK_ISOLATED || (own && network == PWK_NETWORK_OF_SESSION)
-            ? PWK_NETWORK_ISOLATED
-            : PWK_NETWORK_HOST;
-    plan->cage.display = true;
-    strcpy(plan->folder, facts->folder);
-    plan->cage.shown[0] = plan->program_path;
-    plan->cage.shown[1] = plan->loader;
-    plan->cage.shown[2] = plan->wine.libdir;
-    plan->cage.shown[3] = plan->folder;
-    return 0;
-}
-
 static int check(const struct pwk_plan *plan, const struct pwk_arguments *arguments,
                  const struct pwk_facts *facts, struct pwk_error *error)
 {
@@ -174,6 +146,7 @@ static void add_policy_step(struct pwk_plan *plan, bool *failed)
     static const char *const base_words[] = {"what no Windows program needs is refused",
                                              "what Wine does not need is refused"};
     const struct pwk_policy *policy = &plan->policy;
+    struct pwk_step *step;
     char counts[160];
     size_t length = 0;
 
@@ -185,14 +158,16 @@ static void add_policy_step(struct pwk_plan *plan, bool *failed)
                 (size_t)snprintf(counts + length, sizeof(counts) - length, "%s%zu %s",
                                  length > 0 ? ", " : "", count, pwk_syscall_action_word(action));
     }
-    add_step(plan, failed, PWK_STEP_POLICY,
-             "arm the Linux policy before the program's first instruction, for all that it starts "
-             "too (%s%s; calls: %s; others: %s; always refused: 32-bit and x32 calls, io_uring, "
-             "personalities)",
-             base_words[policy->base], policy->built_in ? "" : ", with the profile's words over it",
-             counts, pwk_syscall_action_word(policy->fallback));
+    step = pwk_plan_add(
+        plan, failed, PWK_STEP_POLICY,
+        "arm the Linux policy before the program's first instruction, for all that it starts "
+        "too (%s%s; calls: %s; others: %s; always refused: 32-bit and x32 calls, io_uring, "
+        "personalities)",
+        base_words[policy->base], policy->built_in ? "" : ", with the profile's words over it",
+        counts, pwk_syscall_action_word(policy->fallback));
+    pwk_plan_mark(step, PWK_WORTH_BOUNDARY);
     if (policy->listens)
-        add_step(
+        pwk_plan_add(
             plan, failed, PWK_STEP_BOOT,
             "start a supervisor that records the calls of 'log' and 'notify' in the audit log, "
             "and refuses the latter");
@@ -202,24 +177,26 @@ static void add_state_steps(struct pwk_plan *plan, bool *failed, const struct pw
 {
     const struct pwk_boot_record *record = &plan->record;
 
-    add_step(plan, failed, PWK_STEP_SWEEP,
-             "remove ephemeral kernels in %s that no process holds any more", plan->prefix);
+    pwk_plan_add(plan, failed, PWK_STEP_SWEEP,
+                 "remove ephemeral kernels in %s that no process holds any more", plan->prefix);
     if (!facts->prefix_exists)
-        add_step(plan, failed, PWK_STEP_PREFIX,
-                 "set up the Wine prefix %s with stock Wine, without a kernel: %s wineboot --init",
-                 plan->prefix, plan->wine.loader);
-    add_step(plan, failed, PWK_STEP_STATE,
-             "%s the %skernel %s: state in %s, run-time files in %s, profile %s",
-             facts->state_exists ? "use" : "create", plan->ephemeral ? "ephemeral " : "",
-             record->kernel, record->state, record->runtime,
-             facts->profile_path[0] != '\0' ? facts->profile_path : "built in");
+        pwk_plan_add(
+            plan, failed, PWK_STEP_PREFIX,
+            "set up the Wine prefix %s with stock Wine, without a kernel: %s wineboot --init",
+            plan->prefix, plan->wine.loader);
+    pwk_plan_add(plan, failed, PWK_STEP_STATE,
+                 "%s the %skernel %s: state in %s, run-time files in %s, profile %s",
+                 facts->state_exists ? "use" : "create", plan->ephemeral ? "ephemeral " : "",
+                 record->kernel, record->state, record->runtime,
+                 facts->profile_path[0] != '\0' ? facts->profile_path : "built in");
     if (record->registry != PWK_REGISTRY_OFF)
-        add_step(plan, failed, PWK_STEP_REGISTRY,
-                 "open %s/store/registry.db, checked where it was not closed in order",
-                 record->state);
+        pwk_plan_add(plan, failed, PWK_STEP_REGISTRY,
+                     "open %s/store/registry.db, checked where it was not closed in order",
+                     record->state);
     if (plan->ephemeral)
-        add_step(plan, failed, PWK_STEP_REAPER,
-                 "start a process that removes the kernel's state when its last process has ended");
+        pwk_plan_add(
+            plan, failed, PWK_STEP_REAPER,
+            "start a process that removes the kernel's state when its last process has ended");
 }
 
 static void add_boot_steps(struct pwk_plan *plan, bool *failed)
@@ -228,58 +205,59 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
     const char *whose = record->inherit ? "the program and its children" : "the program alone";
 
     if (record->session == PWK_SESSION_OWN)
-        add_step(plan, failed, PWK_STEP_SESSION,
-                 "join the kernel's own session, or begin it: a wineserver and system processes of "
-                 "its own in namespaces for user, mounts, processes and IPC; %s, %s; /tmp and /run "
-                 "are its own, and of pwk's files only this kernel's store can be reached",
-                 plan->cage.overlay_files
-                     ? "a copy-on-write view of the prefix (what changes is kept in files/ of the "
-                       "kernel's state)"
-                     : "the prefix itself",
-                 plan->cage.isolated_network ? "no network but loopback" : "the host's network");
+        pwk_plan_add_session(plan, failed);
     else
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "take part in the prefix's shared session: wineserver, windows, files and network "
-                 "are those of stock Wine's programs; this is no boundary against hostile code");
+        pwk_plan_add(
+            plan, failed, PWK_STEP_BOOT,
+            "take part in the prefix's shared session: wineserver, windows, files and network "
+            "are those of stock Wine's programs; this is no boundary against hostile code");
     if (record->session != PWK_SESSION_OWN && record->network == PWK_NETWORK_ISOLATED)
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "refuse %s every address but loopback, and names that others would have to be "
-                 "asked for, where Windows' sockets reach Wine; that keeps honest programs off the "
-                 "network, and is no boundary against hostile code, which can make sockets of its "
-                 "own: --session own is one",
-                 whose);
+        pwk_plan_mark(
+            pwk_plan_add(
+                plan, failed, PWK_STEP_BOOT,
+                "refuse %s every address but loopback, and names that others would have to be "
+                "asked for, where Windows' sockets reach Wine; that keeps honest programs off the "
+                "network, and is no boundary against hostile code, which can make sockets of its "
+                "own: --session own is one",
+                whose),
+            PWK_WORTH_DOOR);
     if (record->registry == PWK_REGISTRY_OVERLAY)
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "serve %s the kernel's own registry, a layer over the prefix's: what the prefix "
-                 "changes shows, what the kernel changes stays here; but for %zu paths that live "
-                 "in the session",
-                 whose, record->passthrough_count);
+        pwk_plan_mark(pwk_plan_add(plan, failed, PWK_STEP_BOOT,
+                                   "serve %s the kernel's own registry, a layer over the prefix's: "
+                                   "what the prefix changes shows, what the kernel changes stays "
+                                   "here; but for %zu paths that live in the session",
+                                   whose, record->passthrough_count),
+                      PWK_WORTH_DOOR);
     else if (record->registry == PWK_REGISTRY_PRIVATE)
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "serve %s the kernel's own registry (a copy of the prefix's, made at its first "
-                 "start), but for %zu paths that live in the session",
-                 whose, record->passthrough_count);
+        pwk_plan_mark(pwk_plan_add(plan, failed, PWK_STEP_BOOT,
+                                   "serve %s the kernel's own registry (a copy of the prefix's, "
+                                   "made at its first start), but for %zu paths that live in the "
+                                   "session",
+                                   whose, record->passthrough_count),
+                      PWK_WORTH_DOOR);
     else
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "take nothing over from Wine but the counting of statistics, for %s", whose);
+        pwk_plan_add(plan, failed, PWK_STEP_BOOT,
+                     "take nothing over from Wine but the counting of statistics, for %s", whose);
     if (record->windows != PWK_WINDOWS_PREFIX)
-        add_step(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u%s", whose,
-                 pwk_windows_word(record->windows),
-                 pwk_windows_build_by_number(record->windows, record->build)->build,
-                 record->syscall_numbers == PWK_NUMBERS_WINDOWS
-                     ? ", and make native system calls by its numbers"
-                     : "");
-    add_step(
-        plan, failed, PWK_STEP_BOOT,
-        "catch the system calls that the program issues itself: they are the kernel's, and none "
-        "reaches Linux%s",
-        record->rewrite_sites ? "; places that make many become direct calls" : "");
+        pwk_plan_add(plan, failed, PWK_STEP_BOOT, "let %s see Windows %s, build %u%s", whose,
+                     pwk_windows_word(record->windows),
+                     pwk_windows_build_by_number(record->windows, record->build)->build,
+                     record->syscall_numbers == PWK_NUMBERS_WINDOWS
+                         ? ", and make native system calls by its numbers"
+                         : "");
+    pwk_plan_mark(
+        pwk_plan_add(
+            plan, failed, PWK_STEP_BOOT,
+            "catch the system calls that the program issues itself: they are the kernel's, and "
+            "none reaches Linux%s",
+            record->rewrite_sites ? "; places that make many become direct calls" : ""),
+        PWK_WORTH_DOOR);
     add_policy_step(plan, failed);
     if (record->audit_level != PWK_AUDIT_OFF)
-        add_step(plan, failed, PWK_STEP_BOOT,
-                 "write the audit log (level %s) to %s/audit.jsonl%s%s",
-                 pwk_audit_level_word(record->audit_level), record->state,
-                 record->audit[0] != '\0' ? " and " : "", record->audit);
+        pwk_plan_add(plan, failed, PWK_STEP_BOOT,
+                     "write the audit log (level %s) to %s/audit.jsonl%s%s",
+                     pwk_audit_level_word(record->audit_level), record->state,
+                     record->audit[0] != '\0' ? " and " : "", record->audit);
 }
 
 /* As Debian's wrapper of Wine has it, and without the complaints about a missing display. */
@@ -295,14 +273,14 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
         add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
                      "so that programs find pwk.dll");
     if (plan->record.registry == PWK_REGISTRY_OVERLAY && plan->record.session != PWK_SESSION_OWN)
-        add_step(plan, failed, PWK_STEP_WATCH,
-                 "start the watcher of the prefix's registry, where the session has none: a "
-                 "process that tells kernels what changed there, and ends with the session");
-    add_step(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
-             plan->stats ? "run, and print the kernel's statistics at the end:"
-             : plan->record.session == PWK_SESSION_OWN ? "run in the session:"
-                                                       : "become",
-             plan->loader, plan->program, facts->program.path);
+        pwk_plan_add(plan, failed, PWK_STEP_WATCH,
+                     "start the watcher of the prefix's registry, where the session has none: a "
+                     "process that tells kernels what changed there, and ends with the session");
+    pwk_plan_add(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
+                 plan->stats ? "run, and print the kernel's statistics at the end:"
+                 : plan->record.session == PWK_SESSION_OWN ? "run in the session:"
+                                                           : "become",
+                 plan->loader, plan->program, facts->program.path);
 }
 
 int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
@@ -325,7 +303,7 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
     if (rc == 0)
         rc = choose_build(&plan->record, arguments, facts, error);
     if (rc == 0)
-        rc = merge_cage(plan, arguments, facts, error);
+        rc = pwk_plan_merge_cage(plan, arguments, facts, error);
     if (rc == 0)
         rc = check(plan, arguments, facts, error);
     if (rc == 0)
@@ -344,10 +322,4 @@ void pwk_plan_finish(struct pwk_plan *plan)
         free(plan->steps[i].words);
     plan->step_count = 0;
     pwk_boot_record_finish(&plan->record);
-}
-
-void pwk_plan_print(const struct pwk_plan *plan, FILE *stream)
-{
-    for (size_t i = 0; i < plan->step_count; i++)
-        fprintf(stream, "%2zu. %s\n", i + 1, plan->steps[i].words);
 }

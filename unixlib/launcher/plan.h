@@ -27,6 +27,7 @@ enum pwk_step_kind {
     PWK_STEP_PREFIX,      /* set the prefix up */
     PWK_STEP_STATE,       /* make or use the kernel's state */
     PWK_STEP_SESSION,     /* join the kernel's own session, or begin it */
+    PWK_STEP_CAGE,        /* what the session's first process does: words only */
     PWK_STEP_REGISTRY,    /* open the store and see that it is in order (the loader) */
     PWK_STEP_REAPER,      /* start the process that removes an ephemeral kernel */
     PWK_STEP_POLICY,      /* compile the Linux policy and start its supervisor */
@@ -37,14 +38,22 @@ enum pwk_step_kind {
                              wait */
 };
 
+/* What a step is worth against hostile code in the program. */
+enum pwk_wall_worth {
+    PWK_WORTH_NOTHING,  /* it is no wall */
+    PWK_WORTH_DOOR,     /* holds who comes by the door; code in the process can go round it */
+    PWK_WORTH_BOUNDARY, /* Linux holds it from outside the process */
+};
+
 struct pwk_step {
     enum pwk_step_kind kind;
+    enum pwk_wall_worth worth;
     char *words;          /* owned */
     const char *variable; /* PWK_STEP_ENVIRONMENT; `value` points into the plan */
     const char *value;
 };
 
-#define PWK_MAX_STEPS 20
+#define PWK_MAX_STEPS 32
 
 struct pwk_plan {
     struct pwk_boot_record record; /* owned; `runtime` is final once the state exists */
@@ -72,8 +81,13 @@ int pwk_plan_build(struct pwk_plan *plan, const struct pwk_arguments *arguments,
                    const struct pwk_facts *facts, struct pwk_error *error);
 void pwk_plan_finish(struct pwk_plan *plan);
 
-/* One numbered step a line. */
+/* One numbered step a line; a wall says what it is worth. */
 void pwk_plan_print(const struct pwk_plan *plan, FILE *stream);
+
+/* The same as one JSON object: "kernel", "session", and "steps", each with "step" (its number),
+ * "kind", "words", "wall" ("boundary", "door" or null) and, where it sets one, "variable" and
+ * "value". Bytes that are no UTF-8 are written as U+FFFD. */
+void pwk_plan_print_json(const struct pwk_plan *plan, FILE *stream);
 
 /* Carries the plan out. Returns only when a step failed, or with --stats: the exit status. */
 int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error);

@@ -40,7 +40,10 @@ static int run(const struct pwk_arguments *arguments)
     if (pwk_plan_build(&plan, arguments, &facts, &error) != 0) {
         status = fail(PWK_EXIT_FAILED, &error);
     } else if (arguments->print_plan) {
-        pwk_plan_print(&plan, stdout);
+        if (arguments->json)
+            pwk_plan_print_json(&plan, stdout);
+        else
+            pwk_plan_print(&plan, stdout);
         status = finish_output();
     } else {
         status = pwk_plan_execute(&plan, &error);

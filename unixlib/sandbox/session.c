@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * session.c - see session.h. Two files in the run-time folder: session.lock, and session.init with
- * the number that process 1 has outside. The number is believed only while the lock says that the
- * session cannot be at its end, and only of a process that started when the file says.
+ * session.c - see session.h. Two files in the run-time folder: session.lock, and session.init
+ * (session_known.h).
  */
 #include "sandbox/session.h"
 
@@ -26,9 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/process_table.h"
+#include "sandbox/governor.h"
 #include "sandbox/loopback.h"
 #include "sandbox/session_internal.h"
+#include "sandbox/session_known.h"
+#include "sandbox/session_limits.h"
 #include "sandbox/view.h"
 #include "sandbox/walls.h"
 
@@ -56,78 +57,14 @@ int pwk_session_namespaces(const struct pwk_session_plan *plan)
 {
     return CLONE_NEWNS | (pwk_wall_stands(PWK_WALL_USERS) ? CLONE_NEWUSER : 0) |
            (pwk_wall_stands(PWK_WALL_PROCESSES) ? CLONE_NEWPID : 0) |
-           (pwk_wall_stands(PWK_WALL_IPC) ? CLONE_NEWIPC : 0) |
+           (plan->own_ipc && pwk_wall_stands(PWK_WALL_IPC) ? CLONE_NEWIPC : 0) |
+           (plan->own_uts ? CLONE_NEWUTS : 0) |
            (plan->isolated_network && pwk_wall_stands(PWK_WALL_NETWORK) ? CLONE_NEWNET : 0);
 }
-
-/* ---- who is process 1 ---- */
 
 int pwk_session_pidfd(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0);
-}
-
-/* What session.init says. */
-struct known {
-    int pid;
-    unsigned long long started, namespace;
-    int overlay_files, isolated_network;
-};
-
-static int read_known(const char *runtime, struct known *known)
-{
-    char path[PATH_MAX], text[128];
-    ssize_t size;
-    int fd;
-
-    if (runtime_file(path, runtime, PWK_SESSION_INIT) < 0)
-        return -ESRCH;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return -ESRCH;
-    size = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[size > 0 ? size : 0] = '\0';
-    return sscanf(text, "%d %llu %llu %d %d", &known->pid, &known->started, &known->namespace,
-                  &known->overlay_files, &known->isolated_network) == 5 &&
-                   known->pid > 1
-               ? 0
-               : -ESRCH;
-}
-
-/* The pidfd of the session's init, or -ESRCH. */
-static int find_init(const char *runtime, struct known *known)
-{
-    int fd = read_known(runtime, known) < 0 ? -1 : pwk_session_pidfd(known->pid);
-
-    if (fd >= 0 && pwk_process_start_time(known->pid) == known->started)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -ESRCH;
-}
-
-static int write_known(const struct pwk_session_plan *plan, pid_t pid)
-{
-    char path[PATH_MAX], text[128];
-    int result = runtime_file(path, plan->runtime, PWK_SESSION_INIT);
-    struct stat namespace;
-    int fd, length;
-
-    if (result == 0 && stat("/proc/self/ns/pid_for_children", &namespace) < 0)
-        result = -errno;
-    if (result < 0)
-        return result;
-    length =
-        snprintf(text, sizeof(text), "%d %llu %llu %d %d\n", (int)pid,
-                 (unsigned long long)pwk_process_start_time(pid),
-                 (unsigned long long)namespace.st_ino, plan->overlay_files, plan->isolated_network);
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    result = write(fd, text, (size_t)length) == length ? 0 : -EIO;
-    close(fd);
-    return result;
 }
 
 /* ---- init ---- */
@@ -149,12 +86,12 @@ static bool others_are_left(void)
 /* Stays until nobody can need the session: nobody holds the lock, and nothing is left to run.
  * wineserver ends by itself when it has saved what it holds, some seconds after its last program.
  */
-static void serve(int lock)
+static void serve(int lock, struct pwk_governor *governor)
 {
-    const struct timespec pause = {.tv_nsec = POLL_NANOSECONDS};
-
     for (;;) {
-        nanosleep(&pause, NULL);
+        uint64_t next = governor ? pwk_governor_look(governor) : POLL_NANOSECONDS;
+
+        nanosleep(&(struct timespec){.tv_nsec = (long)next}, NULL);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
         if (!others_are_left() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
@@ -167,30 +104,33 @@ static void serve(int lock)
 }
 
 /* Everything that init was born with but what it needs: an end of a pipe or a terminal that it
- * kept would keep somebody waiting. */
-static int let_go(int *lock, int *report)
+ * kept would keep somebody waiting. `group` may be -1. */
+static int let_go(int *lock, int *report, int *group)
 {
     int null = open("/dev/null", O_RDWR);
     int high_lock = fcntl(*lock, F_DUPFD_CLOEXEC, 10),
-        high_report = fcntl(*report, F_DUPFD_CLOEXEC, 10);
+        high_report = fcntl(*report, F_DUPFD_CLOEXEC, 10),
+        high_group = fcntl(*group >= 0 ? *group : null, F_DUPFD_CLOEXEC, 10);
 
-    if (null < 0 || high_lock < 0 || high_report < 0)
+    if (null < 0 || high_lock < 0 || high_report < 0 || high_group < 0)
         return -errno;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (dup2(null, fd) < 0)
             return -errno;
-    if (dup2(high_lock, 3) < 0 || dup2(high_report, 4) < 0 ||
-        syscall(SYS_close_range, 5, ~0u, 0) < 0)
+    if (dup2(high_lock, 3) < 0 || dup2(high_report, 4) < 0 || dup2(high_group, 5) < 0 ||
+        syscall(SYS_close_range, 6, ~0u, 0) < 0)
         return -errno;
     *lock = 3;
     *report = 4;
+    *group = *group >= 0 ? 5 : -1;
     return 0;
 }
 
 /* It keeps its capabilities, and with them nobody in the session, who has none, can look into it or
  * write to it. It must stay dumpable: who joins has to be let at its namespaces by Linux. */
-static void run_init(const struct pwk_session_plan *plan, int lock, int report_fd)
+static void run_init(const struct pwk_session_plan *plan, int lock, int report_fd, int group)
 {
+    struct pwk_governor *governor = NULL;
     struct pwk_session_report report = {0};
     char path[PATH_MAX];
 
@@ -198,7 +138,7 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
     prctl(PR_SET_NAME, "pwk-session");
     if (pwk_wall_stands(PWK_WALL_KEYRING))
         syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-    report.result = let_go(&lock, &report_fd);
+    report.result = let_go(&lock, &report_fd, &group);
     /* A lock of its own: a descriptor that came by fork shares its parent's. */
     if (report.result == 0)
         report.result = runtime_file(path, plan->runtime, PWK_SESSION_LOCK);
@@ -216,10 +156,13 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
         pwk_session_fail(&report.error, report.result, "its loopback");
     if (report.result == 0)
         report.result = pwk_view_make(plan, &report.error);
+    if (report.result == 0 && (report.result = pwk_session_govern(plan, group >= 0, &governor)) < 0)
+        pwk_session_fail(&report.error, report.result, "its limits");
     if (write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report) || report.result < 0)
         _exit(1);
     close(report_fd);
-    serve(lock);
+    serve(lock, governor);
+    pwk_session_group_remove(plan, group);
     _exit(0);
 }
 
@@ -257,7 +200,8 @@ static int map_user(uid_t user, gid_t group)
 static int start_init(const struct pwk_session_plan *plan, int lock, int report_fd,
                       struct pwk_error *error)
 {
-    int go[2], result;
+    char folder[PATH_MAX];
+    int limits = pwk_session_group_make(plan, folder), go[2], result;
     char byte = 0;
     pid_t init;
 
@@ -268,15 +212,17 @@ static int start_init(const struct pwk_session_plan *plan, int lock, int report_
         close(go[1]);
         if (read(go[0], &byte, 1) != 1)
             _exit(1);
-        run_init(plan, lock, report_fd);
+        run_init(plan, lock, report_fd, limits);
     }
     if (init < 0)
         return pwk_session_fail(error, -errno, "its first process");
-    result = write_known(plan, init);
+    result = pwk_session_known_write(plan, init, folder);
     if (result == 0 && write(go[1], &byte, 1) != 1)
         result = -EPIPE;
-    if (result < 0)
+    if (result < 0) {
         kill(init, SIGKILL);
+        pwk_session_group_remove(plan, limits);
+    }
     return result < 0 ? pwk_session_fail(error, result, plan->runtime) : 0;
 }
 
@@ -345,25 +291,6 @@ static int open_lock(const char *runtime, struct pwk_error *error)
     return fd < 0 ? pwk_session_fail(error, fd == -ENAMETOOLONG ? fd : -errno, runtime) : fd;
 }
 
-/* A session that is up is as who began it wanted it. Who wants another must not be given that. */
-static int check_same(const struct pwk_session_plan *plan, const struct known *known,
-                      struct pwk_error *error)
-{
-    const char *what = NULL;
-
-    if (known->isolated_network != plan->isolated_network)
-        what = known->isolated_network ? "with the network isolated (--net isolated)"
-                                       : "with the host's network (--net host)";
-    else if (known->overlay_files != plan->overlay_files)
-        what = known->overlay_files ? "over a copy-on-write view of the prefix (--files overlay)"
-                                    : "in the prefix itself (--files shared)";
-    return what ? pwk_error_set(error, -EBUSY,
-                                "the kernel's own session is up %s: end its programs first, or "
-                                "ask for the same",
-                                what)
-                : 0;
-}
-
 /* Nothing that is open by now is inherited by the session's programs. */
 static int close_descriptors(struct pwk_error *error)
 {
@@ -376,7 +303,7 @@ static int close_descriptors(struct pwk_error *error)
 int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
                       struct pwk_error *error)
 {
-    struct known known = {0};
+    struct pwk_session_known known = {0};
     int result = close_descriptors(error);
 
     *session = (struct pwk_session){.lock = result < 0 ? result : open_lock(plan->runtime, error),
@@ -386,13 +313,13 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
     /* Shared first: a session that is up is joined without waiting for others who join it. */
     result = lock_file(session->lock, LOCK_SH);
     if (result == 0)
-        session->init = find_init(plan->runtime, &known);
+        session->init = pwk_session_known_find(plan->runtime, &known);
     for (int tries = 0; result == 0 && session->init < 0; tries++) {
         if (tries == PWK_SESSION_TRIES)
             result = pwk_session_fail(error, -ESRCH, "it ended while it was joined");
         else
             result = lock_file(session->lock, LOCK_EX);
-        if (result == 0 && (session->init = find_init(plan->runtime, &known)) < 0) {
+        if (result == 0 && (session->init = pwk_session_known_find(plan->runtime, &known)) < 0) {
             result = begin(plan, session->lock, error);
             session->begun = result == 0;
         }
@@ -400,13 +327,15 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
         if (result == 0 && (result = lock_file(session->lock, LOCK_SH)) == 0) {
             if (session->init >= 0)
                 close(session->init);
-            session->init = find_init(plan->runtime, &known);
+            session->init = pwk_session_known_find(plan->runtime, &known);
         }
     }
     if (result == 0)
-        result = check_same(plan, &known, error);
+        result = pwk_session_known_check(&known, plan, error);
     if (result < 0)
         pwk_session_leave(session);
+    else
+        strcpy(session->group, known.group);
     return result;
 }
 
@@ -421,8 +350,8 @@ void pwk_session_leave(struct pwk_session *session)
 
 int pwk_session_find(const char *runtime, uint64_t *namespace)
 {
-    struct known known;
-    int init = find_init(runtime, &known);
+    struct pwk_session_known known;
+    int init = pwk_session_known_find(runtime, &known);
 
     if (init >= 0 && namespace)
         *namespace = known.namespace;
@@ -431,7 +360,7 @@ int pwk_session_find(const char *runtime, uint64_t *namespace)
 
 bool pwk_session_was_there(const char *runtime)
 {
-    struct known known;
+    struct pwk_session_known known;
 
-    return read_known(runtime, &known) == 0;
+    return pwk_session_known_read(runtime, &known) == 0;
 }

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "kernel/error.h"
+#include "sandbox/cgroup.h"
 
 /* In the run-time folder: the file of the two locks, and what the session is found by. A program of
  * the session can reach neither. */
@@ -34,22 +35,30 @@ struct pwk_session_plan {
     char runtime[PATH_MAX]; /* the kernel's own folder of run-time files; nobody else's are in it */
     bool overlay_files;     /* a copy-on-write view of the prefix; false: the prefix itself */
     bool isolated_network;  /* loopback alone; false: the host's */
+    bool own_ipc;           /* System V IPC and message queues of its own; false: the host's */
+    bool own_uts;           /* a host name of its own; false: the host's */
     bool display;           /* the X11 and Wayland sockets can be reached */
     /* Paths that must be seen though they may lie in a folder that the session has of its own: the
      * program, where it is started from, pwk itself. Ended by NULL; not owned. */
     const char *shown[PWK_SESSION_SHOWN + 1];
+    char home[PATH_MAX];        /* the home folder that is not to be seen; "": it is seen */
+    char home_folder[PATH_MAX]; /* what of it is seen all the same, or "" */
+    unsigned cpu;               /* percent of one processor; 0: no limit */
+    uint64_t io;                /* bytes a second; 0: no limit */
+    struct pwk_cgroup cgroup;   /* where the limits can be set; else the governor keeps them */
 };
 
 struct pwk_session {
-    int lock;   /* the session's lock, held shared, or -1 */
-    int init;   /* pidfd of process 1, or -1 */
-    bool begun; /* this call has begun the session */
+    int lock;             /* the session's lock, held shared, or -1 */
+    int init;             /* pidfd of process 1, or -1 */
+    bool begun;           /* this call has begun the session */
+    char group[PATH_MAX]; /* the folder of its control group, or "" */
 };
 
 /* Joins the kernel's session, or begins it where there is none. Any number of callers at once get
- * one session. To be called by a process of one thread; it stays outside itself. 0 or a negative
- * errno with the reason; the session is given back with pwk_session_leave, or by the end of the
- * process. */
+ * one session, or -EBUSY where it is another than the plan asks for. To be called by a process of
+ * one thread; it stays outside itself. 0 or a negative errno with the reason; the session is given
+ * back with pwk_session_leave, or by the end of the process. */
 int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
                       struct pwk_error *error);
 

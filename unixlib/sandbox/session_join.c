@@ -24,10 +24,15 @@
 
 #define ENDING_MS 5000 /* for all processes of a killed session to go */
 
-static int join(const struct pwk_session_plan *plan, int init)
+/* Into the session's control group first: what is cloned then is born in it. */
+static int join(const struct pwk_session_plan *plan, const struct pwk_session *session)
 {
+    int result = session->group[0] ? pwk_cgroup_enter(session->group) : 0;
+
     prctl(PR_SET_DUMPABLE, 0);
-    return setns(init, pwk_session_namespaces(plan)) < 0 ? -errno : 0;
+    if (result == 0 && setns(session->init, pwk_session_namespaces(plan)) < 0)
+        result = -errno;
+    return result;
 }
 
 /* A folder among the standard descriptors would lead to the machine's files past every mount. */
@@ -83,9 +88,10 @@ struct joined {
 
 /* Runs in a child of its own, since setns for processes is for those that come: makes the program's
  * process, as a child of the caller's, and ends. Answers in that process alone. */
-static void join_and_clone(const struct pwk_session_plan *plan, int init, int answer)
+static void join_and_clone(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                           int answer)
 {
-    struct joined joined = {.report.result = join(plan, init)};
+    struct joined joined = {.report.result = join(plan, session)};
 
     if (joined.report.result < 0) {
         pwk_session_fail(&joined.report.error, joined.report.result, "it cannot be joined");
@@ -134,7 +140,7 @@ static pid_t fork_into(const struct pwk_session_plan *plan, const struct pwk_ses
     }
     result = fork();
     if (result == 0) {
-        join_and_clone(plan, session->init, ends[1]);
+        join_and_clone(plan, session, ends[1]);
         close(ends[0]);
         close(ends[1]);
         *failed = settle(plan, folder, parent, error);

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# session_limits.sh - an own session's share of processors and disks, and its choice of namespaces.
+# What programs get is printed; only wide factors are asserted, since machines have other work.
+. "$(dirname "$0")/library.sh"
+begin
+unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
+    skip 'no namespaces allowed here'
+
+probe=$programs/process_probe.exe
+
+own()
+{
+    kernel "$1" --session own "${@:2}"
+}
+
+session_init()
+{
+    local folder
+
+    folder=$XDG_RUNTIME_DIR/pwk/$(stat -c 'session-%D-' "$WINEPREFIX/pwk/kernels/$1")
+    folder=$folder$(printf %x "$(stat -c %i "$WINEPREFIX/pwk/kernels/$1")")
+    cut -d ' ' -f 1 "$folder/session.init" 2>/dev/null
+}
+
+session_processes()
+{
+    local namespace process
+
+    namespace=$(readlink "/proc/$1/ns/pid_for_children") || return 0
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$namespace" ] && echo "${process#/proc/}"
+    done
+}
+
+# Hundredths of a second that the session's processes have used, with those that ended.
+time_used()
+{
+    local process fields total=0
+
+    for process in $(session_processes "$1"); do
+        # shellcheck disable=SC2207 # numbers
+        fields=($(sed 's/.*) //' "/proc/$process/stat" 2>/dev/null)) || continue
+        total=$((total + ${fields[11]:-0} + ${fields[12]:-0} + ${fields[13]:-0} + ${fields[14]:-0}))
+    done
+    echo "$total"
+}
+
+# Bytes that they have read and written.
+bytes_moved()
+{
+    local process
+
+    for process in $(session_processes "$1"); do
+        sed -n 's/^\(read\|write\)_bytes: //p' "/proc/$process/io" 2>/dev/null
+    done | awk '{ total += $1 } END { print total + 0 }'
+}
+
+# --- processors ---
+# share NAME OPTION...: percent of one processor that a kernel's burner gets in 5 s.
+share()
+{
+    local init before after begin end
+    hold "$1" "$pwk_wine" --kernel "$1" --session own "${@:2}" cmd.exe /c \
+        'echo ready & for /L %i in (0,0,1) do @rem'
+    until_true 60 grep -q ready "$work/$1.out" || fail "the burner of $1 does not begin"
+    init=$(session_init "$1")
+    sleep 1
+    before=$(time_used "$init") begin=$(date +%s%N)
+    sleep 5
+    after=$(time_used "$init") end=$(date +%s%N)
+    kill -KILL "${held[$1]}"
+    percent=$(((after - before) * 1000000000 / (end - begin)))
+    say "a burner with '${*:2}': $percent% of a processor"
+}
+
+share half --max-cpu 50%
+assertions=$((assertions + 1))
+[ "$percent" -ge 10 ] && [ "$percent" -le 90 ] || fail "50%: $percent"
+share low --max-cpu=10
+assertions=$((assertions + 1))
+[ "$percent" -ge 1 ] && [ "$percent" -le 35 ] || fail "10%: $percent"
+
+ok 'who is held comes to an end all the same' own ends --max-cpu 20% "$probe" status 0
+equal 'and its status is its own' 7 "$(own ends --max-cpu 20% "$probe" status 7; echo $?)"
+matches 'a session with a limit is not joined without it' 'up.*cpu 20%' \
+    "$(own ends "$probe" status 0 2>&1)"
+
+# --- the launcher's job control: who is stopped by its shell stays stopped ---
+hold stopped "$pwk_wine" --kernel stopped --session own --max-cpu 10% cmd.exe /c \
+    'echo ready & for /L %i in (0,0,1) do @rem'
+until_true 60 grep -q ready "$work/stopped.out" || fail 'the burner does not begin'
+init=$(session_init stopped)
+sleep 1
+burner=$(for process in $(session_processes "$init"); do
+    sed "s/.*) //;s/^/$process /" "/proc/$process/stat" 2>/dev/null
+done | sort -n -k 13 | tail -n 1 | cut -d ' ' -f 1)
+kill -TSTP "$burner"
+sleep 3
+contains 'a stopped program stays stopped' T "$(sed -n 's/^State:\s*//p' "/proc/$burner/status")"
+before=$(time_used "$init")
+kill -CONT "$burner"
+sleep 2
+assertions=$((assertions + 1))
+[ "$(time_used "$init")" -gt "$before" ] || fail 'it does not go on'
+
+# --- a killed first process leaves nobody stopped ---
+kill -KILL "$init"
+wait "${held[stopped]}" 2>/dev/null
+ok 'nothing of it is left' until_true 10 test ! -e "/proc/$burner"
+
+# --- disks ---
+head -c 1M /dev/urandom >"$WINEPREFIX/drive_c/block"
+hold writer "$pwk_wine" --kernel writer --session own --max-io 5M/s cmd.exe /c \
+    'echo ready & for /L %i in (0,0,1) do @copy /y c:\block c:\other >nul'
+until_true 60 grep -q ready "$work/writer.out" || fail 'the writer does not begin'
+init=$(session_init writer)
+sleep 2
+before=$(bytes_moved "$init") begin=$(date +%s%N)
+sleep 5
+after=$(bytes_moved "$init") end=$(date +%s%N)
+kill -KILL "${held[writer]}"
+if [ "$after" -gt "$before" ]; then
+    rate=$(((after - before) * 1000000000 / (end - begin) / 1024))
+    say "a writer at 5M/s: $rate KiB/s"
+    assertions=$((assertions + 1))
+    [ "$rate" -ge 500 ] && [ "$rate" -le 20000 ] || fail "5M/s: $rate KiB/s"
+else
+    say 'the disk here counts no bytes: the rate is left out'
+fi
+
+# --- namespaces ---
+# namespaces_are KERNEL NAMES OPTION...: those that the session does not share with the machine.
+namespaces_are()
+{
+    local init name
+    hold "$1" "$pwk_wine" --kernel "$1" --session own "${@:3}" "$probe" wait
+    held_says "$1" 1 ready
+    init=$(session_init "$1")
+    for name in user mnt pid_for_children net ipc uts; do
+        [ "$(readlink "/proc/$init/ns/$name")" = "$(readlink "/proc/self/ns/$name")" ] ||
+            printf '%s ' "$name"
+    done >"$work/namespaces"
+    equal "namespaces with '${*:3}'" "$2" "$(sed 's/ $//' "$work/namespaces")"
+    go_on "$1"
+    wait "${held[$1]}"
+    equal "its program has run" 0 $?
+}
+namespaces_are all 'user mnt pid_for_children net ipc uts'
+namespaces_are few 'user mnt pid_for_children' --isolate user,mount,pid
+namespaces_are net 'user mnt pid_for_children net' --isolate net
+namespaces_are ipc 'user mnt pid_for_children ipc uts' --net host
+finish

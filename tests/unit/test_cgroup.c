@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test_cgroup.c - control groups: which folder is chosen, in a tree that the test makes up; and
+ * where this machine lends one, what a burner gets in it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sandbox/cgroup.h"
+
+static char root[] = "/tmp/pwk-cgroup-XXXXXX";
+static struct pwk_cgroup group;
+
+static const char *in_root(const char *path)
+{
+    static char text[4][PATH_MAX];
+    static int next;
+
+    next = (next + 1) % 4;
+    snprintf(text[next], sizeof(text[next]), "%s/%s", root, path);
+    return text[next];
+}
+
+static void write_to(const char *path, const char *text)
+{
+    FILE *file = fopen(in_root(path), "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void make_folder(const char *path)
+{
+    assert_int_equal(mkdir(in_root(path), 0700), 0);
+}
+
+static void make_group(const char *path, const char *controllers, const char *lent,
+                       const char *processes)
+{
+    char file[256];
+
+    make_folder(path);
+    snprintf(file, sizeof(file), "%s/cgroup.controllers", path);
+    write_to(file, controllers);
+    snprintf(file, sizeof(file), "%s/cgroup.subtree_control", path);
+    write_to(file, lent);
+    snprintf(file, sizeof(file), "%s/cgroup.procs", path);
+    write_to(file, processes);
+}
+
+/* As systemd has it: a scope in a slice, in the user's service, which is lent. */
+static int set_up(void **state)
+{
+    struct stat st;
+    char text[512], name[64];
+
+    (void)state;
+    strcpy(root + sizeof(root) - 7, "XXXXXX");
+    assert_non_null(mkdtemp(root));
+    make_folder("self");
+    snprintf(text, sizeof(text),
+             "24 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+             "30 24 0:26 / %s/tree rw,nosuid shared:4 - cgroup2 cgroup2 rw\n",
+             root);
+    write_to("self/mountinfo", text);
+    write_to("self/cgroup", "1:name=x:/elsewhere\n0::/service/slice/scope\n");
+    make_group("tree", "cpu io memory\n", "cpu io memory\n", "");
+    make_group("tree/service", "cpu io memory\n", "memory cpu\n", "");
+    make_group("tree/service/slice", "cpu memory\n", "memory\n", "");
+    make_group("tree/service/slice/scope", "memory cpuset\n", "\n", "17\n");
+    /* The disk, and the part of it that the root lies on. */
+    assert_int_equal(stat(root, &st), 0);
+    make_folder("blocks");
+    make_folder("blocks/disk");
+    make_folder("blocks/disk/part");
+    write_to("blocks/disk/dev", "259:0\n");
+    write_to("blocks/disk/part/dev", "259:2\n");
+    write_to("blocks/disk/part/partition", "2\n");
+    snprintf(name, sizeof(name), "blocks/%u:%u", major(st.st_dev), minor(st.st_dev));
+    assert_int_equal(symlink("disk/part", in_root(name)), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[PATH_MAX + 16];
+
+    (void)state;
+    snprintf(command, sizeof(command), "rm -rf '%s'", root);
+    return system(command);
+}
+
+static void find(bool cpu, bool io)
+{
+    pwk_cgroup_find_in(&group, in_root("self"), in_root("blocks"), cpu, io, root);
+}
+
+static void the_nearest_that_has_all(void **state)
+{
+    (void)state;
+    find(true, false);
+    assert_string_equal(group.parent, in_root("tree/service/slice"));
+    assert_true(group.cpu && !group.io);
+    /* The slice has no io. */
+    find(true, true);
+    assert_string_equal(group.parent, in_root("tree/service"));
+    assert_true(group.cpu && group.io);
+    assert_int_equal(group.major, 259);
+    assert_int_equal(group.minor, 0);
+    /* While it has processes of its own, none can be limited in it. */
+    write_to("tree/service/slice/cgroup.procs", "12\n");
+    find(true, false);
+    assert_string_equal(group.parent, in_root("tree/service"));
+}
+
+static void a_part_is_better_than_nothing(void **state)
+{
+    (void)state;
+    write_to("tree/service/cgroup.controllers", "cpu memory\n");
+    write_to("tree/cgroup.controllers", "memory\n");
+    write_to("tree/cgroup.subtree_control", "memory\n");
+    find(true, true);
+    assert_string_equal(group.parent, in_root("tree/service/slice"));
+    assert_true(group.cpu && !group.io);
+}
+
+static void nowhere(void **state)
+{
+    (void)state;
+    find(false, false);
+    assert_string_equal(group.parent, "");
+    write_to("self/cgroup", "0::/../outside\n");
+    find(true, false);
+    assert_string_equal(group.parent, "");
+    write_to("self/mountinfo", "30 24 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n");
+    find(true, true);
+    assert_string_equal(group.parent, "");
+    assert_false(group.cpu || group.io);
+}
+
+/* What is written where, as far as a made-up tree can show it. */
+static void limits_are_written(void **state)
+{
+    (void)state;
+    find(true, false);
+    /* Linux makes these files with the folder; here there are none, which is an error. */
+    assert_int_equal(pwk_cgroup_make(&group, "pwk-test", 150, 0), -ENOENT);
+    assert_int_equal(access(in_root("tree/service/slice/pwk-test"), F_OK), -1);
+    assert_int_equal(pwk_cgroup_enter(in_root("tree/service/slice/pwk-test")), -ENOENT);
+}
+
+static double burn(double seconds)
+{
+    struct timespec begin, now;
+    struct rusage usage;
+
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((double)(now.tv_sec - begin.tv_sec) + (double)(now.tv_nsec - begin.tv_nsec) / 1e9 <
+           seconds);
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void a_burner_in_a_real_group(void **state)
+{
+    static const char name[] = "pwk-test_cgroup";
+    char folder[PATH_MAX + 32];
+    int parent, status;
+    pid_t child;
+
+    (void)state;
+    pwk_cgroup_find(&group, true, false, "/");
+    if (!group.cpu) {
+        print_message("no control group with the cpu controller is lent to us here\n");
+        skip();
+    }
+    snprintf(folder, sizeof(folder), "%s/%s", group.parent, name);
+    parent = pwk_cgroup_make(&group, name, 50, 0);
+    assert_true(parent >= 0);
+    child = fork();
+    if (child == 0) {
+        if (pwk_cgroup_enter(folder) < 0)
+            _exit(255);
+        _exit((int)(100 * burn(5) / 5));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    pwk_cgroup_remove(parent, name);
+    assert_true(WIFEXITED(status));
+    print_message("a burner at 50%%: %d%% of a processor\n", WEXITSTATUS(status));
+    assert_true(WEXITSTATUS(status) < 80);
+    assert_int_equal(access(folder, F_OK), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_nearest_that_has_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_part_is_better_than_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nowhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits_are_written, set_up, tear_down),
+        cmocka_unit_test(a_burner_in_a_real_group),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session_limits.c - see session_limits.h. The group is named after the session's run-time folder,
+ * so that one that a killed session has left behind is taken up by the next.
+ */
+#include "sandbox/session_limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sandbox/governor.h"
+
+static void group_name(const struct pwk_session_plan *plan, char name[NAME_MAX + 1])
+{
+    snprintf(name, NAME_MAX + 1, "pwk-%.*s", NAME_MAX - 4, strrchr(plan->runtime, '/') + 1);
+}
+
+int pwk_session_group_make(const struct pwk_session_plan *plan, char folder[PATH_MAX])
+{
+    const struct pwk_cgroup *place = &plan->cgroup;
+    char name[NAME_MAX + 1];
+    int group = -1;
+
+    folder[0] = '\0';
+    if (!place->cpu && !place->io)
+        return -1;
+    group_name(plan, name);
+    if (snprintf(folder, PATH_MAX, "%s/%s", place->parent, name) < PATH_MAX)
+        group = pwk_cgroup_make(place, name, place->cpu ? plan->cpu : 0, place->io ? plan->io : 0);
+    if (group < 0)
+        folder[0] = '\0';
+    return group < 0 ? -1 : group;
+}
+
+void pwk_session_group_remove(const struct pwk_session_plan *plan, int group)
+{
+    char name[NAME_MAX + 1];
+
+    group_name(plan, name);
+    if (group >= 0)
+        pwk_cgroup_remove(group, name);
+}
+
+int pwk_session_govern(const struct pwk_session_plan *plan, bool has_group,
+                       struct pwk_governor **governor)
+{
+    unsigned cpu = has_group && plan->cgroup.cpu ? 0 : plan->cpu;
+    uint64_t io = has_group && plan->cgroup.io ? 0 : plan->io;
+
+    *governor = NULL;
+    if (!cpu && !io)
+        return 0;
+    *governor = pwk_governor_start(cpu, io);
+    return *governor ? 0 : -ENOMEM;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session_limits.h - what holds a session to its share of processors and disks: a control group,
+ * where one can be had, and the governor for all else.
+ */
+#ifndef PWK_SANDBOX_SESSION_LIMITS_H
+#define PWK_SANDBOX_SESSION_LIMITS_H
+
+#include "sandbox/session.h"
+
+/* Makes the session's control group, where the plan has a place for it. `folder` receives its path,
+ * or "" where there is none: the governor keeps all limits then. Answers a descriptor for
+ * pwk_session_group_remove, or -1. */
+int pwk_session_group_make(const struct pwk_session_plan *plan, char folder[PATH_MAX]);
+
+/* Removes it: no process may be in it any more. */
+void pwk_session_group_remove(const struct pwk_session_plan *plan, int group);
+
+/* Starts the governor for the limits that no group keeps, in the session's first process, when the
+ * session's /proc is there. `governor` receives NULL where there is nothing to do. 0 or -ENOMEM. */
+struct pwk_governor;
+int pwk_session_govern(const struct pwk_session_plan *plan, bool has_group,
+                       struct pwk_governor **governor);
+
+#endif
