@@ -470,6 +470,23 @@ static void a_full_disk_stops_nobody(void **context)
     assert_int_equal(account.broken, 0);
 }
 
+/* Wine ends threads anywhere. What such a one has claimed is waited for, but not for long. */
+static void a_thread_that_ends_in_a_put_stops_nobody(void **context)
+{
+    (void)context;
+    struct member member = join(PWK_AUDIT_DECISIONS, 0);
+
+    write_number(member.audit, PWK_AUDIT_DENIALS, 0);
+    atomic_fetch_add(&member.audit->writer.ring->header.head, 2);
+    write_number(member.audit, PWK_AUDIT_DENIALS, 1);
+    assert_int_equal(account_of(getpid()).records, 1);
+    usleep(1100000);
+    write_number(member.audit, PWK_AUDIT_DENIALS, 2);
+    assert_int_equal(account_of(getpid()).records, 3);
+    assert_int_equal(account_of(getpid()).dropped, 1);
+    leave(&member);
+}
+
 static void a_lock_that_somebody_holds_stops_nobody(void **context)
 {
     (void)context;
@@ -558,6 +575,7 @@ int main(void)
         TEST(a_slot_that_changes_hands_is_emptied_first),
         TEST(a_lying_ring_harms_nobody),
         TEST(a_full_disk_stops_nobody),
+        TEST(a_thread_that_ends_in_a_put_stops_nobody),
         TEST(a_lock_that_somebody_holds_stops_nobody),
         TEST(a_log_that_grows_too_large_is_renamed_once),
         TEST(a_flood_is_written_or_counted),

@@ -118,18 +118,20 @@ bool audit_ring_put(const struct audit_writer *writer, struct audit_record *reco
     return true;
 }
 
+/* Each number is read once: the process may change it while it is looked at. */
 bool audit_reader_start(struct audit_reader *reader, const struct audit_ring_header *header,
                         const struct audit_cell *cells, uint64_t capacity)
 {
     uint64_t head = atomic_load_explicit(&header->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&header->tail, memory_order_relaxed);
+    uint64_t count = __atomic_load_n(&header->cells, __ATOMIC_RELAXED);
+    uint64_t salt = __atomic_load_n(&header->salt, __ATOMIC_RELAXED);
 
-    if (header->magic != RING_MAGIC || header->cells == 0 || header->cells > capacity ||
-        (header->cells & (header->cells - 1)) != 0 || tail < header->cells ||
-        head - tail > header->cells || head < tail) {
+    if (header->magic != RING_MAGIC || count == 0 || count > capacity ||
+        (count & (count - 1)) != 0 || tail < count || head - tail > count || head < tail) {
         return false;
     }
-    *reader = (struct audit_reader){cells, header->cells, header->salt, head, tail};
+    *reader = (struct audit_reader){cells, count, salt, head, tail};
     return true;
 }
 
