@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "kernel/syscall_handlers.h"
@@ -29,6 +30,19 @@ static void audit_refusal(const struct pk_kernel *kernel, const char *reason)
         pwk_count(under->slot, PWK_DENIALS, 1);
         pwk_audit_write(under->audit, PWK_AUDIT_DENIALS, "attach", "denied", "name",
                         kernel->public.name, "reason", reason, NULL);
+    }
+}
+
+/* In a process that lives under a kernel itself. */
+static void audit_attached(const struct pk_kernel *kernel)
+{
+    const struct pwk_booted_kernel *under = pwk_get_booted_kernel();
+    char process[16];
+
+    if (under != NULL) {
+        snprintf(process, sizeof(process), "%d", (int)kernel->public.pid);
+        pwk_audit_write(under->audit, PWK_AUDIT_DECISIONS, "attach", "allowed", "name",
+                        kernel->public.name, "process", process, NULL);
     }
 }
 
@@ -129,7 +143,9 @@ int pk_attach(process_kernel_t *kernel, pid_t pid)
         result = attach_other(held, pid, &reason);
     }
     pthread_mutex_unlock(&attaching);
-    if (result != 0 && result != -EINVAL) {
+    if (result == 0) {
+        audit_attached(held);
+    } else if (result != -EINVAL) {
         audit_refusal(held, reason);
     }
     pk_release(held);
