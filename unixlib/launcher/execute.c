@@ -179,9 +179,9 @@ static int check_visible(const struct pwk_plan *plan, struct pwk_error *error)
     if (program[0] != '/' || access(program, F_OK) == 0)
         return 0;
     return pwk_error_set(error, -ENOENT,
-                         "%s cannot be seen in the kernel's own session (%s; of /tmp and /run it "
-                         "has what its first program needed): move it, wait for the session's "
-                         "end, or use --session shared",
+                         "%s cannot be seen in the kernel's own session (%s; of /tmp, /run and a "
+                         "hidden home folder it has what its first program needed): move it, wait "
+                         "for the session's end, or use --session shared",
                          program, strerror(errno));
 }
 

@@ -5,6 +5,7 @@
 #include "launcher/facts.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,22 @@ static int find_audit(struct pwk_facts *facts, const char *named, struct pwk_err
     return join(facts->audit, folder, named, error);
 }
 
+/* HOME may lead elsewhere than where the user's files are. The file is read here: the C library's
+ * own way would load libraries, which a static program cannot be sure of. */
+static void find_own_home(struct pwk_facts *facts)
+{
+    FILE *file = fopen("/etc/passwd", "re");
+    const struct passwd *user = NULL;
+
+    while (file && (user = fgetpwent(file)) != NULL && user->pw_uid != geteuid())
+        ;
+    if (!user || user->pw_dir[0] != '/' || !realpath(user->pw_dir, facts->own_home) ||
+        strcmp(facts->own_home, "/") == 0 || strcmp(facts->own_home, facts->home) == 0)
+        facts->own_home[0] = '\0';
+    if (file)
+        fclose(file);
+}
+
 /* The home folder, and what --home or the profile names in it. */
 static int find_home(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                      struct pwk_error *error)
@@ -128,6 +145,8 @@ static int find_home(struct pwk_facts *facts, const struct pwk_arguments *argume
 
     if (variable == NULL || variable[0] != '/' || realpath(variable, facts->home) == NULL)
         facts->home[0] = '\0';
+    if (home->mode == PWK_HOME_NONE || home->mode == PWK_HOME_FOLDER)
+        find_own_home(facts);
     if (home->mode != PWK_HOME_FOLDER)
         return 0;
     if (home->folder[0] == '~')

@@ -35,6 +35,7 @@ struct pwk_facts {
     char audit[PATH_MAX];        /* --audit as an absolute path, or "" */
     struct pwk_program program;
     char home[PATH_MAX];        /* the home folder, without symbolic links, or "" */
+    char own_home[PATH_MAX];    /* that of the user database, where it is another, or "" */
     char home_folder[PATH_MAX]; /* what is to be seen of it, likewise, where a PATH is given */
     struct pwk_cgroup cgroup;   /* where limits that are asked for can be set */
     bool counts_io;             /* Linux counts what processes read and write */

@@ -74,8 +74,6 @@ static int merge_home(struct pwk_session_plan *cage, const struct pwk_arguments 
 
     if (home->mode != PWK_HOME_NONE && home->mode != PWK_HOME_FOLDER)
         return 0;
-    if (home->mode)
-        return pwk_error_set(error, -ENOTSUP, "--home: only 'full' is in this version of pwk");
     if (length <= 1)
         return pwk_error_set(error, -EINVAL,
                              "--home: there is no home folder to hide: set HOME to a folder");
@@ -85,7 +83,12 @@ static int merge_home(struct pwk_session_plan *cage, const struct pwk_arguments 
                              "--home %s: it is not in the home folder %s; what lies outside that "
                              "is seen anyhow, but for /tmp and /run",
                              home->folder, facts->home);
-    strcpy(cage->home, facts->home);
+    strcpy(cage->homes[0], facts->home);
+    strcpy(cage->homes[1], facts->own_home);
+    cage->installed[0] = facts->libdir;
+    cage->installed[1] = facts->wine.libdir;
+    cage->installed[2] = facts->wine_data;
+    cage->installed[3] = facts->wine.server;
     if (home->mode == PWK_HOME_FOLDER)
         strcpy(cage->home_folder, facts->home_folder);
     return 0;
@@ -155,14 +158,14 @@ static void add_files(struct pwk_plan *plan, bool *failed)
                                "give it a /tmp and a /run of its own, and of pwk's files this "
                                "kernel's store alone"),
                   PWK_WORTH_BOUNDARY);
-    if (cage->home[0] == '\0')
+    if (cage->homes[0][0] == '\0')
         pwk_plan_add(plan, failed, PWK_STEP_CAGE, "show it the home folder as it is");
     else
         pwk_plan_mark(pwk_plan_add(plan, failed, PWK_STEP_CAGE,
                                    "show it in place of the home folder %s the folder home/ of "
                                    "the view of the prefix, empty at first%s%s, and what of Wine, "
                                    "pwk and the prefix is there",
-                                   cage->home, cage->home_folder[0] ? "; in it " : "",
+                                   cage->homes[0], cage->home_folder[0] ? "; in it " : "",
                                    cage->home_folder),
                       PWK_WORTH_BOUNDARY);
 }

@@ -29,6 +29,9 @@
 
 #define PWK_SESSION_SHOWN 4
 
+#define PWK_SESSION_HOMES 2
+#define PWK_SESSION_INSTALLED 5
+
 struct pwk_session_plan {
     char prefix[PATH_MAX];  /* the Wine prefix, absolute */
     char state[PATH_MAX];   /* the kernel's state: files/ and store/ are in it */
@@ -41,11 +44,14 @@ struct pwk_session_plan {
     /* Paths that must be seen though they may lie in a folder that the session has of its own: the
      * program, where it is started from, pwk itself. Ended by NULL; not owned. */
     const char *shown[PWK_SESSION_SHOWN + 1];
-    char home[PATH_MAX];        /* the home folder that is not to be seen; "": it is seen */
-    char home_folder[PATH_MAX]; /* what of it is seen all the same, or "" */
-    unsigned cpu;               /* percent of one processor; 0: no limit */
-    uint64_t io;                /* bytes a second; 0: no limit */
-    struct pwk_cgroup cgroup;   /* where the limits can be set; else the governor keeps them */
+    char homes[PWK_SESSION_HOMES][PATH_MAX]; /* home folders that are not to be seen, or "" */
+    char home_folder[PATH_MAX];              /* what of it is seen all the same, or "" */
+    /* Wine and pwk, to be seen (read-only) though they may lie in a hidden home folder. Ended by
+     * NULL; not owned. */
+    const char *installed[PWK_SESSION_INSTALLED];
+    unsigned cpu;             /* percent of one processor; 0: no limit */
+    uint64_t io;              /* bytes a second; 0: no limit */
+    struct pwk_cgroup cgroup; /* where the limits can be set; else the governor keeps them */
 };
 
 struct pwk_session {

@@ -20,11 +20,12 @@
 void pwk_session_shape(const struct pwk_session_plan *plan, char *text, size_t capacity)
 {
     snprintf(text, capacity,
-             "files %s, network %s, IPC %s, host name %s, cpu %u%%, io %" PRIu64 ", home %s%s%s",
+             "files %s, network %s, IPC %s, host name %s, cpu %u%%, io %" PRIu64 ", home %s%s%s%s",
              plan->overlay_files ? "overlay" : "shared",
              plan->isolated_network ? "isolated" : "host", plan->own_ipc ? "own" : "host's",
              plan->own_uts ? "own" : "host's", plan->cpu, plan->io,
-             plan->home[0] ? "hidden: " : "full", plan->home, plan->home_folder);
+             plan->homes[0][0] ? "hidden: " : "full", plan->homes[0],
+             plan->home_folder[0] ? " but for " : "", plan->home_folder);
     for (; *text; text++)
         if (*text == '\n')
             *text = '?';

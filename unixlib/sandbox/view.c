@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "sandbox/view_devices.h"
+#include "sandbox/view_home.h"
 #include "sandbox/view_mounts.h"
 #include "sandbox/walls.h"
 
@@ -336,7 +337,7 @@ int pwk_view_make(const struct pwk_session_plan *plan, struct pwk_error *error)
 {
     static int (*const steps[])(struct pwk_view *) = {
         keep_state,         mount_prefix, hide_states, make_system_read_only,
-        cover_host_folders, make_devices, make_proc,
+        cover_host_folders, pwk_view_make_home, make_devices, make_proc,
     };
     struct pwk_view *view = calloc(1, sizeof(*view));
     int result = 0;
