@@ -253,40 +253,112 @@ static void hostile_entries_are_left(void **state)
     outside_is_untouched();
 }
 
+static off_t file_size(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(0, lstat(path, &st));
+    return st.st_size;
+}
+
 /* Between the reading and the commit a folder becomes a link to elsewhere, here and there. */
 static void swapped_folders_lead_nowhere(void **state)
 {
+    static const char *const folders[] = {"deleted", "written", "inside"};
     struct pwk_error error;
     struct files_layer layer;
     int fd = open(files, O_RDONLY | O_DIRECTORY);
 
     (void)state;
-    put_folder(prefix, "deleted");
-    put(prefix, "deleted/kept", "x");
-    put_folder(prefix, "written");
-    put_folder(upper, "deleted");
-    put(upper, "deleted/kept", "");
-    put_attribute(upper, "deleted/kept", "user.overlay.whiteout", "");
-    put_folder(upper, "written");
-    put(upper, "written/kept", "evil");
+    put_folder(outside, "deep");
+    put(outside, "deep/kept", "kept");
+    put_folder(prefix, "aside");
+    put_folder(prefix, "aside/deep");
+    put(prefix, "aside/deep/kept", "aside");
+    for (size_t i = 0; i < 3; i++) {
+        char path[64];
+
+        put_folder(prefix, folders[i]);
+        put_folder(upper, folders[i]);
+        snprintf(path, sizeof(path), "%s/deep", folders[i]);
+        put_folder(prefix, path);
+        put_folder(upper, path);
+        strcat(path, "/kept");
+        put(prefix, path, "x");
+        put(upper, path, i == 0 ? "" : "evil!!");
+        if (i == 0)
+            put_attribute(upper, path, "user.overlay.whiteout", "");
+    }
     put_folder(upper, "source");
-    put(upper, "source/kept", "fine");
+    put_folder(upper, "source/deep");
+    put(upper, "source/deep/kept", "fine");
     read_layer(&layer);
     assert_int_equal(-1, files_select(&layer, NULL, 0));
-    take_away(prefix, "deleted");
-    put_link(prefix, "deleted", outside);
-    take_away(prefix, "written");
-    put_link(prefix, "written", outside);
+    for (size_t i = 0; i < 3; i++) {
+        take_away(prefix, folders[i]);
+        put_link(prefix, folders[i], i == 2 ? "aside" : outside);
+    }
     take_away(upper, "source");
     put_link(upper, "source", outside);
     assert_int_equal(0, files_commit(&layer, fd, &error));
     close(fd);
-    assert_false(entry_at(&layer, "deleted/kept")->done);
-    assert_false(entry_at(&layer, "written/kept")->done);
-    assert_false(entry_at(&layer, "source/kept")->done);
-    assert_int_equal(-1, access(at(prefix, "source/kept"), F_OK));
+    assert_false(entry_at(&layer, "deleted/deep/kept")->done);
+    assert_false(entry_at(&layer, "written/deep/kept")->done);
+    assert_false(entry_at(&layer, "inside/deep/kept")->done);
+    assert_false(entry_at(&layer, "source/deep/kept")->done);
+    assert_int_equal(0, access(at(upper, "inside/deep/kept"), F_OK));
+    assert_int_equal(-1, access(at(prefix, "source/deep/kept"), F_OK));
+    assert_int_equal(5, file_size(at(prefix, "aside/deep/kept")));
+    assert_int_equal(4, file_size(at(outside, "deep/kept")));
     files_layer_close(&layer);
+    take_away(outside, "deep");
     outside_is_untouched();
+}
+
+/* ---- folders that hide the prefix's as a whole ---- */
+
+static void make_anew(const char *view, void *context)
+{
+    (void)context;
+    take_away(view, "folder");
+    put_folder(view, "folder");
+    put(view, "folder/new", "new");
+    assert_int_equal(0, mkfifo(at(view, "folder/fifo"), 0600));
+}
+
+static void opaque_folders_open_up(void **state)
+{
+    struct pwk_error error;
+    struct files_layer layer;
+    char *view;
+    int fd = open(files, O_RDONLY | O_DIRECTORY);
+
+    (void)state;
+    put_folder(prefix, "folder");
+    put(prefix, "folder/old", "old");
+    in_view(make_anew, NULL, &view);
+    /* Not without its folder. */
+    assert_int_equal(0, commit("folder/new", &layer));
+    assert_non_null(entry_at(&layer, "folder/new")->hindrance);
+    files_layer_close(&layer);
+    assert_int_equal(-1, access(at(prefix, "folder/new"), F_OK));
+    expect_view(view);
+    /* What it hides cannot be deleted: all stays hidden, and the rest in the layer. */
+    read_layer(&layer);
+    assert_int_equal(-1, files_select(&layer, NULL, 0));
+    entry_at(&layer, "folder/old")->hindrance = "the test wants it so";
+    assert_int_equal(0, files_commit(&layer, fd, &error));
+    close(fd);
+    files_layer_close(&layer);
+    expect_view(view);
+    /* The FIFO stays, and with it the folder, through which the rest is to be seen. */
+    assert_int_equal(0, commit(NULL, &layer));
+    files_layer_close(&layer);
+    assert_int_equal(0, access(at(upper, "folder/fifo"), F_OK));
+    assert_int_equal(-1, access(at(upper, "folder/new"), F_OK));
+    assert_int_equal(-1, access(at(prefix, "folder/old"), F_OK));
+    expect_view(view);
+    free(view);
 }
 
 /* ---- in a file system of its own ---- */
@@ -398,6 +470,7 @@ int main(void)
         TEST(noise_stays),
         TEST(hostile_entries_are_left),
         TEST(swapped_folders_lead_nowhere),
+        TEST(opaque_folders_open_up),
         TEST(many_files),
         TEST(no_space_loses_nothing),
     };

@@ -53,6 +53,31 @@ static void all_or_nothing_of_each(const char *before, const char *now, const ch
     }
 }
 
+static size_t path_length(const char *line)
+{
+    static const char *const kinds[] = {" f ", " d ", " l "};
+    size_t shortest = strlen(line);
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const char *kind = strstr(line, kinds[i]);
+
+        if (kind != NULL && (size_t)(kind - line) < shortest)
+            shortest = (size_t)(kind - line);
+    }
+    return shortest + 1;
+}
+
+/* What is there before and after is there at any moment. */
+static void never_missing(const char *before, const char *now, const char *after)
+{
+    for (const char *line = before; *line != '\0'; line = strchr(line, '\n') + 1) {
+        size_t length = path_length(line);
+
+        if (has_line(after, line, length) && !has_line(now, line, length))
+            fail_msg("missing: %.*s", (int)length, line);
+    }
+}
+
 /* Microseconds that a commit may take, as one has just taken. */
 static long killed_commit(long longest, unsigned *seed)
 {
@@ -100,6 +125,7 @@ static void killed_commits(void **state)
             longest = taken < 2000 ? 2000 : taken < 400000 ? taken : 400000;
         now = snapshot(prefix);
         all_or_nothing_of_each(before, now, view);
+        never_missing(before, now, view);
         in_view(NULL, NULL, &seen);
         assert_string_equal(view, seen);
         free(now);
