@@ -347,7 +347,7 @@ run_stock()
 
 run_pwk()
 {
-    run_unit "$1" "$pwk_wine" --kernel "unit-${unit//[^A-Za-z0-9]/-}" "${pwk_options[@]}" \
+    run_unit "$1" "$pwk_wine" --kernel "unit-${unit//[^A-Za-z0-9]/-}" --session shared "${pwk_options[@]}" \
         "./${program##*/}" "$unit"
 }
 

@@ -9,6 +9,14 @@ key='HKCU\Software\pwk-demonstration'
 step=0
 untrue=0
 
+# As users have it: in a session of the kernel's own.
+kernel()
+{
+    local name=$1
+    shift
+    within 120 "$pwk_wine" --kernel "$name" "$@"
+}
+
 # show WHAT: a new step.
 show()
 {
@@ -45,6 +53,12 @@ same()
 indent()
 {
     sed 's/^/        /' | tr -d '\r'
+}
+
+# A kernel's own session ends some seconds after its last program.
+kernel_stopped()
+{
+    tail -n 2 "$WINEPREFIX/pwk/kernels/demo-green/audit.jsonl" | grep -q '"verdict":"stopped"'
 }
 
 stop_programs()
@@ -108,6 +122,27 @@ true_that "it shows the kernel's shape in place of the prefix's" \
 true_that 'the store is in order: pwkctl registry demo-green check' \
     grep -q '^in order' "$work/check"
 
+show "Its files are a layer too: what a program does to drive C: stays in its kernel."
+true_that 'demo-green writes C:\demo.txt' \
+    quiet kernel demo-green cmd.exe /c 'echo green> c:\demo.txt'
+true_that 'a later program of demo-green reads it' \
+    same green "$(kernel demo-green cmd.exe /c 'type c:\demo.txt' | tr -d '\r')"
+true_that 'demo-blue has no such file' \
+    same '' "$(kernel demo-blue cmd.exe /c 'type c:\demo.txt' 2>/dev/null | tr -d '\r')"
+true_that 'nor has the prefix' test ! -e "$WINEPREFIX/drive_c/demo.txt"
+echo '   pwkctl files demo-green diff:'
+"$pwkctl" files demo-green diff | tee "$work/files" | indent
+true_that 'it shows the file' grep -q 'demo\.txt' "$work/files"
+
+show 'A system call that a program issues itself: number 39, which is getpid on Linux.'
+true_that "under stock Wine it reaches Linux, and tells the process's number there" \
+    test "$(stock "$programs/raw_calls.exe" linux 39 2>/dev/null | tr -d '\r')" != c000001c
+kernel demo-green --stats "$programs/raw_calls.exe" checks 2>"$work/stats" | tr -d '\r' \
+    >"$work/raw"
+indent <"$work/raw"
+true_that 'under a kernel all of them are calls of Windows, or refused as such' \
+    test "$(grep -c ' ok$' "$work/raw")" = "$(grep -c . "$work/raw")"
+
 show 'Two Windows versions, side by side in one prefix.'
 hold seven "$pwk_wine" --kernel demo-green --windows 7 "$programs/print_version.exe" hold
 hold eleven "$pwk_wine" --kernel demo-blue --windows 11 "$programs/print_version.exe" hold
@@ -138,6 +173,7 @@ show "The kernel's registry from outside: pwkctl registry demo-green get '$key'.
 true_that 'the value is in it' grep -q 'colour.*green' "$work/values"
 
 show 'The audit log of demo-green ends with:'
+until_true 30 kernel_stopped
 tail -n 2 "$WINEPREFIX/pwk/kernels/demo-green/audit.jsonl" | tee "$work/audit" | indent
 true_that "it has the kernel's stop" grep -q stop "$work/audit"
 

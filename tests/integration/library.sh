@@ -137,12 +137,13 @@ stock()
     within 120 "$stock_wine" "$@"
 }
 
-# kernel NAME [OPTIONS] PROGRAM...: under kernel NAME of this test's prefix.
+# kernel NAME [OPTIONS] PROGRAM...: under kernel NAME of this test's prefix, in the shared session
+# unless the options say otherwise.
 kernel()
 {
     local name=$1
     shift
-    within 120 "$pwk_wine" --kernel "$name" "$@"
+    within 120 "$pwk_wine" --kernel "$name" --session shared "$@"
 }
 
 # reg.exe's answer for one value, nothing where there is none.
@@ -267,6 +268,9 @@ begin()
     mkdir -p "$work/runtime"
     chmod 700 "$work/runtime"
     export XDG_RUNTIME_DIR=$work/runtime XDG_CONFIG_HOME=$work/config
+    # Tests are of the shared session, which is the lighter one, unless they say otherwise.
+    mkdir -p "$XDG_CONFIG_HOME/pwk"
+    printf '[session]\nmode = shared\n' >"$XDG_CONFIG_HOME/pwk/profile.ini"
     export WINEPREFIX=$work/prefix
     trap cleanup EXIT
     trap 'exit 1' INT TERM HUP

@@ -22,13 +22,15 @@ static struct pwk_arguments arguments;
 static struct pwk_plan plan;
 static struct pwk_error error;
 
-/* A prefix that exists, a lasting kernel that does not yet, nothing said on the command line. */
+/* A prefix that exists, a lasting kernel that does not yet, nothing said on the command line; the
+ * profile asks for the shared session. */
 static int set_up(void **state)
 {
     (void)state;
     memset(&facts, 0, sizeof(facts));
     memset(&arguments, 0, sizeof(arguments));
     pwk_profile_init(&facts.profile);
+    facts.profile.session = PWK_SESSION_SHARED;
     strcpy(facts.prefix, "/home/u/.wine");
     facts.prefix_exists = true;
     strcpy(facts.kernel, "default");

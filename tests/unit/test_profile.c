@@ -105,6 +105,7 @@ static void whole_profile(void **state)
     assert_int_equal(profile.windows, PWK_WINDOWS_11);
     assert_string_equal(profile.build, "21H2");
     assert_false(profile.inherit);
+    assert_int_equal(profile.session, PWK_SESSION_SHARED);
     assert_int_equal(profile.registry, PWK_REGISTRY_OFF);
     assert_int_equal(profile.registry_cache, 16 << 20);
     assert_int_equal(profile.syscall_numbers, PWK_NUMBERS_WINDOWS);
@@ -121,6 +122,18 @@ static void whole_profile(void **state)
     assert_int_equal(profile.audit, PWK_AUDIT_ALL);
     assert_int_equal(profile.passthrough_count, built_in + 2);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Software\\A b"));
+    pwk_profile_finish(&profile);
+}
+
+static void built_in_profile_has_an_own_session(void **state)
+{
+    struct pwk_profile profile;
+
+    (void)state;
+    pwk_profile_init(&profile);
+    assert_int_equal(profile.session, PWK_SESSION_OWN);
+    assert_int_equal(profile.files, PWK_FILES_OF_SESSION);
+    assert_int_equal(profile.network, PWK_NETWORK_OF_SESSION);
     pwk_profile_finish(&profile);
 }
 
@@ -343,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(built_in_profile),
         cmocka_unit_test(whole_profile),
+        cmocka_unit_test(built_in_profile_has_an_own_session),
         cmocka_unit_test(empty_passthrough_empties_the_list),
         cmocka_unit_test(refusals_name_file_line_and_mend),
         cmocka_unit_test(built_in_profiles_by_name),

@@ -80,6 +80,7 @@ void pwk_profile_init(struct pwk_profile *profile)
 
     memset(profile, 0, sizeof(*profile));
     profile->inherit = true;
+    profile->session = PWK_SESSION_OWN;
     profile->audit = PWK_AUDIT_DECISIONS;
     profile->audit_limit = AUDIT_LIMIT;
     for (size_t i = 0; i < COUNT_OF(built_in_passthrough); i++)
