@@ -98,7 +98,7 @@ until_true 10 grown 8 || fail 'pwkctl audit --follow lost the log that was renam
 kill "$follower"
 
 # --- kill -9 ---
-hold victim "$pwk_wine" --kernel killed --profile "$(with_level all)" "$probe" wait
+hold victim "$pwk_wine" --kernel killed --session shared --profile "$(with_level all)" "$probe" wait
 held_says victim 1 ready
 kill -KILL "${held[victim]}"
 wait "${held[victim]}" 2>/dev/null

@@ -98,7 +98,7 @@ hold inside "$pwk_wine" --kernel mixed --session own --net host "$programs/proce
 held_says inside 1 ready
 fails 'who asks for isolation is not put on the network' \
     kernel mixed --session own --net isolated "$programs/process_probe.exe" status 0
-contains 'and is told' "with the host's network" "$(cat "$work/output")"
+contains 'and is told' 'it has network host, asked for is network isolated' "$(cat "$work/output")"
 go_on inside
 
 # --- real programs ---

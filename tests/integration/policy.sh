@@ -64,7 +64,7 @@ behaviour()
 {
     local kernel=$1 run
     shift
-    run=("$pwk_wine" --kernel "$kernel" --windows 10 "$@")
+    run=("$pwk_wine" --kernel "$kernel" --session shared --windows 10 "$@")
     cd "$work" || die 'the work folder is gone'
     one "${run[@]}" reg.exe add 'HKCU\Software\pwk-policy' /v x /d y /f
     one "${run[@]}" reg.exe query 'HKCU\Software\pwk-policy' /s
@@ -124,7 +124,7 @@ session_servers()
     done
 }
 
-hold family "$pwk_wine" --kernel family --profile strict "$probe" run wait
+hold family "$pwk_wine" --kernel family --session shared --profile strict "$probe" run wait
 held_says family 1 ready
 processes=$(kernel_processes_of 'wait')
 equal 'a program and its child' 2 "$(wc -w <<<"$processes")"

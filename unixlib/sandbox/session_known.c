@@ -103,16 +103,31 @@ int pwk_session_known_find(const char *runtime, struct pwk_session_known *known)
     return -ESRCH;
 }
 
+/* Skips what both begin with, up to the part that differs; the parts stand in one order. */
+static void skip_alike(const char **first, const char **second)
+{
+    size_t part = 0;
+
+    for (size_t i = 0; (*first)[i] != '\0' && (*first)[i] == (*second)[i]; i++)
+        if ((*first)[i] == ',')
+            part = i + 1 + strspn(*first + i + 1, " ");
+    *first += part;
+    *second += part;
+}
+
 int pwk_session_known_check(const struct pwk_session_known *known,
                             const struct pwk_session_plan *plan, struct pwk_error *error)
 {
     char shape[sizeof(known->shape)];
+    const char *is = known->shape, *asked = shape;
 
     pwk_session_shape(plan, shape, sizeof(shape));
     if (strcmp(shape, known->shape) == 0)
         return 0;
-    return pwk_error_set(error, -EBUSY,
-                         "the kernel's own session is up, and another than is asked for (%s; asked "
-                         "for: %s): end its programs first, or ask for the same",
-                         known->shape, shape);
+    skip_alike(&is, &asked);
+    return pwk_error_set(
+        error, -EBUSY,
+        "the kernel's own session is up, and it is another than is asked for (it "
+        "has %.*s, asked for is %.*s): end its programs first, or ask for the same",
+        (int)strcspn(is, ","), is, (int)strcspn(asked, ","), asked);
 }
