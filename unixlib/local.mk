@@ -53,6 +53,7 @@ libattach_a_SOURCES = \
 	unixlib/sandbox/inject.h unixlib/sandbox/inject.c \
 	unixlib/sandbox/tracee.h unixlib/sandbox/tracee.c \
 	unixlib/sandbox/keeper.h unixlib/sandbox/keeper.c \
+	unixlib/sandbox/process_namespace.c \
 	unixlib/sandbox/supervise.h unixlib/sandbox/supervise.c unixlib/sandbox/attach_ops.c
 
 # Own sessions: for the launcher, pwkctl and native programs, as above.
@@ -215,10 +216,10 @@ pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a libwarm.a $(CORE_ARCHIVES)
 LIBPWK_MAJOR = 0
 nativesodir = $(libdir)
 nativeso_DATA = libpwk.so.$(LIBPWK_MAJOR)
-libpwk.so.$(LIBPWK_MAJOR): libattach.a $(CORE_ARCHIVES)
+libpwk.so.$(LIBPWK_MAJOR): libattach.a libpolicy.a $(CORE_ARCHIVES)
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ -Wl,-soname,$@ $(AM_LDFLAGS) \
 		$(LDFLAGS) -Wl,--whole-archive libattach.a libsandbox.a libkernel.a -Wl,--no-whole-archive \
-		libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS)
+		libpolicy.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS)
 	@$(LN_S) -f $@ libpwk.so
 pkgconfig_DATA += unixlib/pwk.pc
 CLEANFILES += pwk/x86_64-unix/pwk.so libpwk.so.$(LIBPWK_MAJOR) libpwk.so

@@ -27,7 +27,7 @@ UNIT_TESTS = \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes tests/unit/test_learn \
-	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup \
+	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup tests/unit/test_process_namespace \
 	tests/unit/test_policy_supervisor \
 	$(ATTACH_TESTS) $(FILES_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
@@ -43,9 +43,10 @@ LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libnt.a libwarm.a libkernel.a 
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
 
 ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
-ATTACH_LIBS = libattach.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \
+ATTACH_LIBS = libattach.a libpolicy.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_test_call_site_LDADD = libsandbox.a $(LDADD)
+tests_unit_test_process_namespace_LDADD = $(ATTACH_LIBS)
 tests_unit_test_trapped_call_SOURCES = tests/unit/test_trapped_call.c $(ATTACH_FIXTURE)
 tests_unit_test_trapped_call_LDADD = $(ATTACH_LIBS)
 tests_unit_test_notify_loop_SOURCES = tests/unit/test_notify_loop.c $(ATTACH_FIXTURE)

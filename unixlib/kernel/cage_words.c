@@ -41,7 +41,7 @@ int pwk_namespaces_parse(const char *list, unsigned *out, struct pwk_error *erro
             break;
         word += length + 1;
     }
-    *out = bits | PWK_NAMESPACES_NEEDED;
+    *out = bits;
     return 0;
 }
 

@@ -150,8 +150,8 @@ const char *pwk_registry_mode_word(enum pwk_registry_mode mode);
 const char *pwk_syscall_numbers_word(enum pwk_syscall_numbers numbers);
 const char *pwk_audit_level_word(enum pwk_audit_level level);
 
-/* Of a cage (cage_words.c). A list of namespaces always answers those that are needed, too; it is
- * written as it is read. */
+/* Of a cage (cage_words.c). A list of namespaces is written as it is read; an own session has
+ * those that it needs whatever the list says. */
 int pwk_namespaces_parse(const char *list, unsigned *out, struct pwk_error *error);
 void pwk_namespaces_write(unsigned namespaces, char text[PWK_NAMESPACES_TEXT]);
 int pwk_home_parse(const char *word, struct pwk_home *out, struct pwk_error *error);

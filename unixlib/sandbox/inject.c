@@ -137,8 +137,9 @@ static int64_t install(struct pwk_tracee *tracee, uint64_t page)
     return result == -ESRCH || result == -EINVAL ? -EBUSY : result;
 }
 
-static int inject(struct pwk_tracee *tracee, const struct sock_fprog *program)
+static int inject(struct pwk_tracee *tracee, const void *argument)
 {
+    const struct sock_fprog *program = argument;
     const size_t code = program->len * sizeof *program->filter;
     const uint64_t size = PROGRAM_OFFSET + code;
     struct sock_fprog header = {.len = program->len};
@@ -184,7 +185,9 @@ static int stop_target(struct pwk_tracee *tracee, pid_t pid)
 
 struct job {
     pid_t pid;
-    const struct sock_fprog *program;
+    int (*work)(struct pwk_tracee *tracee, const void *argument);
+    const void *argument;
+    bool stopped; /* the work has begun */
     int result;
 };
 
@@ -195,7 +198,8 @@ static void do_job(struct job *job)
     int result = stop_target(&tracee, job->pid);
 
     if (result == 0) {
-        result = inject(&tracee, job->program);
+        job->stopped = true;
+        result = job->work(&tracee, job->argument);
         pwk_tracee_release(&tracee);
     }
     /* What fails for a process that is about to end fails for that reason. */
@@ -249,17 +253,23 @@ static int by_thread(struct job *job)
     return job->result;
 }
 
-int pwk_inject_listener(pid_t pid, const struct sock_fprog *program)
+int pwk_inject_run(pid_t pid, int (*work)(struct pwk_tracee *tracee, const void *argument),
+                   const void *argument)
 {
-    struct job job = {.pid = pid, .program = program};
+    struct job job = {.pid = pid, .work = work, .argument = argument};
     sigset_t all, before;
     int result;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     result = by_process(&job);
-    if (result == -EPERM)
+    if (result == -EPERM && !job.stopped)
         result = by_thread(&job);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;
+}
+
+int pwk_inject_listener(pid_t pid, const struct sock_fprog *program)
+{
+    return pwk_inject_run(pid, inject, program);
 }

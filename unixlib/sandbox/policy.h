@@ -4,8 +4,8 @@
  * laid over a built-in policy as a table by number, and that is compiled by libseccomp to a BPF
  * program. The guard (policy_guard.h) goes in front of it when it is armed (policy_arm.h).
  *
- * Only the launcher and pwkctl link this, and with it libseccomp; programs under a kernel get
- * bytes.
+ * Only the launcher, pwkctl and libpwk link this, and with it libseccomp; Windows programs under a
+ * kernel get bytes.
  */
 #ifndef PWK_SANDBOX_POLICY_H
 #define PWK_SANDBOX_POLICY_H

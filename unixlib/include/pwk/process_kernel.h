@@ -246,6 +246,33 @@ pid_t pk_get_caller(void *args);
 void *create_memory_limiter(size_t bytes);
 void destroy_memory_limiter(void *limiter);
 
+/* Gives a process that runs already namespaces and a Linux policy, as the founding document has it
+ * ("Namespace-Based Isolation"). `pid`: 0 or the caller's number for the calling process, else any
+ * process that pk_attach could be given, a 64-bit one of the same user. `kernel_config`: the file
+ * name of a profile, or the name of a built-in one ("strict"); NULL: the default profile.
+ *
+ * What it gets: namespaces of its own for users, mounts, the network, IPC and the host name, or
+ * those that "[isolation] namespaces" lists (for users in any case; for the network where
+ * "[network] mode" is isolated or not said); loopback alone is up in its network. It keeps its user
+ * and its group, and loses every capability for good. Then the policy of "[syscalls]" is armed, for
+ * all that it starts, too. What it holds open, sockets too, stays open. Other keys of the profile
+ * are those of Windows programs.
+ *
+ * 0, or a negative errno, with errno the same:
+ * -ENOTSUP: the profile asks for what no running process can be given: a namespace for processes
+ * (its number cannot change), the view of files of [files] mode = overlay, a hidden home folder,
+ * limits for processor or disk; or for an action (log, notify, trap) that needs a supervisor.
+ * pwk-wine gives all of these to what it starts.
+ * -EBUSY: it has more than one thread, whose namespaces could not be changed together; or a
+ * debugger holds it. -EINVAL (the profile, or pid below 0); -ENOENT (no such file); -ENOSPC and
+ * -EPERM as unshare(2) has them (no user namespaces allowed here, or it lives in a chroot).
+ * -ESRCH, -EPERM, -ENOTSUP, -ETIMEDOUT as pk_attach has them.
+ * All of this is found before anything changes, but for what Linux itself refuses on the way: where
+ * the process has another user namespace after an error, a part was done, nothing can take it back,
+ * and the process should be ended.
+ * In libpwk alone; not in Windows programs. */
+int create_process_kernel_namespace(pid_t pid, const char *kernel_config);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }
