@@ -118,6 +118,23 @@ done
 equal 'nothing was done' "$changes" "$(files a diff | paths)"
 equal 'nor in the prefix' '' "$(diff <(echo "$before") <(state_of_prefix))"
 
+# --- one at a time: who begins a session, and who works on its files ---
+lock=$(echo "$XDG_RUNTIME_DIR"/pwk/session-*/session.lock)
+fails 'no commit while somebody begins a session' flock -s "$lock" "$pwkctl" files a commit --yes
+contains 'the reason' 'session is up' "$(cat "$work/output")"
+fails 'nor while another works on the files' flock -x "$lock" "$pwkctl" files a commit --yes
+equal 'nothing was done' "$changes" "$(files a diff | paths)"
+mkfifo "$work/held"
+flock -x "$lock" cat "$work/held" >/dev/null &
+begun=$work/begun
+(own a "$probe" status 0 >/dev/null 2>&1; touch "$begun") &
+exec {held_lock}>"$work/held"
+sleep 2
+fails 'no session begins meanwhile' test -e "$begun"
+exec {held_lock}>&-
+until_true 60 test -e "$begun" || fail 'the session does not begin afterwards'
+until_true 60 session_is_over a || fail 'the session of a does not end'
+
 # --- in parts ---
 ok 'one file thrown away' files a discard drive_c/colour.txt
 ok 'a folder committed' files a commit "$WINEPREFIX/drive_c/new"
