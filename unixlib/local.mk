@@ -35,6 +35,7 @@ libsandbox_a_SOURCES = \
 	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \
 	unixlib/sandbox/trap.h unixlib/sandbox/trap.c \
 	unixlib/sandbox/call_site.h unixlib/sandbox/call_site.c \
+	unixlib/sandbox/user_map.h unixlib/sandbox/user_map.c \
 	unixlib/sandbox/trapped_call.h unixlib/sandbox/trapped_call.c \
 	unixlib/sandbox/raw_syscall.c \
 	unixlib/sandbox/process_memory.h unixlib/sandbox/process_memory.c \
@@ -175,7 +176,8 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/learn.h unixlib/launcher/learn.c unixlib/launcher/control_profile.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
-	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c unixlib/launcher/doctor.c
+	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c \
+	unixlib/launcher/doctor.h unixlib/launcher/doctor.c unixlib/launcher/doctor_cage.c
 
 bin_PROGRAMS += pwk-wine pwkctl
 pwk_wine_SOURCES = unixlib/launcher/pwk_wine.c

@@ -13,6 +13,7 @@ INTEGRATION_TESTS = \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
 	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
 	tests/integration/session_limits.sh tests/integration/session_home.sh \
+	tests/integration/refusals.sh \
 	tests/integration/files.sh tests/integration/own_installer.sh \
 	tests/integration/windows_version.sh \
 	tests/integration/exit_status.sh tests/integration/ephemeral.sh \

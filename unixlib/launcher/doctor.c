@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "kernel/state.h"
+#include "launcher/doctor.h"
 #include "launcher/prefix.h"
 #include "wine/location.h"
 #include "wine/stub_numbers.h"
@@ -29,9 +30,7 @@
 
 #define MIN_FREE_MIB 64 /* a private registry and its log */
 
-enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_FAILED };
-
-struct report {
+struct doctor {
     json_t *list; /* NULL: lines are printed */
     bool failed;
 };
@@ -44,10 +43,7 @@ static json_t *text_to_json(const char *text)
     return string != NULL ? string : json_string("(not UTF-8: see the output without --json)");
 }
 
-static void report(struct report *out, enum verdict verdict, const char *subject,
-                   const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void report(struct report *out, enum verdict verdict, const char *subject,
+void doctor_report(struct doctor *out, enum doctor_verdict verdict, const char *subject,
                    const char *format, ...)
 {
     static const char *const words[] = {"ok", "warning", "failed"};
@@ -59,7 +55,7 @@ static void report(struct report *out, enum verdict verdict, const char *subject
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     pwk_error_set(&finding, 0, "%s", text);
-    if (verdict == VERDICT_FAILED)
+    if (verdict == DOCTOR_FAILED)
         out->failed = true;
     if (out->list != NULL)
         json_array_append_new(out->list,
@@ -101,37 +97,37 @@ static void read_version(const char *program, char *line, size_t capacity)
         close(ends[1]);
 }
 
-static void check_service_table(struct report *out, const char *ntdll_dll)
+static void check_service_table(struct doctor *out, const char *ntdll_dll)
 {
     static struct pwk_stub_numbers numbers;
     struct pwk_error error;
 
     if (pwk_stub_numbers_read(ntdll_dll, &numbers, &error) != 0)
-        report(out, VERDICT_FAILED, "services", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "services", "%s", error.text);
     else
-        report(out, VERDICT_OK, "services", "the services' numbers are understood");
+        doctor_report(out, DOCTOR_OK, "services", "the services' numbers are understood");
 }
 
-static void check_wine(struct report *out)
+static void check_wine(struct doctor *out)
 {
     struct pwk_wine_location wine;
     struct pwk_error error;
     char version[128];
 
     if (pwk_wine_locate(&wine, &error) != 0) {
-        report(out, VERDICT_FAILED, "wine", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "wine", "%s", error.text);
         return;
     }
     read_version(wine.loader, version, sizeof(version));
     if (version[0] == '\0')
-        report(out, VERDICT_FAILED, "wine", "%s --version prints nothing: install wine64 anew",
-               wine.loader);
+        doctor_report(out, DOCTOR_FAILED, "wine",
+                      "%s --version prints nothing: install wine64 anew", wine.loader);
     else
-        report(out, VERDICT_OK, "wine", "%s in %s", version, wine.libdir);
+        doctor_report(out, DOCTOR_OK, "wine", "%s in %s", version, wine.libdir);
     check_service_table(out, wine.ntdll_dll);
 }
 
-static void check_own_parts(struct report *out)
+static void check_own_parts(struct doctor *out)
 {
     static const char *const parts[] = {"loader/x86_64/pwk-loader64", "x86_64-unix/pwk.so",
                                         "x86_64-windows/pwk.dll", "share/wine"};
@@ -140,22 +136,22 @@ static void check_own_parts(struct report *out)
     struct pwk_error error;
 
     if (pwk_own_libdir(libdir, &error) != 0) {
-        report(out, VERDICT_FAILED, "pwk", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "pwk", "%s", error.text);
         return;
     }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", libdir, parts[i]);
         if (access(path, R_OK) != 0) {
-            report(out, VERDICT_FAILED, "pwk", "%s cannot be read: %s: install pwk anew", path,
-                   strerror(errno));
+            doctor_report(out, DOCTOR_FAILED, "pwk", "%s cannot be read: %s: install pwk anew",
+                          path, strerror(errno));
             return;
         }
     }
-    report(out, VERDICT_OK, "pwk", "all parts are in %s", libdir);
+    doctor_report(out, DOCTOR_OK, "pwk", "all parts are in %s", libdir);
 }
 
 /* Free space where `path` is, or where it will be. */
-static void check_space(struct report *out, const char *path)
+static void check_space(struct doctor *out, const char *path)
 {
     char folder[PATH_MAX];
     struct statvfs space;
@@ -167,12 +163,13 @@ static void check_space(struct report *out, const char *path)
         slash[slash == folder] = '\0';
     mib = (unsigned long long)space.f_bavail * space.f_frsize >> 20;
     if (mib < MIN_FREE_MIB)
-        report(out, VERDICT_FAILED, "disk", "%llu MiB are free at %s: make room", mib, folder);
+        doctor_report(out, DOCTOR_FAILED, "disk", "%llu MiB are free at %s: make room", mib,
+                      folder);
     else
-        report(out, VERDICT_OK, "disk", "%llu MiB are free at %s", mib, folder);
+        doctor_report(out, DOCTOR_OK, "disk", "%llu MiB are free at %s", mib, folder);
 }
 
-static void check_prefix(struct report *out)
+static void check_prefix(struct doctor *out)
 {
     char prefix[PATH_MAX];
     char folder[PATH_MAX + sizeof("/pwk/kernels")];
@@ -181,18 +178,18 @@ static void check_prefix(struct report *out)
     size_t count = 0;
 
     if (pwk_prefix_path(prefix, &error) != 0) {
-        report(out, VERDICT_FAILED, "prefix", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "prefix", "%s", error.text);
         return;
     }
     check_space(out, prefix);
     if (!pwk_prefix_is_set_up(prefix)) {
-        report(out, VERDICT_WARNING, "prefix",
-               "%s is not set up yet: the first pwk-wine will do it", prefix);
+        doctor_report(out, DOCTOR_WARNING, "prefix",
+                      "%s is not set up yet: the first pwk-wine will do it", prefix);
         return;
     }
-    report(out, VERDICT_OK, "prefix", "%s", prefix);
+    doctor_report(out, DOCTOR_OK, "prefix", "%s", prefix);
     if (pwk_state_list(prefix, &names, &error) != 0) {
-        report(out, VERDICT_FAILED, "state", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "state", "%s", error.text);
         return;
     }
     while (names[count] != NULL)
@@ -200,32 +197,32 @@ static void check_prefix(struct report *out)
     pwk_state_list_free(names);
     snprintf(folder, sizeof(folder), "%s/pwk/kernels", prefix);
     if (access(folder, W_OK) != 0 && (errno != ENOENT || access(prefix, W_OK) != 0))
-        report(out, VERDICT_FAILED, "state", "%s cannot be written: %s: make it writable", folder,
-               strerror(errno));
+        doctor_report(out, DOCTOR_FAILED, "state", "%s cannot be written: %s: make it writable",
+                      folder, strerror(errno));
     else
-        report(out, VERDICT_OK, "state", "%zu kernels in %s", count, folder);
+        doctor_report(out, DOCTOR_OK, "state", "%zu kernels in %s", count, folder);
 }
 
-static void check_runtime(struct report *out)
+static void check_runtime(struct doctor *out)
 {
     char runtime[PATH_MAX];
     struct pwk_error error;
 
     if (pwk_runtime_path(runtime, &error) != 0)
-        report(out, VERDICT_FAILED, "run-time", "%s", error.text);
+        doctor_report(out, DOCTOR_FAILED, "run-time", "%s", error.text);
     else
-        report(out, VERDICT_OK, "run-time", "%s", runtime);
+        doctor_report(out, DOCTOR_OK, "run-time", "%s", runtime);
 }
 
 /* Switching off what is not on changes nothing, and fails where Linux does not know it: prctl(2),
  * PR_SET_SYSCALL_USER_DISPATCH. */
-static void check_native_calls(struct report *out)
+static void check_native_calls(struct doctor *out)
 {
     if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) == 0)
-        report(out, VERDICT_OK, "trap", "a program's own system calls can be caught");
+        doctor_report(out, DOCTOR_OK, "trap", "a program's own system calls can be caught");
     else
-        report(
-            out, VERDICT_FAILED, "trap",
+        doctor_report(
+            out, DOCTOR_FAILED, "trap",
             "this Linux cannot catch a program's own system calls (%s), so no kernel starts: use "
             "Linux 5.11 or newer, built with CONFIG_GENERIC_ENTRY",
             strerror(errno));
@@ -254,7 +251,7 @@ static bool has_word(const char *line, const char *word)
 }
 
 /* What the Linux policy's actions are made of (seccomp(2)). */
-static void check_policy(struct report *out)
+static void check_policy(struct doctor *out)
 {
     static const char *const actions[] = {"errno", "trap", "user_notif", "kill_process"};
     char line[256];
@@ -263,27 +260,27 @@ static void check_policy(struct report *out)
     read_word("/proc/sys/kernel/seccomp/actions_avail", line, sizeof(line));
     read_word("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope));
     if (line[0] == '\0') {
-        report(out, VERDICT_FAILED, "policy",
-               "this Linux has no seccomp, or /proc does not tell: use a kernel with "
-               "CONFIG_SECCOMP_FILTER");
+        doctor_report(out, DOCTOR_FAILED, "policy",
+                      "this Linux has no seccomp, or /proc does not tell: use a kernel with "
+                      "CONFIG_SECCOMP_FILTER");
         return;
     }
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
         if (!has_word(line, actions[i])) {
-            report(out, VERDICT_FAILED, "policy",
-                   "seccomp lacks the action %s: use Linux 5.11 or newer", actions[i]);
+            doctor_report(out, DOCTOR_FAILED, "policy",
+                          "seccomp lacks the action %s: use Linux 5.11 or newer", actions[i]);
             return;
         }
     if (atoi(scope) > 0)
-        report(out, VERDICT_WARNING, "policy",
-               "kernel.yama.ptrace_scope is %s: the actions log and notify need 0", scope);
+        doctor_report(out, DOCTOR_WARNING, "policy",
+                      "kernel.yama.ptrace_scope is %s: the actions log and notify need 0", scope);
     else
-        report(out, VERDICT_OK, "policy", "seccomp has every action of the Linux policy");
+        doctor_report(out, DOCTOR_OK, "policy", "seccomp has every action of the Linux policy");
 }
 
 int control_doctor(int argc, char *const argv[])
 {
-    struct report out = {0};
+    struct doctor out = {0};
     bool json;
 
     if (!control_words(argc, argv, &json, NULL, 0))
@@ -296,6 +293,7 @@ int control_doctor(int argc, char *const argv[])
     check_runtime(&out);
     check_native_calls(&out);
     check_policy(&out);
+    doctor_check_cage(&out);
     if (json) {
         json_dumpf(out.list, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -5,7 +5,6 @@
  * its name (tracee.h); what they point to lies in a page of the process that makes them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
@@ -30,6 +29,7 @@
 #include "sandbox/policy.h"
 #include "sandbox/policy_guard.h"
 #include "sandbox/process_memory.h"
+#include "sandbox/user_map.h"
 
 #define ROOM (sizeof(struct sock_filter) * BPF_MAXINSNS + 4096)
 #define PROGRAM_OFFSET 64 /* of the filter's instructions, behind what points to them */
@@ -138,35 +138,6 @@ static int put(const struct maker *maker, size_t offset, const void *data, size_
     return 0;
 }
 
-static int write_map(pid_t pid, const char *name, const char *text)
-{
-    char path[48];
-    ssize_t size;
-    int fd, result;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    size = write(fd, text, strlen(text));
-    result = size == (ssize_t)strlen(text) ? 0 : size < 0 ? -errno : -EIO;
-    close(fd);
-    return result;
-}
-
-/* Its user and group stay who they were. */
-static int map_user(const struct maker *maker, uid_t user, gid_t group)
-{
-    int result = write_map(maker->pid, "setgroups", "deny");
-    char text[64];
-
-    snprintf(text, sizeof(text), "%u %u 1", (unsigned)user, (unsigned)user);
-    if (result == 0)
-        result = write_map(maker->pid, "uid_map", text);
-    snprintf(text, sizeof(text), "%u %u 1", (unsigned)group, (unsigned)group);
-    return result < 0 ? result : write_map(maker->pid, "gid_map", text);
-}
-
 static int raise_loopback(const struct maker *maker)
 {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
@@ -246,7 +217,7 @@ static int fulfil(const struct maker *maker, const struct wish *wish)
     }
     result = call(maker, SYS_unshare, (uint64_t)wish->namespaces, 0, 0, 0, 0);
     if (result == 0)
-        result = map_user(maker, user, group);
+        result = pwk_user_map(maker->pid, user, group);
     if (result == 0 && (wish->namespaces & CLONE_NEWNS))
         result = keep_mounts(maker);
     if (result == 0 && (wish->namespaces & CLONE_NEWNET))

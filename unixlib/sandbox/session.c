@@ -30,6 +30,7 @@
 #include "sandbox/session_internal.h"
 #include "sandbox/session_known.h"
 #include "sandbox/session_limits.h"
+#include "sandbox/user_map.h"
 #include "sandbox/view.h"
 #include "sandbox/walls.h"
 
@@ -168,33 +169,6 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
 
 /* ---- the beginning ---- */
 
-static int write_file(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    ssize_t size;
-
-    if (fd < 0)
-        return -errno;
-    size = write(fd, text, strlen(text));
-    close(fd);
-    return size == (ssize_t)strlen(text) ? 0 : -EIO;
-}
-
-/* The caller's user and group, and no other: the session's user is who it was. */
-static int map_user(uid_t user, gid_t group)
-{
-    char text[64];
-    int result = pwk_wall_stands(PWK_WALL_USERS) ? write_file("/proc/self/setgroups", "deny") : 0;
-
-    if (!pwk_wall_stands(PWK_WALL_USERS))
-        return 0;
-    snprintf(text, sizeof(text), "%u %u 1", (unsigned)user, (unsigned)user);
-    if (result == 0 || result == -ENOENT)
-        result = write_file("/proc/self/uid_map", text);
-    snprintf(text, sizeof(text), "%u %u 1", (unsigned)group, (unsigned)group);
-    return result < 0 ? result : write_file("/proc/self/gid_map", text);
-}
-
 /* Init goes on when its number is written down: it is to make a view in which that file, and the
  * machine's /proc, cannot be reached any more, in the mount namespace of its maker too. */
 static int start_init(const struct pwk_session_plan *plan, int lock, int report_fd,
@@ -234,14 +208,19 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
     gid_t group = getegid();
 
     if (unshare(pwk_session_namespaces(plan)) < 0) {
-        report.result =
-            pwk_error_set(&report.error, -errno,
-                          "no namespaces for the kernel's own session: %s; allow them (sysctl "
-                          "user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's "
-                          "apparmor_restrict_unprivileged_userns), or use --session shared",
-                          strerror(errno));
-    } else if ((report.result = map_user(user, group)) < 0) {
-        pwk_session_fail(&report.error, report.result, "its user cannot be mapped");
+        report.result = pwk_error_set(
+            &report.error, -errno,
+            "no namespaces for the kernel's own session: %s; allow them (sysctl "
+            "user.max_user_namespaces, kernel.unprivileged_userns_clone, AppArmor's "
+            "apparmor_restrict_unprivileged_userns; see pwkctl doctor), or use --session "
+            "shared",
+            errno == ENOSPC ? "their limit is reached" : strerror(errno));
+    } else if (pwk_wall_stands(PWK_WALL_USERS) &&
+               (report.result = pwk_user_map(0, user, group)) < 0) {
+        pwk_error_set(&report.error, report.result,
+                      "the kernel's own session: its user cannot be mapped: %s; see pwkctl doctor, "
+                      "or use --session shared",
+                      strerror(-report.result));
     } else {
         report.result = start_init(plan, lock, report_fd, &report.error);
     }
