@@ -129,7 +129,7 @@ static void say(struct doctor *doctor, const char *subject, int code, const char
     if (code == 0)
         doctor_report(doctor, DOCTOR_OK, subject, "%s", good);
     else
-        doctor_report(doctor, DOCTOR_WARNING, subject, "%s: %s: %s", bad,
+        doctor_report(doctor, DOCTOR_FAILED, subject, "%s: %s: %s", bad,
                       code == -ENOSPC ? "their limit is reached" : strerror(-code), help);
 }
 
