@@ -12,6 +12,7 @@ AM_TESTS_ENVIRONMENT = \
 INTEGRATION_TESTS = \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
 	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
+	tests/integration/policy.sh \
 	tests/integration/session_limits.sh tests/integration/session_home.sh \
 	tests/integration/refusals.sh \
 	tests/integration/files.sh tests/integration/own_installer.sh \
