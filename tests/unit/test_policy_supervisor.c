@@ -229,10 +229,46 @@ static void many_arm_at_once(void **state)
 
 /* ---- ends ---- */
 
-static int wait_long(void)
+/* From a child to the test, and back. */
+static int to_test[2], to_child[2];
+
+static void make_pipes(void)
 {
-    sleep(1);
-    return syscall(SYS_mkdir, mark, 0700) == -1 && errno == EPERM ? 0 : 1;
+    assert_int_equal(pipe(to_test), 0);
+    assert_int_equal(pipe(to_child), 0);
+}
+
+static void close_pipes(void)
+{
+    for (int i = 0; i < 2; i++) {
+        close(to_test[i]);
+        close(to_child[i]);
+    }
+}
+
+static bool say(const int pipe[2])
+{
+    return write(pipe[1], "x", 1) == 1;
+}
+
+static bool hear(const int pipe[2])
+{
+    char byte;
+
+    return read(pipe[0], &byte, 1) == 1;
+}
+
+/* What a refused call answers that is made only when the test has said so. */
+static int refused_with(int expected)
+{
+    if (!say(to_test) || !hear(to_child))
+        return 1;
+    return syscall(SYS_mkdir, mark, 0700) == -1 && errno == expected ? 0 : 2;
+}
+
+static int ask_late(void)
+{
+    return refused_with(EPERM);
 }
 
 /* A program may outlive its launcher. */
@@ -241,18 +277,21 @@ static void it_stays_as_long_as_a_process(void **state)
     pid_t child;
 
     (void)state;
+    make_pipes();
     start(words, PWK_AUDIT_DECISIONS);
-    child = start_child(wait_long);
-    usleep(200000);
+    child = start_child(ask_late);
+    assert_true(hear(to_test));
     kill(launcher, SIGKILL);
+    usleep(300000); /* for a supervisor that would end with its launcher */
+    assert_true(say(to_child));
     assert_int_equal(end_of(child), 0);
     finish();
+    close_pipes();
 }
 
-static int ask_late(void)
+static int ask_nobody(void)
 {
-    usleep(300000);
-    return syscall(SYS_mkdir, mark, 0700) == -1 && errno == ENOSYS ? 0 : 1;
+    return refused_with(ENOSYS);
 }
 
 static void killed_it_leaves_refusals(void **state)
@@ -261,15 +300,18 @@ static void killed_it_leaves_refusals(void **state)
 
     (void)state;
     rmdir(mark);
+    make_pipes();
     start(words, PWK_AUDIT_DECISIONS);
-    child = start_child(ask_late);
-    usleep(100000);
+    child = start_child(ask_nobody);
+    assert_true(hear(to_test));
     kill(supervisor, SIGKILL);
-    assert_int_equal(end_of(child), 0);
     assert_int_equal(waitpid(supervisor, NULL, 0), supervisor);
+    assert_true(say(to_child));
+    assert_int_equal(end_of(child), 0);
     kill(launcher, SIGKILL);
     waitpid(launcher, NULL, 0);
     pwk_policy_page_close(page);
+    close_pipes();
 }
 
 /* A process that was killed while it was about to arm holds nobody up. */

@@ -7,4 +7,4 @@ tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/escape.c \
 	tests/walls/sockets.c tests/walls/calls.c tests/walls/outside.c
 tests_walls_cage_SOURCES = tests/walls/cage.c $(libsession_a_SOURCES)
 tests_walls_cage_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
-tests_walls_cage_LDADD = libkernel.a $(CORE_LIBS)
+tests_walls_cage_LDADD = libsandbox.a libkernel.a $(CORE_LIBS)

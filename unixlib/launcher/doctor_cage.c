@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kernel/remove_tree.h"
+#include "kernel/state.h"
 #include "launcher/prefix.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/loopback.h"
