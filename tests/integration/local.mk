@@ -11,7 +11,7 @@ AM_TESTS_ENVIRONMENT = \
 
 INTEGRATION_TESTS = \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
-	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
+	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh tests/integration/session_kills.sh \
 	tests/integration/policy.sh \
 	tests/integration/session_limits.sh tests/integration/session_home.sh \
 	tests/integration/refusals.sh \
@@ -114,3 +114,9 @@ windows-programs: $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
 # Prefixes, caches and leftovers of tests that were killed.
 mostlyclean-local:
 	rm -rf tests/work tests/cache
+
+# Hundreds of killed sessions in place of the few of `make check`.
+check-sessions:
+	$(AM_TESTS_ENVIRONMENT) PWK_SESSION_KILLS=$${PWK_SESSION_KILLS:-500} \
+		$(BASH_SHELL) $(srcdir)/tests/integration/session_kills.sh
+.PHONY: check-sessions

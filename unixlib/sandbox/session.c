@@ -84,6 +84,37 @@ static bool others_are_left(void)
     return found;
 }
 
+/* True where `pid`, which has ended, was a wineserver: they come to init when they leave whoever
+ * started them. A program that calls itself so ends its own session alone. */
+static bool was_wineserver(pid_t pid)
+{
+    static const char start[] = "wineserver";
+    char path[32], name[sizeof(start) - 1] = "";
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (read(fd, name, sizeof(name)) < 0)
+        name[0] = '\0';
+    close(fd);
+    return memcmp(name, start, sizeof(name)) == 0;
+}
+
+/* Wine's processes wait for ever for a wineserver that was killed: they end with it. */
+static void reap(void)
+{
+    siginfo_t info = {0};
+
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0) {
+        if (info.si_code != CLD_EXITED && was_wineserver(info.si_pid))
+            kill(-1, SIGKILL);
+        waitpid(info.si_pid, NULL, 0);
+        info.si_pid = 0;
+    }
+}
+
 /* Stays until nobody can need the session: nobody holds the lock, and nothing is left to run.
  * wineserver ends by itself when it has saved what it holds, some seconds after its last program.
  */
@@ -93,8 +124,7 @@ static void serve(int lock, struct pwk_governor *governor)
         uint64_t next = governor ? pwk_governor_look(governor) : POLL_NANOSECONDS;
 
         nanosleep(&(struct timespec){.tv_nsec = (long)next}, NULL);
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ;
+        reap();
         if (!others_are_left() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
             /* Who joined before the lock was had has a child here by now. */
             if (!others_are_left())
