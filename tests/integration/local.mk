@@ -11,7 +11,7 @@ AM_TESTS_ENVIRONMENT = \
 
 INTEGRATION_TESTS = \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
-	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh tests/integration/session_kills.sh \
+	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh tests/integration/session_kills.sh tests/integration/walls_session.sh \
 	tests/integration/policy.sh \
 	tests/integration/session_limits.sh tests/integration/session_home.sh \
 	tests/integration/refusals.sh \
@@ -46,7 +46,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/attached.exe tests/programs/native_handlers.exe \
 	tests/programs/hammer.exe tests/programs/jump_native.exe \
-	tests/programs/winsock.exe
+	tests/programs/winsock.exe tests/programs/run_native.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 WINDOWS_DLLS = tests/programs/high_image.dll
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
@@ -99,6 +99,8 @@ tests/programs/high_image.dll: tests/programs/high_image.c
 	$(COMPILE_WINDOWS) -shared $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
 tests/programs/jump_native.exe: tests/programs/jump_native.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/jump_native.c
+tests/programs/run_native.exe: tests/programs/run_native.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/run_native.c
 tests/programs/winsock.exe: tests/programs/winsock.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/winsock.c -lws2_32
 tests/programs/hammer.exe: tests/programs/hammer.c

@@ -89,7 +89,8 @@ static int try_all(void)
             }
             if (child < 0 || waitpid(child, &status, 0) != child)
                 return 2;
-            printf("%s %d\n", at->name, WIFEXITED(status) ? WEXITSTATUS(status) : 2);
+            printf("%s %d\n", at->name,
+                   WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
         }
     return 0;
 }

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# walls_session.sh - the ways out of tests/walls tried in a session that pwk-wine made, in the place
+# of a Windows program; what a program leaves behind for later starts and for pwkctl; and the same,
+# where the tests run as root, for a user without rights.
+. "$(dirname "$0")/library.sh"
+
+escape=$PWK_BUILDDIR/tests/walls/escape
+nobody=65534
+
+# native SCRIPT: runs a shell script as a program of kernel a's session, and waits for it.
+native()
+{
+    local done=$work/shown/done
+
+    rm -f "$done"
+    printf '%s\n' "$1" "touch $done" >"$work/shown/script"
+    kernel a --session own "$programs/run_native.exe" 'Z:\bin\sh' "$work/shown/script" \
+        "$(windows_path "$done")" 2>/dev/null
+}
+
+session_is_over()
+{
+    local init
+
+    init=$(cut -d ' ' -f 1 "$OUTSIDE_RUNTIME/session.init" 2>/dev/null)
+    [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
+}
+
+all_ways_out()
+{
+    local answers name status tried=0
+
+    native "$escape --all"  9</ >"$work/answers"
+    answers=$(tr -d '\r' <"$work/answers")
+    while read -r name status; do
+        # Whether the prefix was reached shows in the prefix. A signal is a refusal too.
+        [ "$name" = prefix-file ] || [ "$status" != 0 ] || fail "$who: $name gets out"
+        [ "$status" = 2 ] || [ "$status" = 77 ] || tried=$((tried + 1))
+    done <<<"$answers"
+    assertions=$((assertions + tried))
+    [ "$tried" -ge 50 ] || fail "$who: only $tried ways out were tried"
+    say "$who: $tried ways out tried in a session of pwk-wine's"
+    equal "$who: the prefix's file is as it was" unchanged "$(cat "$OUTSIDE_PREFIX_FILE")"
+}
+
+from_windows()
+{
+    local path
+
+    for path in "$OUTSIDE_TMP" "$OUTSIDE_OTHER_STATE" "$OUTSIDE_OTHER_RUNTIME" \
+        "$OUTSIDE_STATE/profile.ini"; do
+        fails "$who: drive Z: has $path" kernel a --session own cmd.exe /c \
+            "type $(windows_path "$path")"
+    done
+}
+
+# What is left behind must neither lead anybody elsewhere nor keep the kernel from starting.
+left_behind()
+{
+    local name status
+
+    native "cd '$WINEPREFIX' && rm -f system.reg && mkdir -p system.reg/deep &&
+        rm dosdevices/c: && ln -s '$work/shown' dosdevices/c: && rm -rf '$OUTSIDE_STATE/store/'*"
+    until_true 60 session_is_over || fail "$who: the session does not end"
+    equal "$who: the prefix's drive C: is where it was" ../drive_c \
+        "$(readlink "$WINEPREFIX/dosdevices/c:")"
+    ok "$who: the prefix's registry is a file" test -f "$WINEPREFIX/system.reg"
+    ok "$who: the owner takes it all back" "$pwkctl" files a discard
+    native "cd '$WINEPREFIX' && rm -f system.reg && mkdir -p system.reg/deep"
+    until_true 60 session_is_over || fail "$who: the session does not end"
+    ok "$who: a registry file is a folder now" test -d "$OUTSIDE_STATE/files/upper/system.reg"
+    kernel a --session own "$programs/process_probe.exe" status 3 2>/dev/null
+    name=$?
+    equal "$who: the kernel starts after a registry file that is a folder" 3 $name
+    for name in "ln -s '$OUTSIDE_FILE'" mkfifo mkdir; do
+        native "cd '$OUTSIDE_STATE/store' && rm -rf registry.db* && $name registry.db"
+        until_true 60 session_is_over || fail "$who: the session does not end"
+        within 20 "$pwkctl" registry a get 'HKCU\Software' x >"$work/said" 2>&1
+        status=$?
+        matches "$who: pwkctl on a store of $name ($(tail -n 1 "$work/said"))" '^[12]$' $status
+        equal "$who: what it pointed to is as it was" "outside's secret" "$(cat "$OUTSIDE_FILE")"
+        rm -rf "$OUTSIDE_STATE/store/"*
+    done
+    native "head -c 300000 /dev/urandom >'$OUTSIDE_RUNTIME/processes-0'
+        for file in '$OUTSIDE_RUNTIME'/processes-*; do head -c 3000 /dev/urandom >\$file; done"
+    within 20 "$pwkctl" ps >"$work/said" 2>&1
+    matches "$who: pwkctl ps on a table of noise" '^[012]$' $?
+}
+
+as_one_user()
+{
+    local device inode
+
+    export WINEPREFIX=$PWK_WALLS_FOLDER/prefix
+
+    work=$PWK_WALLS_FOLDER/work who=$([ "$EUID" = 0 ] && echo root || echo user)
+    mkdir -p "$work/shown"
+    find_stock_wine
+    kernel a --session own "$programs/process_probe.exe" status 7 2>"$work/said"
+    device=$?
+    equal "$who: a program runs in an own session ($(tail -n 1 "$work/said"))" 7 $device
+    OUTSIDE_PREFIX=$WINEPREFIX OUTSIDE_STATE=$WINEPREFIX/pwk/kernels/a
+    device=$(stat -c %D "$OUTSIDE_STATE") inode=$(printf %x "$(stat -c %i "$OUTSIDE_STATE")")
+    OUTSIDE_RUNTIME=$XDG_RUNTIME_DIR/pwk/session-$device-$inode
+    OUTSIDE_PREFIX_FILE=$WINEPREFIX/drive_c/file
+    OUTSIDE_OTHER_STATE=$WINEPREFIX/pwk/kernels/b/secret
+    OUTSIDE_OTHER_RUNTIME=$XDG_RUNTIME_DIR/pwk/other
+    export OUTSIDE_PREFIX OUTSIDE_STATE OUTSIDE_RUNTIME OUTSIDE_PREFIX_FILE
+    export OUTSIDE_OTHER_STATE OUTSIDE_OTHER_RUNTIME
+    mkdir -p "$WINEPREFIX/pwk/kernels/b"
+    printf "outside's secret" >"$OUTSIDE_OTHER_STATE"
+    printf "outside's secret" >"$OUTSIDE_OTHER_RUNTIME"
+    printf unchanged >"$OUTSIDE_PREFIX_FILE"
+    until_true 60 session_is_over || fail "$who: the session does not end"
+    all_ways_out
+    from_windows
+    left_behind
+    until_true 60 session_is_over || fail "$who: the session does not end"
+    finish
+}
+
+if [ -n "${PWK_WALLS_FOLDER:-}" ]; then
+    as_one_user
+fi
+
+# tried COMMAND...: all of it below `escape --outside`, in folder $1 and with the prefix there.
+tried()
+{
+    local folder=$1
+    shift
+    ok 'what is tried in a session' "$@" env PWK_WALLS_FOLDER="$folder" \
+        XDG_RUNTIME_DIR="$folder/runtime" HOME="$folder" "$escape" --outside "$folder/outside" \
+        bash "$0"
+    grep -h -e 'ways out' -e FAILED "$work/output"
+}
+
+begin
+unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
+    skip 'no namespaces allowed here'
+mkdir -p "$work/self/outside" "$work/self/runtime"
+mv "$WINEPREFIX" "$work/self/prefix"
+tried "$work/self"
+if [ "$EUID" = 0 ]; then
+    mkdir -p "$work/user/outside" "$work/user/runtime"
+    cp -r "$shared/prefix" "$work/user/prefix"
+    chown -R $nobody:$nobody "$work/user"
+    chmod 755 "$work"
+    tried "$work/user" setpriv --reuid=$nobody --regid=$nobody --clear-groups --inh-caps=-all
+else
+    say 'skipped: as root, since this is not root'
+fi
+finish
