@@ -27,6 +27,16 @@ session_is_over()
     [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
 }
 
+# As its owner ends a session, whatever a program has left running in it.
+end_session()
+{
+    local init
+
+    init=$(cut -d ' ' -f 1 "$OUTSIDE_RUNTIME/session.init" 2>/dev/null)
+    session_is_over || kill -KILL "$init"
+    until_true 60 session_is_over || fail "$who: a killed session does not end"
+}
+
 all_ways_out()
 {
     local answers name status tried=0
@@ -62,20 +72,20 @@ left_behind()
 
     native "cd '$WINEPREFIX' && rm -f system.reg && mkdir -p system.reg/deep &&
         rm dosdevices/c: && ln -s '$work/shown' dosdevices/c: && rm -rf '$OUTSIDE_STATE/store/'*"
-    until_true 60 session_is_over || fail "$who: the session does not end"
+    end_session
     equal "$who: the prefix's drive C: is where it was" ../drive_c \
         "$(readlink "$WINEPREFIX/dosdevices/c:")"
     ok "$who: the prefix's registry is a file" test -f "$WINEPREFIX/system.reg"
-    ok "$who: the owner takes it all back" "$pwkctl" files a discard
+    ok "$who: the owner takes it all back" "$pwkctl" files a discard --yes
     native "cd '$WINEPREFIX' && rm -f system.reg && mkdir -p system.reg/deep"
-    until_true 60 session_is_over || fail "$who: the session does not end"
+    end_session
     ok "$who: a registry file is a folder now" test -d "$OUTSIDE_STATE/files/upper/system.reg"
     kernel a --session own "$programs/process_probe.exe" status 3 2>/dev/null
     name=$?
     equal "$who: the kernel starts after a registry file that is a folder" 3 $name
     for name in "ln -s '$OUTSIDE_FILE'" mkfifo mkdir; do
         native "cd '$OUTSIDE_STATE/store' && rm -rf registry.db* && $name registry.db"
-        until_true 60 session_is_over || fail "$who: the session does not end"
+        end_session
         within 20 "$pwkctl" registry a get 'HKCU\Software' x >"$work/said" 2>&1
         status=$?
         matches "$who: pwkctl on a store of $name ($(tail -n 1 "$work/said"))" '^[12]$' $status
@@ -112,11 +122,11 @@ as_one_user()
     printf "outside's secret" >"$OUTSIDE_OTHER_STATE"
     printf "outside's secret" >"$OUTSIDE_OTHER_RUNTIME"
     printf unchanged >"$OUTSIDE_PREFIX_FILE"
-    until_true 60 session_is_over || fail "$who: the session does not end"
+    end_session
     all_ways_out
     from_windows
     left_behind
-    until_true 60 session_is_over || fail "$who: the session does not end"
+    end_session
     finish
 }
 

@@ -99,8 +99,11 @@ static void end(const struct pwk_session *session)
 
 int main(int argc, char *argv[])
 {
-    static struct pwk_session_plan plan = {
-        .overlay_files = true, .isolated_network = true, .display = true};
+    static struct pwk_session_plan plan = {.overlay_files = true,
+                                           .isolated_network = true,
+                                           .own_ipc = true,
+                                           .own_uts = true,
+                                           .display = true};
     struct pwk_session session;
     struct pwk_error error;
     int status;
