@@ -11,7 +11,8 @@ AM_TESTS_ENVIRONMENT = \
 
 INTEGRATION_TESTS = \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
-	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh tests/integration/session_kills.sh tests/integration/walls_session.sh \
+	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
+	tests/integration/session_kills.sh tests/integration/walls_session.sh \
 	tests/integration/policy.sh \
 	tests/integration/session_limits.sh tests/integration/session_home.sh \
 	tests/integration/refusals.sh \
