@@ -168,10 +168,9 @@ int __cdecl pk_attach(process_kernel_t *kernel, int pid)
     if (result == 0) {
         mirror->public.pid = (int)GetCurrentProcessId();
         result = native_handlers_start(mirror);
-    }
-    if (result == -ENOSYS && mirror->public.pid != 0 &&
-        answer(kernel_call(PWK_UNIX_DETACH, mirror->handle)) == 0) {
-        mirror->public.pid = 0;
+        if (result != 0 && answer(kernel_call(PWK_UNIX_DETACH, mirror->handle)) == 0) {
+            mirror->public.pid = 0;
+        }
     }
     mirror_release(mirror);
     return result;

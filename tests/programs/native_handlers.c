@@ -115,6 +115,9 @@ static void check_attach(void)
           "before pk_attach a handler is not called");
     check(pk_attach(kernel, 0) == 0 && raw(FREE_NUMBER + 1) == FREE_NUMBER + 1, "then it is");
     check(kernel->stats.syscalls_intercepted == 1 && kernel->stats.errors == 0, "and counted");
+    check(pk_attach(kernel, (int)GetCurrentProcessId() + 4) == -ENOSYS &&
+              raw(FREE_NUMBER + 1) == FREE_NUMBER + 1,
+          "and still after another process was refused");
     check(pk_detach(kernel) == 0 && raw(FREE_NUMBER + 1) == INVALID_SYSTEM_SERVICE,
           "and not after pk_detach");
     pk_destroy(kernel);
