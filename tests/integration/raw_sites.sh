@@ -40,6 +40,7 @@ lacks 'none without the wish' rewritten "$(run -- state)"
 all_ok='middle ok
 reads-itself ok
 changes ok
+bad-pointer ok
 registers ok'
 equal 'with rewriting' "$all_ok" "$(run --profile "$work/rewrite.ini" -- checks)"
 equal 'without' "$all_ok" "$(run -- checks)"

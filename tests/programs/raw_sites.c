@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+NTSTATUS NTAPI NtProtectVirtualMemory(HANDLE, void **, SIZE_T *, ULONG, ULONG *);
+
+#define ACCESS_VIOLATION ((NTSTATUS)0xc0000005)
 #define OFTEN 2000
 #define SITE 3         /* in a stub, behind mov r10, rcx */
 #define INTO_SYSCALL 8 /* in a stub: its `syscall` */
@@ -162,6 +165,26 @@ static int changes(void)
     return result;
 }
 
+/* A call that ends in a fault where its answer is written leaves nothing behind. */
+static int bad_pointer(void)
+{
+    struct {
+        void *base;
+        SIZE_T size;
+    } *given = (void *)new_page();
+    BYTE *stub = new_page();
+    DWORD old;
+
+    put_raw_call(stub, number);
+    given->base = stub;
+    given->size = 16;
+    VirtualProtect(given, sizeof *given, PAGE_READONLY, &old);
+    return call_times(stub, OFTEN) &&
+           NtProtectVirtualMemory(GetCurrentProcess(), &given->base, &given->size,
+                                  PAGE_EXECUTE_READWRITE, &old) == ACCESS_VIOLATION &&
+           VirtualProtect(stub, 16, PAGE_EXECUTE_READ, &old) && call_times(stub, OFTEN);
+}
+
 static int registers(void)
 {
     struct register_call call = {0};
@@ -190,6 +213,7 @@ static int checks(void)
     } list[] = {{"middle", middle},
                 {"reads-itself", reads_itself},
                 {"changes", changes},
+                {"bad-pointer", bad_pointer},
                 {"registers", registers}};
     int failed = 0, works;
 

@@ -84,10 +84,13 @@ ntstatus nt_protect_virtual_memory(const struct nt_call *call)
         return nt_deny(call, STATUS_DYNAMIC_CODE_BLOCKED, "code where native code lies");
     if (own && size)
         nt_code_change_begin(base & ~(PAGE - 1), (base % PAGE + size + PAGE - 1) & ~(PAGE - 1));
-    status = nt_forward_placed(call, arguments, 1, 2);
+    status = nt_forward(&(struct nt_call){call->row, arguments});
     if (own && size)
         nt_code_change_end();
-    if (!NT_ERROR(status))
+    if (!NT_ERROR(status)) {
+        *(uint64_t *)call->arguments[1] = base;
+        *(uint64_t *)call->arguments[2] = size;
         *(uint32_t *)call->arguments[4] = old;
+    }
     return status;
 }
