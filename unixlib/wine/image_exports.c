@@ -187,6 +187,7 @@ struct change {
     bool there[FUNCTIONS];
     size_t strings; /* bytes of all forwarders */
 };
+
 /* Everything that is exported stands before the list's old end: what comes behind is free to be
  * taken for forwarders. */
 static bool is_last(const struct image *image)
@@ -225,7 +226,9 @@ static bool find_name(const struct image *image, const char *name, uint32_t *pla
     return false;
 }
 
-static void plan_change(const struct image *image, const struct addition *addition,
+/* False where there is nothing to change, or another thread is changing the names: what is found in
+ * them one after the other need not be in order then. */
+static bool plan_change(const struct image *image, const struct addition *addition,
                         struct change *change)
 {
     *change = (struct change){.addition = addition};
@@ -235,6 +238,8 @@ static void plan_change(const struct image *image, const struct addition *additi
         change->there[i] = find_name(image, *name, &change->places[i]);
         if (change->there[i] && addition->missing_only)
             continue;
+        if (i > 0 && change->places[i] < change->places[i - 1])
+            return false;
         change->names[i] = *name;
         change->missing += !change->there[i];
         change->forward[i] = (uint32_t)change->strings;
@@ -242,6 +247,7 @@ static void plan_change(const struct image *image, const struct addition *additi
         change->count++;
     }
     change->strings = (change->strings + 3) & ~(size_t)3;
+    return change->count > 0;
 }
 
 static size_t block_size(const struct image *image, const struct change *change)
@@ -438,8 +444,7 @@ void pwk_image_exports_add(uint64_t base, uint64_t size)
     addition = find_addition(&image);
     if (!addition || !lists_are_within(&image) || !is_last(&image))
         return;
-    plan_change(&image, addition, &change);
-    if (!change.count)
+    if (!plan_change(&image, addition, &change))
         return;
     block.size = block_size(&image, &change);
     block.at = find_kept(&image, &change);

@@ -5,9 +5,10 @@
  */
 #include "wine/service_call.h"
 
-#include "sandbox/trap.h"
+#include <string.h>
 
 #include "nt/personality.h"
+#include "sandbox/trap.h"
 #include "unixlib.h"
 
 static const nt_handler handlers[PWK_SERVICE_COUNT] = {
@@ -30,14 +31,18 @@ static const nt_handler handlers[PWK_SERVICE_COUNT] = {
 int32_t pwk_service_call(void *args)
 {
     struct pwk_service_params *params = args;
+    uint64_t arguments[sizeof params->arguments / sizeof params->arguments[0]];
     uint32_t service = params->service;
+
+    /* Other threads of the program's can change theirs meanwhile. */
+    memcpy(arguments, params->arguments, sizeof arguments);
 
     if (service >= PWK_SERVICE_COUNT)
         params->status = STATUS_INVALID_PARAMETER;
     else if (!nt_personality.registry)
         params->status = STATUS_NOT_IMPLEMENTED;
     else
-        params->status = nt_dispatch(nt_row(handlers[service]), params->arguments);
+        params->status = nt_dispatch(nt_row(handlers[service]), arguments);
     return STATUS_SUCCESS;
 }
 

@@ -21,7 +21,6 @@
 #define SYMBOL_memory(name)
 #define SYMBOL_section(name)
 #define SYMBOL_process(name)
-#define SYMBOL_section(name)
 #define SYMBOL_transaction(name)
 #define NT_FAMILY(family, reason)
 #define NT_PASSED(name, family)
@@ -35,7 +34,6 @@
 #define ENTRY_memory(name)
 #define ENTRY_section(name)
 #define ENTRY_process(name)
-#define ENTRY_section(name)
 #define ENTRY_transaction(name)
 static const struct {
     const char *name;
