@@ -110,6 +110,15 @@ static void record(const struct pwk_notification *call, const char *verdict, boo
                           arguments[1].name, arguments[1].text, NULL);
 }
 
+/* What is remembered of a thread's number may be of another thread that had it before. */
+static void kill_process_of(const struct pwk_notification *call)
+{
+    pid_t pid = find_process(call->tid);
+
+    if (pid > 1 && pwk_notify_is_waiting(call))
+        kill(pid, SIGKILL);
+}
+
 static void serve(void *context, const struct pwk_notification *call,
                   struct pwk_notify_answer *answer)
 {
@@ -124,8 +133,8 @@ static void serve(void *context, const struct pwk_notification *call,
     record(call, logged ? "allowed" : "denied", first, pid);
     answer->let_through = logged;
     answer->value = -pwk_policy_errno(call->nr);
-    if (action == PWK_SYSCALL_KILL && pwk_notify_is_waiting(call))
-        kill(pid, SIGKILL);
+    if (action == PWK_SYSCALL_KILL)
+        kill_process_of(call);
 }
 
 int pwk_policy_serve(int listener, int wake, const struct pwk_policy *policy, pwk_audit_t *audit)

@@ -53,6 +53,8 @@ int pwk_session_known_write(const struct pwk_session_plan *plan, pid_t pid, cons
     length = snprintf(text, sizeof(text), "%d %llu %llu\t%s\t%s\n", (int)pid,
                       (unsigned long long)pwk_process_start_time(pid),
                       (unsigned long long)namespace.st_ino, group, known.shape);
+    if (length >= (int)sizeof(text))
+        return -ENAMETOOLONG;
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;

@@ -70,6 +70,7 @@ void pwk_signal_guard_start(void)
     pwk_trapped_call_set(SYS_rt_sigaction, change_action);
 }
 
+/* True also where it cannot be told. */
 static bool blocks_sigsys(const char *tid)
 {
     char path[64], line[128];
@@ -79,7 +80,7 @@ static bool blocks_sigsys(const char *tid)
     snprintf(path, sizeof path, "/proc/self/task/%.16s/status", tid);
     file = fopen(path, "re");
     if (!file)
-        return false; /* it has ended */
+        return errno != ENOENT && errno != ESRCH; /* which say that it has ended */
     while (fgets(line, sizeof line, file))
         if (sscanf(line, "SigBlk: %llx", &mask) == 1)
             break;
@@ -91,7 +92,7 @@ static bool any_blocks_sigsys(void)
 {
     DIR *tasks = opendir("/proc/self/task");
     const struct dirent *entry;
-    bool found = false;
+    bool found = tasks == NULL;
 
     while (tasks && !found && (entry = readdir(tasks)))
         found = entry->d_name[0] != '.' && blocks_sigsys(entry->d_name);

@@ -19,7 +19,7 @@ static int installed;
 static struct sigaction before;
 static pwk_sigsys_door user_dispatch_door, seccomp_door; /* atomic */
 
-/* The signal comes again as soon as this handler returns, since the call is made again. */
+/* With nobody to pass it on to, the signal does what it does by default: it ends the process. */
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
     if (before.sa_flags & SA_SIGINFO) {

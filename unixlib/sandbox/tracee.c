@@ -366,6 +366,22 @@ static int next_call_stop(struct pwk_tracee *tracee)
     }
 }
 
+/* In the stop before a call: whether it is the one that was asked for. The code in which the
+ * instruction was found may be a file's that somebody has changed since, and what a call answers is
+ * believed. */
+static int check_call(struct pwk_tracee *tracee, long nr, const uint64_t args[6])
+{
+    struct user_regs_struct registers;
+
+    if (trace(PTRACE_GETREGS, tracee->caller, 0, (uintptr_t)&registers) < 0)
+        return -ESRCH;
+    return (long)registers.orig_rax == nr && registers.rdi == args[0] && registers.rsi == args[1] &&
+                   registers.rdx == args[2] && registers.r10 == args[3] &&
+                   registers.r8 == args[4] && registers.r9 == args[5]
+               ? 0
+               : -ENOTSUP;
+}
+
 int64_t pwk_tracee_call(struct pwk_tracee *tracee, long nr, const uint64_t args[6])
 {
     struct user_regs_struct registers = tracee->registers;
@@ -384,6 +400,8 @@ int64_t pwk_tracee_call(struct pwk_tracee *tracee, long nr, const uint64_t args[
     if (trace(PTRACE_SETREGS, tracee->caller, 0, (uintptr_t)&registers) < 0)
         return -ESRCH;
     result = next_call_stop(tracee);
+    if (result == 0)
+        result = check_call(tracee, nr, args);
     if (result == 0)
         result = next_call_stop(tracee);
     if (result == 0 && trace(PTRACE_GETREGS, tracee->caller, 0, (uintptr_t)&registers) < 0)

@@ -62,7 +62,7 @@ static int mount_prefix(struct pwk_view *view)
         return 0;
     for (int i = 0; i < 2; i++) {
         snprintf(files, sizeof(files), "%s/files/%s", plan->state, i == 0 ? "upper" : "work");
-        result = strlen(files) < PATH_MAX ? pwk_view_make_place(files, true) : -ENAMETOOLONG;
+        result = pwk_view_make_place(files, true);
         if (result < 0)
             return pwk_error_set(view->error, result, "%s cannot be made: %s", files,
                                  strerror(-result));
@@ -250,7 +250,7 @@ static int hide_session_files(struct pwk_view *view)
         int result;
 
         snprintf(path, sizeof(path), "%s/%s", view->plan->runtime, names[i]);
-        result = strlen(path) < PATH_MAX ? pwk_view_make_place(path, false) : -ENAMETOOLONG;
+        result = pwk_view_make_place(path, false);
         if (result == 0 && mount("/dev/null", path, NULL, MS_BIND, NULL) < 0)
             result = -errno;
         if (result < 0)
@@ -336,7 +336,7 @@ static int make_proc(struct pwk_view *view)
 int pwk_view_make(const struct pwk_session_plan *plan, struct pwk_error *error)
 {
     static int (*const steps[])(struct pwk_view *) = {
-        keep_state,         mount_prefix, hide_states, make_system_read_only,
+        keep_state,         mount_prefix,       hide_states,  make_system_read_only,
         cover_host_folders, pwk_view_make_home, make_devices, make_proc,
     };
     struct pwk_view *view = calloc(1, sizeof(*view));

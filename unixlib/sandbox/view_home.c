@@ -136,7 +136,7 @@ int pwk_view_make_home(struct pwk_view *view)
     if (!plan->homes[0][0])
         return 0;
     snprintf(own, sizeof(own), "%s/" PWK_VIEW_HOME, plan->prefix);
-    result = strlen(own) < PATH_MAX ? pwk_view_make_place(own, true) : -ENAMETOOLONG;
+    result = pwk_view_make_place(own, true);
     folder = result < 0 ? result : open(own, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return pwk_error_set(view->error, result < 0 ? result : -errno,

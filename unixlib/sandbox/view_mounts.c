@@ -68,6 +68,8 @@ int pwk_view_make_place(const char *path, bool folder)
     char copy[PATH_MAX];
     int fd;
 
+    if (strlen(path) >= sizeof(copy))
+        return -ENAMETOOLONG;
     strcpy(copy, path);
     for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';

@@ -50,7 +50,8 @@ int pwk_view_cover(struct pwk_view *view, const char *path, const char *options)
  * What is not there, or is a symbolic link, is left out. */
 int pwk_view_make_read_only(struct pwk_view *view, const char *path);
 
-/* Makes the folders on the way to `path`, and what it is itself: a folder, or an empty file. */
+/* Makes the folders on the way to `path`, and what it is itself: a folder, or an empty file.
+ * -ENAMETOOLONG where it is longer than PATH_MAX. */
 int pwk_view_make_place(const char *path, bool folder);
 
 #endif
