@@ -269,16 +269,26 @@ static int run(struct pwk_plan *plan, struct pwk_error *error)
     return rc;
 }
 
-/* A new prefix's registry is saved when its first wineserver ends, or after half a minute. */
-static int open_prefix_state(struct pwk_prefix_state *state, struct pwk_error *error)
+/* A new prefix's registry is saved when its first wineserver ends, or after half a minute. Until
+ * then a session's own wineserver would find none, and make one in which nothing works; and a
+ * watcher would keep the first one from its end. */
+static int wait_until_saved(const struct pwk_plan *plan, struct pwk_error *error)
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    int rc = pwk_prefix_state_open(state, error);
+    struct pwk_prefix_files files;
+    bool saving = true;
+    int rc = pwk_prefix_files_look(&files);
 
-    for (int i = 0; rc == -ENOENT && i < SAVED_ROUNDS; i++) {
+    for (int i = 0; rc == -ENOENT && saving && i < SAVED_ROUNDS; i++) {
         nanosleep(&pause, NULL);
-        rc = pwk_prefix_state_open(state, error);
+        saving = pwk_wineserver_of(plan->prefix) != 0;
+        rc = pwk_prefix_files_look(&files);
     }
+    if (rc < 0)
+        pwk_error_set(error, rc,
+                      "the registry of the prefix %s (system.reg, user.reg, userdef.reg) cannot be "
+                      "read: %s; run 'WINEPREFIX=%s %s wineboot --update'",
+                      plan->prefix, strerror(-rc), plan->prefix, plan->wine.loader);
     return rc;
 }
 
@@ -303,12 +313,12 @@ static int watch_shared_session(const struct pwk_plan *plan, struct pwk_error *e
  * of it. */
 static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
 {
-    int rc = 0;
+    int rc = wait_until_saved(plan, error);
 
-    if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+    if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
         rc = watch_shared_session(plan, error);
     if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
-        rc = open_prefix_state(&plan->below, error);
+        rc = pwk_prefix_state_open(&plan->below, error);
     return rc < 0 ? rc : pwk_session_enter(&plan->cage, &plan->session, error);
 }
 
