@@ -200,6 +200,7 @@ pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
 	unixlib/wine/unix_services.h unixlib/wine/unix_services.c \
 	unixlib/wine/names.h unixlib/wine/names.c \
 	unixlib/wine/thread_start.h unixlib/wine/thread_start.c \
+	unixlib/wine/bus_error.h unixlib/wine/bus_error.c \
 	unixlib/wine/layout.h unixlib/wine/layout.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
 pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic

@@ -10,7 +10,7 @@ AM_TESTS_ENVIRONMENT = \
 	export PWK_SRCDIR PWK_BUILDDIR PWK_TEST_WINE_LIBDIR;
 
 INTEGRATION_TESTS = \
-	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
+	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh tests/integration/cut_short.sh \
 	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
 	tests/integration/session_kills.sh tests/integration/walls_session.sh \
 	tests/integration/policy.sh \

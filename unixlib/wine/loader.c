@@ -15,6 +15,7 @@
 
 #include "kernel/boot_record.h"
 #include "wine/boot.h"
+#include "wine/bus_error.h"
 #include "wine/layout.h"
 #include "wine/names.h"
 #include "wine/native_calls.h"
@@ -77,6 +78,7 @@ static int boot(void *ntdll, const char *program, char ***environment)
     if (function(ntdll, ntdll_dll, program, environment) < 0)
         return EXIT_FAILED;
     pwk_threads_start_with(arm);
+    pwk_bus_errors_end_process();
     pwk_names_judged_by((pwk_name_judge)dlsym(kernel, PWK_MAY_ASK_SYMBOL));
     pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
     return 0;
