@@ -180,13 +180,11 @@ static int set_help(struct pwk_arguments *arguments, const char *value, struct p
     return 0;
 }
 
-/* `value_name` NULL: the option takes none. Without `set` it belongs to a later version, and `only`
- * (NULL: nothing) is the value that this version carries out anyhow. */
+/* `value_name` NULL: the option takes none. Without `set` it comes with `later`. */
 struct option {
     const char *name;
     const char *value_name;
     option_setter set;
-    const char *only;
     const char *later;
 };
 
@@ -198,12 +196,12 @@ static const struct option options[] = {
     {"--session", "MODE", set_session},
     {"--files", "MODE", set_files},
     {"--net", "MODE", set_net},
-    {"--max-memory", "SIZE", NULL, NULL, "quotas"},
-    {"--max-handles", "N", NULL, NULL, "quotas"},
-    {"--max-threads", "N", NULL, NULL, "quotas"},
+    {"--max-memory", "SIZE", NULL, "quotas"},
+    {"--max-handles", "N", NULL, "quotas"},
+    {"--max-threads", "N", NULL, "quotas"},
     {"--max-cpu", "PERCENT", set_max_cpu},
     {"--max-io", "SIZE/s", set_max_io},
-    {"--driver", "FILE.sys", NULL, NULL, "the driver host"},
+    {"--driver", "FILE.sys", NULL, "the driver host"},
     {"--syscall", "NAME=ACTION", set_syscall},
     {"--isolate", "LIST", set_isolate},
     {"--home", "MODE", set_home},
@@ -225,19 +223,6 @@ static const struct option *find_option(const char *word, size_t length)
     return NULL;
 }
 
-static int refuse_later(const struct option *option, const char *value, struct pwk_error *error)
-{
-    if (option->only == NULL)
-        return pwk_error_set(error, -ENOTSUP,
-                             "%s: not in this version of pwk (it comes with %s); leave it out",
-                             option->name, option->later);
-    if (value != NULL && strcmp(value, option->only) != 0)
-        return pwk_error_set(error, -ENOTSUP,
-                             "%s %s: not in this version of pwk (it comes with %s); use %s %s",
-                             option->name, value, option->later, option->name, option->only);
-    return 0;
-}
-
 /* Reads the option at argv[*index] and moves *index past it and its value. */
 static int parse_option(struct pwk_arguments *arguments, int argc, char *const argv[], int *index,
                         struct pwk_error *error)
@@ -251,8 +236,10 @@ static int parse_option(struct pwk_arguments *arguments, int argc, char *const a
 
     if (option == NULL)
         return pwk_error_set(error, -EINVAL, "unknown option %s: see pwk-wine --help", word);
-    if (option->set == NULL && option->only == NULL)
-        return refuse_later(option, value, error);
+    if (option->set == NULL)
+        return pwk_error_set(error, -ENOTSUP,
+                             "%s: not in this version of pwk (it comes with %s); leave it out",
+                             option->name, option->later);
     if (option->value_name == NULL && value != NULL)
         return pwk_error_set(error, -EINVAL, "%s takes no value", option->name);
     if (option->value_name != NULL && value == NULL) {
@@ -261,8 +248,6 @@ static int parse_option(struct pwk_arguments *arguments, int argc, char *const a
                                  option->name, option->value_name);
         value = argv[(*index)++];
     }
-    if (option->set == NULL)
-        return refuse_later(option, value, error);
     rc = option->set(arguments, value, &why);
     return rc == 0 ? 0 : pwk_error_set(error, rc, "%s: %s", option->name, why.text);
 }
