@@ -320,6 +320,19 @@ keep_session()
     held_says session 1 ready
 }
 
+# The first processes of own sessions that were begun with this test's folders, one pid a line. With
+# one of them all of its session ends, whatever runs in it.
+session_inits()
+{
+    local process name
+
+    for process in /proc/[0-9]*; do
+        { read -r name <"$process/comm"; } 2>/dev/null && [ "$name" = pwk-session ] &&
+            tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qF "=$work/" &&
+            echo "${process#/proc/}"
+    done
+}
+
 cleanup()
 {
     local status=$? process
@@ -327,7 +340,7 @@ cleanup()
     for process in "${background[@]}"; do
         kill -KILL "$process" 2>/dev/null
     done
-    for process in $(loader_processes); do
+    for process in $(session_inits) $(loader_processes); do
         kill -KILL "$process" 2>/dev/null
     done
     stop_prefix "$work/prefix"

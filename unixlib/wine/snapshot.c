@@ -117,6 +117,7 @@ struct progress {
     int shown; /* percent, or -1 */
 };
 
+/* On a terminal alone: in a log, or in what another program reads, the numbers would be noise. */
 static void show_progress(void *context, double share)
 {
     struct progress *progress = context;
@@ -127,7 +128,7 @@ static void show_progress(void *context, double share)
     if ((now.tv_sec - progress->start.tv_sec) * 1000 +
                 (now.tv_nsec - progress->start.tv_nsec) / 1000000 <
             1000 ||
-        percent == progress->shown)
+        percent == progress->shown || !isatty(STDERR_FILENO))
         return;
     progress->shown = percent;
     fprintf(stderr, "\rpwk: taking in the prefix's registry: %d %%", percent);
