@@ -22,6 +22,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c \
 	unixlib/kernel/audit_log.h unixlib/kernel/audit_log.c \
 	unixlib/kernel/audit_drain.c unixlib/kernel/audit_rings.c unixlib/kernel/audit_thread.c \
+	unixlib/kernel/audit_collector.c \
 	unixlib/kernel/process_kernel_internal.h unixlib/kernel/process_kernel.c \
 	unixlib/kernel/attach.c unixlib/kernel/memory_limiter.c \
 	unixlib/kernel/syscall_handlers.h unixlib/kernel/syscall_handlers.c \

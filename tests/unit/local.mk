@@ -26,8 +26,10 @@ UNIT_TESTS = \
 	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
-	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes tests/unit/test_learn \
-	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup tests/unit/test_process_namespace \
+	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
+	tests/unit/test_audit_apart tests/unit/test_learn \
+	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup \
+	tests/unit/test_process_namespace \
 	tests/unit/test_policy_supervisor \
 	$(ATTACH_TESTS) $(FILES_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \

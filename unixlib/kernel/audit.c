@@ -52,8 +52,9 @@ int pwk_audit_open(const char *kernel, const char *path, const char *second,
     audit->other.fd = -1;
     audit->rings = -1;
     audit->pid = getpid();
+    audit->apart = path == NULL;
     snprintf(audit->kernel, sizeof(audit->kernel), "%s", kernel);
-    if (level != PWK_AUDIT_OFF) {
+    if (level != PWK_AUDIT_OFF && !audit->apart) {
         result = audit_log_open(&audit->log, path, error);
         if (result == 0 && second != NULL && second[0] != '\0') {
             result = audit_log_open_other(second, &audit->other.fd, error);
@@ -87,6 +88,7 @@ void pwk_audit_close(pwk_audit_t *audit)
     if (audit->rings >= 0) {
         close(audit->rings);
     }
+    free(audit->stalls);
     free(audit);
 }
 
@@ -185,11 +187,12 @@ static void write_at_once(pwk_audit_t *audit, pid_t pid, const struct audit_reco
     char line[AUDIT_LINE_MAX];
     uint64_t dropped = atomic_exchange(&audit->dropped, 0);
     uint64_t offset, inode;
-    size_t body = audit_line_format(line, audit->kernel, pid, record);
+    size_t body = audit->apart ? 0 : audit_line_format(line, audit->kernel, pid, record);
     sigset_t before;
 
     if (body == 0) {
         atomic_fetch_add(&audit->dropped, dropped + 1);
+        pwk_count(audit->slot, PWK_AUDIT_DROPPED, audit->apart);
         return;
     }
     size_t size = audit_line_end(line, body, dropped);
@@ -242,12 +245,13 @@ static void put(pwk_audit_t *audit, struct audit_record *record, bool often)
 {
     uint64_t waiting;
 
-    record->head.tid = own_tid(audit);
-
     if (!audit_ring_put(&audit->writer, record, &waiting)) {
         pwk_count(audit->slot, PWK_AUDIT_DROPPED, 1);
         record->head.time = audit_now();
         waiting = audit->writer.cells;
+    }
+    if (audit->apart) {
+        return;
     }
     if (deferred > 0) {
         if (!audit_wake_writer(audit, waiting, false)) {
@@ -278,6 +282,7 @@ void pwk_audit_write(pwk_audit_t *audit, enum pwk_audit_level level, const char 
     audit_record_fill(&record, event, verdict, pairs);
     va_end(pairs);
     if (atomic_load_explicit(&audit->has_ring, memory_order_acquire)) {
+        record.head.tid = own_tid(audit);
         put(audit, &record, level == PWK_AUDIT_ALL);
     } else {
         record.head.tid = (uint32_t)gettid();
@@ -298,12 +303,22 @@ void pwk_audit_write_about(pwk_audit_t *audit, pid_t pid, pid_t tid, enum pwk_au
     struct audit_record record;
     va_list pairs;
 
+    bool has_ring = atomic_load_explicit(&audit->has_ring, memory_order_acquire);
+
     va_start(pairs, verdict);
-    audit_record_fill(&record, event, verdict, pairs);
+    if (has_ring) {
+        audit_record_fill_about(&record, pid, event, verdict, pairs);
+    } else {
+        audit_record_fill(&record, event, verdict, pairs);
+    }
     va_end(pairs);
     record.head.tid = (uint32_t)tid;
-    record.head.time = audit_now();
-    write_at_once(audit, pid, &record);
+    if (has_ring) {
+        put(audit, &record, false);
+    } else {
+        record.head.time = audit_now();
+        write_at_once(audit, pid, &record);
+    }
     errno = saved_errno;
 }
 
@@ -311,7 +326,7 @@ void pwk_audit_attend(pwk_audit_t *audit)
 {
     uint64_t not_before;
 
-    if (audit == NULL || deferred > 0) {
+    if (audit == NULL || audit->apart || deferred > 0) {
         return;
     }
     not_before = atomic_load_explicit(&audit->drain_not_before, memory_order_relaxed);

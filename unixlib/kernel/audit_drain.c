@@ -35,6 +35,24 @@ static bool set_field(const struct ring_source *source, _Atomic uint64_t *field,
                                     source->offset + (off_t)offset) == sizeof(value);
 }
 
+/* The line of a record without what closes it, or 0, as audit_line_format. */
+static size_t format(pwk_audit_t *audit, const struct ring_source *source, char *line,
+                     struct audit_record *record)
+{
+    pid_t pid = source->pid;
+
+    if (source->speaks_for_others) {
+        audit_record_take_pid(record, &pid);
+    }
+    return audit_line_format(line, audit->kernel, pid, record);
+}
+
+/* How many records are lost and not told of. Both numbers may be anything. */
+static uint64_t untold(uint64_t dropped, uint64_t told)
+{
+    return dropped - told <= INT64_MAX ? dropped - told : 0;
+}
+
 /* ---- after a crash ---- */
 
 /* Where the line with this body ends in `text`, or NULL. */
@@ -73,9 +91,7 @@ static void recover(pwk_audit_t *audit, const struct ring_source *source,
         if (reading == AUDIT_DAMAGED) {
             continue;
         }
-        size_t body = reading == AUDIT_READ
-                          ? audit_line_format(line, audit->kernel, source->pid, &record)
-                          : 0;
+        size_t body = reading == AUDIT_READ ? format(audit, source, line, &record) : 0;
         const char *next = body > 0 ? find_line(at, text + size, line, body) : NULL;
         if (next == NULL) {
             *reader = before;
@@ -93,33 +109,32 @@ static void recover(pwk_audit_t *audit, const struct ring_source *source,
 /* ---- batches ---- */
 
 /* Whether the thread that has claimed the next position is to be waited for no longer. */
-static bool is_given_up(pwk_audit_t *audit, const struct ring_source *source, uint64_t position)
+static bool is_given_up(const struct ring_source *source, uint64_t position)
 {
+    struct audit_stall *stall = source->stall;
     uint64_t now = audit_now();
 
     if (source->is_final) {
         return true;
     }
-    if (source->fd >= 0) {
-        return false; /* the process itself will see to it */
+    if (stall == NULL) {
+        return false; /* another one will see to it */
     }
-    if (audit->stalled_at != position) {
-        audit->stalled_at = position;
-        audit->stalled_since = now;
+    if (stall->at != position) {
+        *stall = (struct audit_stall){position, now};
     }
-    return now - audit->stalled_since > STALL_TIME;
+    return now - stall->since > STALL_TIME;
 }
 
-/* A record that was claimed and never comes, or that is none. */
-static void note_loss(pwk_audit_t *audit, const struct ring_source *source)
+/* A record that was claimed and never comes, or that is none. What another process has dropped is
+ * counted by that one alone: here one less is told. */
+static void note_loss(pwk_audit_t *audit, const struct ring_source *source, uint64_t *told)
 {
-    struct audit_ring_header *header = source->header;
-
     if (source->fd < 0) {
-        atomic_fetch_add(&header->dropped, 1);
+        atomic_fetch_add(&source->header->dropped, 1);
         pwk_count(audit->slot, PWK_AUDIT_DROPPED, 1);
     } else {
-        set_field(source, &header->dropped, atomic_load(&header->dropped) + 1);
+        --*told;
     }
 }
 
@@ -135,22 +150,20 @@ static void fill_batch(pwk_audit_t *audit, const struct ring_source *source,
     while (batch->count < BATCH_RECORDS && batch->size + AUDIT_LINE_MAX <= BATCH_TEXT) {
         enum audit_reading reading = audit_reader_next(reader, &record);
         if (reading == AUDIT_END ||
-            (reading == AUDIT_PENDING && !is_given_up(audit, source, reader->at))) {
+            (reading == AUDIT_PENDING && !is_given_up(source, reader->at))) {
             break;
         }
         if (reading == AUDIT_PENDING) {
             audit_reader_skip(reader);
         }
         char *line = batch->text + batch->size;
-        size_t body = reading == AUDIT_READ
-                          ? audit_line_format(line, audit->kernel, source->pid, &record)
-                          : 0;
+        size_t body = reading == AUDIT_READ ? format(audit, source, line, &record) : 0;
         if (body == 0) {
-            note_loss(audit, source);
+            note_loss(audit, source, told);
             continue;
         }
         uint64_t dropped = atomic_load(&source->header->dropped);
-        batch->size += audit_line_end(line, body, dropped - *told);
+        batch->size += audit_line_end(line, body, untold(dropped, *told));
         *told = dropped;
         batch->ends[batch->count].text = batch->size;
         batch->ends[batch->count++].position = reader->at;
@@ -191,6 +204,29 @@ static int write_batch(pwk_audit_t *audit, const struct ring_source *source, uin
     return result;
 }
 
+/* What a process that is gone had dropped behind its last record is told in a line of its own. */
+static int write_last_loss(pwk_audit_t *audit, const struct ring_source *source)
+{
+    struct audit_batch *batch = &audit->batch;
+    uint64_t dropped = atomic_load(&source->header->dropped);
+    uint64_t lost = untold(dropped, atomic_load(&source->header->dropped_told));
+    uint64_t end = atomic_load(&source->header->tail);
+    struct audit_record record;
+
+    if (lost == 0) {
+        return 0;
+    }
+    audit_record_fill_plain(&record, "audit", "dropped");
+    record.head.tid = (uint32_t)source->pid;
+    record.head.time = audit_now();
+    batch->size = audit_line_format(batch->text, audit->kernel, source->pid, &record);
+    batch->size = audit_line_end(batch->text, batch->size, lost);
+    batch->ends[0].text = batch->size;
+    batch->ends[0].position = end;
+    batch->count = 1;
+    return write_batch(audit, source, end, dropped);
+}
+
 int audit_drain_source(pwk_audit_t *audit, const struct ring_source *source)
 {
     struct audit_ring_header *header = source->header;
@@ -210,12 +246,14 @@ int audit_drain_source(pwk_audit_t *audit, const struct ring_source *source)
         if (audit->batch.count > 0) {
             result = write_batch(audit, source, reader.at, told);
         } else if (reader.at != start) {
+            set_field(source, &header->dropped_told, told);
             set_field(source, &header->tail, reader.at);
         } else {
             break;
         }
     }
-    return result;
+    return result == 0 && source->is_final && source->fd >= 0 ? write_last_loss(audit, source)
+                                                              : result;
 }
 
 /* ---- the process's own ring ---- */
@@ -226,6 +264,7 @@ struct ring_source audit_own_source(pwk_audit_t *audit)
                                 .cells = audit->writer.ring->cells,
                                 .capacity = audit->writer.cells,
                                 .pid = audit->pid,
+                                .stall = &audit->stall,
                                 .fd = -1};
 }
 

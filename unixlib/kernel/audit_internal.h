@@ -49,8 +49,16 @@ struct other_log {
     atomic_bool torn; /* the last write ended within a line */
 };
 
+/* A position of a ring that was claimed and not published, and when that was first seen. */
+struct audit_stall {
+    uint64_t at;
+    uint64_t since; /* nanoseconds of CLOCK_REALTIME */
+};
+
 struct pwk_audit {
     enum pwk_audit_level level;
+    bool
+        apart; /* no log is open: what is in the ring stays there until another process writes it */
     char kernel[64];
     struct audit_log log;
     struct other_log other;
@@ -69,11 +77,14 @@ struct pwk_audit {
     atomic_bool draining;
     atomic_bool drain_again;
     _Atomic uint64_t drain_not_before; /* nanoseconds of CLOCK_REALTIME */
-    uint64_t stalled_at;               /* a position that was claimed and not published, */
-    uint64_t stalled_since;            /* and when that was first seen */
+    struct audit_stall stall;          /* of the own ring */
     _Atomic uint64_t drains_since;     /* how many drains of putting threads there were, */
     _Atomic unsigned drains;           /* and since when */
     _Atomic uint32_t writer_state;     /* enum writer_state; a futex */
+
+    /* Of a collector; one a place, else NULL. Owned by it. */
+    struct audit_stall *stalls;
+    uint64_t waiting; /* cells in the fullest ring that the last collection found */
     struct audit_batch batch;
 };
 
@@ -96,7 +107,9 @@ struct ring_source {
     const struct audit_cell *cells;
     uint64_t capacity; /* in cells */
     pid_t pid;
-    bool is_final; /* nobody puts any more: what is not published never will be */
+    bool speaks_for_others;    /* records say by their first pair whose they are */
+    struct audit_stall *stall; /* NULL: a thread that has not published is not given up */
+    bool is_final;             /* nobody puts any more: what is not published never will be */
     int fd;
     off_t offset; /* of the header in `fd` */
 };
@@ -104,6 +117,11 @@ struct ring_source {
 /* Writes what is in the ring. Log's lock held, `draining` set, signals blocked. 0 where all that
  * can be written now is, or a negative errno; -EUCLEAN: that is no ring. */
 int audit_drain_source(pwk_audit_t *audit, const struct ring_source *source);
+
+/* pwk_audit_collect with the file of rings open, and signals blocked. Also notes `waiting`. */
+int audit_collect_rings(pwk_audit_t *audit, int fd, bool live);
+/* Whether there would be anything to write. */
+bool audit_rings_are_due(int fd);
 
 /* Drains the process's own ring, unless somebody does already; never waits. */
 void audit_drain(pwk_audit_t *audit);

@@ -50,6 +50,9 @@ static int lock_log(pwk_audit_t *audit)
 /* The first word of the file says how many places were ever taken; then comes one a place: who owns
  * it, or PLACE_FREE where nobody does any more. 0: it was never taken, and may have no room yet. */
 #define PLACE_FREE 1
+/* In the lower half of an owner, above any pid: its records are about other processes. Nothing that
+ * a process does to its own ring puts it there. */
+#define SPEAKS_FOR_OTHERS UINT64_C(0x80000000)
 
 static off_t owner_offset(size_t place)
 {
@@ -142,7 +145,9 @@ static int drain_place(pwk_audit_t *audit, int fd, size_t place, uint64_t owner,
     struct ring_source source = {.header = &copy->header,
                                  .cells = copy->cells,
                                  .capacity = CELLS_ALL,
-                                 .pid = (pid_t)(uint32_t)owner,
+                                 .pid = (pid_t)(uint32_t)(owner & ~SPEAKS_FOR_OTHERS),
+                                 .speaks_for_others = (owner & SPEAKS_FOR_OTHERS) != 0,
+                                 .stall = audit->stalls != NULL ? &audit->stalls[place] : NULL,
                                  .is_final = gone,
                                  .fd = fd,
                                  .offset = ring_offset(place)};
@@ -154,35 +159,69 @@ static int drain_place(pwk_audit_t *audit, int fd, size_t place, uint64_t owner,
     return result == -EUCLEAN ? 0 : result;
 }
 
-/* Whether a place has an owner, who is gone, or with `live` in any case. */
-static bool is_due(int fd, size_t place, bool live, bool *gone)
+/* How many cells wait in a ring; 1 where it is damaged, or a drainer was killed at it. */
+static uint64_t count_waiting(int fd, size_t place)
 {
+    struct audit_ring_header header;
+
+    if (pread(fd, &header, sizeof(header), ring_offset(place)) != sizeof(header)) {
+        return 1;
+    }
+    uint64_t waiting = atomic_load(&header.head) - atomic_load(&header.tail);
+    return waiting > CELLS_ALL || atomic_load(&header.writing) != 0 ? 1 : waiting;
+}
+
+/* Whether a place has an owner, who is gone, or with `live` has something to be written. */
+static bool is_due(int fd, size_t place, bool live, bool *gone, uint64_t *waiting)
+{
+    *waiting = 0;
     if (read_owner(fd, place) <= PLACE_FREE) {
         return false;
     }
     *gone = !place_is_held(fd, place);
-    return *gone || live;
+    if (live) {
+        *waiting = count_waiting(fd, place);
+    }
+    return *gone || *waiting > 0;
+}
+
+bool audit_rings_are_due(int fd)
+{
+    size_t count = read_count(fd);
+    uint64_t waiting;
+    bool gone;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_due(fd, i, true, &gone, &waiting)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Rings do not change hands under the lock: who owns one is read again. The lock is taken only if
- * there is something to do. */
-static int collect(pwk_audit_t *audit, int fd, bool live)
+ * there is something to do. A ring that cannot be written keeps none of the others back. */
+int audit_collect_rings(pwk_audit_t *audit, int fd, bool live)
 {
     size_t count = read_count(fd);
+    uint64_t waiting;
     bool locked = false;
     bool gone;
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        if (!is_due(fd, i, live, &gone)) {
+    audit->waiting = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_due(fd, i, live, &gone, &waiting)) {
             continue;
         }
-        if (!locked) {
-            result = lock_log(audit);
-            locked = result == 0;
+        audit->waiting = waiting > audit->waiting ? waiting : audit->waiting;
+        if (!locked && (result = lock_log(audit)) != 0) {
+            break;
         }
-        if (locked && is_due(fd, i, live, &gone)) {
-            result = drain_place(audit, fd, i, read_owner(fd, i), gone);
+        locked = true;
+        if (is_due(fd, i, live, &gone, &waiting)) {
+            int drained = drain_place(audit, fd, i, read_owner(fd, i), gone);
+            result = result != 0 ? result : drained;
         }
     }
     if (locked) {
@@ -212,7 +251,7 @@ int pwk_audit_collect(pwk_audit_t *audit, const char *runtime, const char *state
         return fd == -ENOENT ? 0 : fd;
     }
     audit_block_signals(&before);
-    result = collect(audit, fd, live);
+    result = audit_collect_rings(audit, fd, live);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     close(fd);
     return result;
@@ -227,7 +266,7 @@ static int take_place(pwk_audit_t *audit, bool first, bool *has_room)
     int result = 0;
 
     if (first) {
-        result = collect(audit, audit->rings, false);
+        result = audit_collect_rings(audit, audit->rings, false);
     }
     owner = read_owner(audit->rings, audit->place);
     *has_room = owner != 0;
@@ -240,6 +279,25 @@ static int take_place(pwk_audit_t *audit, bool first, bool *has_room)
         audit_log_unlock(&audit->log);
     }
     return result;
+}
+
+/* A place that nobody owns, and whose last owner's records are in the log. Nobody but its new owner
+ * changes that, so no lock of the log's is needed, which is not to be had here. */
+static bool take_free_place(pwk_audit_t *audit, bool *has_room)
+{
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        if (read_owner(audit->rings, i) > PLACE_FREE || lock_place(audit->rings, i, F_WRLCK) != 0) {
+            continue;
+        }
+        uint64_t owner = read_owner(audit->rings, i);
+        if (owner <= PLACE_FREE) {
+            audit->place = i;
+            *has_room = owner != 0;
+            return true;
+        }
+        lock_place(audit->rings, i, F_UNLCK);
+    }
+    return false;
 }
 
 /* All of it is there before it is touched: a full disk shows here and not as SIGBUS later. */
@@ -264,7 +322,7 @@ static struct audit_ring *map_ring(pwk_audit_t *audit, size_t cells, bool has_ro
     return ring != MAP_FAILED ? ring : NULL;
 }
 
-static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot, bool has_room)
+static bool make_ring(pwk_audit_t *audit, uint64_t owner, bool has_room)
 {
     size_t cells = audit->level == PWK_AUDIT_ALL ? CELLS_ALL : CELLS;
     struct audit_ring *ring = map_ring(audit, cells, has_room);
@@ -279,7 +337,7 @@ static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot, b
     }
     audit_ring_init(ring, cells, salt);
     note_place(audit->rings, audit->place);
-    if (set_owner(audit->rings, audit->place, atomic_load(&slot->owner)) != 0) {
+    if (set_owner(audit->rings, audit->place, owner) != 0) {
         munmap(ring, audit_ring_size(cells));
         return false;
     }
@@ -287,29 +345,45 @@ static bool make_ring(pwk_audit_t *audit, const struct pwk_process_slot *slot, b
     return true;
 }
 
+static void join_apart(pwk_audit_t *audit, const struct pwk_process_slot *slot)
+{
+    uint64_t owner =
+        slot != NULL ? atomic_load(&slot->owner) : (uint64_t)getpid() | SPEAKS_FOR_OTHERS;
+    bool has_room;
+
+    if (take_free_place(audit, &has_room) && make_ring(audit, owner, has_room)) {
+        atomic_store(&audit->has_ring, true);
+    }
+}
+
 void pwk_audit_join(pwk_audit_t *audit, const char *runtime, const char *state,
                     pwk_process_table_t *table, struct pwk_process_slot *slot, bool first)
 {
     bool has_room;
 
-    if (audit->log.fd < 0) {
+    if (audit->level == PWK_AUDIT_OFF) {
         return;
     }
     audit->slot = slot;
     if (audit->level == PWK_AUDIT_ALL) {
         atomic_fetch_or(&pwk_audit_attention, PWK_AUDIT_EVERY_CALL);
     }
-    if (slot == NULL || table->file == NULL) {
+    if (!audit->apart && (slot == NULL || table->file == NULL)) {
         return;
     }
-    audit->place = (size_t)(slot - table->file->slots);
     audit->rings = open_rings(runtime, state, O_CREAT);
     if (audit->rings < 0) {
         audit->rings = -1;
         return;
     }
+    if (audit->apart) {
+        join_apart(audit, slot);
+        return;
+    }
+    audit->place = (size_t)(slot - table->file->slots);
     if (lock_place(audit->rings, audit->place, F_WRLCK) == 0 &&
-        take_place(audit, first, &has_room) == 0 && make_ring(audit, slot, has_room)) {
+        take_place(audit, first, &has_room) == 0 &&
+        make_ring(audit, atomic_load(&slot->owner), has_room)) {
         atomic_store(&audit->has_ring, true);
     }
 }
@@ -370,7 +444,9 @@ void pwk_audit_leave(pwk_audit_t *audit)
     }
     audit_block_signals(&before);
     atomic_store(&audit->has_ring, false);
-    give_back(audit);
+    if (!audit->apart) {
+        give_back(audit);
+    }
     audit->slot = NULL;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -4,6 +4,7 @@
  */
 #include "kernel/audit_text.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,12 +49,10 @@ void audit_record_fill_plain(struct audit_record *record, const char *event, con
     put_string(record, verdict, NAME_MAX_BYTES);
 }
 
-void audit_record_fill(struct audit_record *record, const char *event, const char *verdict,
-                       va_list pairs)
+static void put_pairs(struct audit_record *record, va_list pairs)
 {
     const char *name;
 
-    audit_record_fill_plain(record, event, verdict);
     while ((name = va_arg(pairs, const char *)) != NULL) {
         const char *value = va_arg(pairs, const char *);
         uint16_t before = record->head.size;
@@ -63,6 +62,52 @@ void audit_record_fill(struct audit_record *record, const char *event, const cha
             record->head.size = before;
         }
     }
+}
+
+void audit_record_fill(struct audit_record *record, const char *event, const char *verdict,
+                       va_list pairs)
+{
+    audit_record_fill_plain(record, event, verdict);
+    put_pairs(record, pairs);
+}
+
+static size_t write_number(char *out, uint64_t number, size_t width);
+
+void audit_record_fill_about(struct audit_record *record, pid_t pid, const char *event,
+                             const char *verdict, va_list pairs)
+{
+    char number[24];
+
+    number[write_number(number, (uint64_t)pid, 1)] = '\0';
+    audit_record_fill_plain(record, event, verdict);
+    put_string(record, "pid", NAME_MAX_BYTES);
+    put_string(record, number, NAME_MAX_BYTES);
+    put_pairs(record, pairs);
+}
+
+bool audit_record_take_pid(struct audit_record *record, pid_t *pid)
+{
+    const char *end = record->text + record->head.size;
+    char *name = record->text;
+    uint64_t number = 0;
+
+    for (int i = 0; i < 2; i++) {
+        name += strlen(name) + 1;
+    }
+    if (name == end || strcmp(name, "pid") != 0) {
+        return false;
+    }
+    const char *at = name + sizeof("pid");
+    for (; *at >= '0' && *at <= '9' && number <= INT_MAX; at++) {
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    if (*at != '\0' || number == 0 || number > INT_MAX) {
+        return false;
+    }
+    *pid = (pid_t)number;
+    memmove(name, at + 1, (size_t)(end - (at + 1)));
+    record->head.size = (uint16_t)(record->head.size - (at + 1 - name));
+    return true;
 }
 
 /* ---- lines ---- */

@@ -22,6 +22,12 @@ void audit_record_fill(struct audit_record *record, const char *event, const cha
 /* The same of event and verdict alone. */
 void audit_record_fill_plain(struct audit_record *record, const char *event, const char *verdict);
 
+/* The same of a record about another process, which its first pair names. */
+void audit_record_fill_about(struct audit_record *record, pid_t pid, const char *event,
+                             const char *verdict, va_list pairs);
+/* Takes that pair out again; false, and nothing done, where there is none. */
+bool audit_record_take_pid(struct audit_record *record, pid_t *pid);
+
 /* The line without what closes it, for audit_line_end; bytes of it. 0 where the record is not
  * fit to be shown: a name that is none, or one of those that say who wrote it. */
 size_t audit_line_format(char line[AUDIT_LINE_MAX], const char *kernel, pid_t pid,
