@@ -150,6 +150,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
 	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \
+	unixlib/launcher/second_log.h unixlib/launcher/second_log.c \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/plan_internal.h \
 	unixlib/launcher/plan_cage.c unixlib/launcher/plan_print.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \

@@ -22,6 +22,84 @@ with_level()
     echo "$work/$1.ini"
 }
 
+# In a session of the kernel's own nobody can reach the log: its first process writes it.
+own_sessions()
+{
+    local log before inside pid count
+
+    ok 'a program of an own session' kernel own --session own "$probe" status 0
+    log=$(log_of own)
+    contains 'its records are there when pwk-wine ends' '"process","verdict":"ended"' \
+        "$(cat "$log")"
+    equal 'first of all the start of the kernel' 'kernel started' \
+        "$("$check" event verdict <"$log" | head -n 1)"
+    contains 'with its registry' '"registry":"overlay"' "$(head -n 1 "$log")"
+    before=$(head -n 1 "$log")
+    inside=$(tr / '\\' <<<"Z:$log")
+    kernel own --session own cmd.exe /c "echo forged> $inside" >/dev/null 2>&1
+    kernel own --session own cmd.exe /c "del $inside" >/dev/null 2>&1
+    equal 'a program can neither write nor remove the log' "$before" "$(head -n 1 "$log")"
+    lacks 'nothing of its making is in it' forged "$(cat "$log")"
+    until_true 30 grep -q '"kernel","verdict":"stopped"' "$log" ||
+        fail 'the end of the session is not in the log'
+    equal 'one start and one end' 2 "$(grep -c '"event":"kernel"' "$log")"
+    equal 'the end is the last' 'kernel stopped' "$("$check" event verdict <"$log" | tail -n 1)"
+
+    ok 'level off' kernel own-off --session own --profile "$work/off.ini" "$probe" status 0
+    ok 'no log with level off' test ! -e "$(log_of own-off)"
+
+    ok 'an own session with a second log' kernel own2 --session own --audit "$work/own2.jsonl" \
+        "$probe" status 0
+    pid=$(sed -n 's/.*"pid":\([0-9]*\),.*process_probe.*/\1/p' "$work/own2.jsonl" | head -n 1)
+    equal 'it has what the program did' 'process started
+process ended' "$(grep "\"pid\":$pid," "$work/own2.jsonl" | "$check" event verdict)"
+    equal 'all of it the lines of the log' "$(cat "$work/own2.jsonl")" \
+        "$(head -n "$(wc -l <"$work/own2.jsonl")" "$(log_of own2)")"
+    before=$(wc -l <"$(log_of own2)")
+    ok 'and once more' kernel own2 --session own --audit "$work/own2b.jsonl" "$probe" status 0
+    lacks 'what was there before is not copied' "$(head -n 1 "$work/own2.jsonl")" \
+        "$(cat "$work/own2b.jsonl")"
+    contains 'what came is' process_probe "$(cat "$work/own2b.jsonl")"
+    fails 'a second log that cannot be' kernel own2 --session own --audit "$work" "$probe" status 0
+    contains 'it says why' 'cannot be opened' "$(cat "$work/output")"
+
+    ok 'an own session with level all' kernel own-all --session own \
+        --profile "$work/all.ini" "$calls" registry 3000
+    count=$("$pwkctl" audit own-all --json --event call | grep -c '"service":"NtQueryValueKey"')
+    dropped=$("$pwkctl" stats own-all --json | sed -n 's/.*"audit_dropped": \([0-9]*\).*/\1/p')
+    ok "it has every call ($count, $dropped dropped)" test $((count + dropped)) -ge 3000
+
+    ok 'calls that the policy refuses with a record' kernel own-told --session own \
+        --syscall getxattr=notify --syscall lgetxattr=notify --syscall fgetxattr=notify \
+        cmd.exe /c dir 'C:\windows'
+    pid=$("$pwkctl" audit own-told | awk '/program=.*cmd.exe/ { print $2; exit }')
+    contains 'are in the log under the number of the program' 'syscall denied' \
+        "$("$pwkctl" audit own-told --pid "$pid")"
+
+    : >"$work/followed-own"
+    hold seen "$pwk_wine" --kernel own-seen --session own "$probe" wait
+    held_says seen 1 ready
+    "$pwkctl" audit own-seen --follow --event process >"$work/followed-own" 2>&1 &
+    background+=("$!")
+    ok 'a program while pwkctl follows an own session' kernel own-seen --session own \
+        cmd.exe /c exit
+    until_true 10 grep -q 'started program=.*cmd.exe' "$work/followed-own" ||
+        fail 'pwkctl audit --follow shows no records of an own session'
+    go_on seen
+    wait "${held[seen]}"
+
+    hold cut "$pwk_wine" --kernel own-cut --session own "$probe" wait
+    held_says cut 1 ready
+    pid=$(cut -d ' ' -f 1 "$XDG_RUNTIME_DIR"/pwk/session-*-"$(printf %x \
+        "$(stat -c %i "$WINEPREFIX/pwk/kernels/own-cut")")"/session.init)
+    kill -KILL "$pid"
+    wait "${held[cut]}" 2>/dev/null
+    contains 'a session whose first process was killed has its records' process_probe \
+        "$("$pwkctl" audit own-cut --event process)"
+    ok 'the next one goes on with the log' kernel own-cut --session own "$probe" status 0
+    equal 'and nothing comes twice' "$(sort "$(log_of own-cut)")" "$(sort -u "$(log_of own-cut)")"
+}
+
 # --- levels ---
 ok 'level off' kernel off --profile "$(with_level off)" "$probe" status 0
 ok 'no log with level off' test ! -e "$(log_of off)"
@@ -119,6 +197,7 @@ if unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null
     wait "${held[caged]}"
     equal 'all of its records are there' 'process started
 process ended' "$("$pwkctl" audit caged --event process --pid "$pid" | awk '{ print $3, $4 }')"
+    own_sessions
 fi
 
 # --- profiles ---

@@ -23,6 +23,7 @@ make_machine()
     printf "outside's secret" >"$OUTSIDE_OTHER_STATE"
     printf "outside's secret" >"$OUTSIDE_OTHER_RUNTIME"
     printf 'windows = prefix\n' >"$OUTSIDE_STATE/profile.ini"
+    printf '{}\n' >"$OUTSIDE_STATE/audit.jsonl"
     printf unchanged >"$OUTSIDE_PREFIX_FILE"
     printf other >"$machine/run/a/other"
 }

@@ -58,6 +58,11 @@ static int try_own_profile(void)
     return open_for_writing(below("OUTSIDE_STATE", "profile.ini"));
 }
 
+static int try_own_audit_log(void)
+{
+    return open_for_writing(below("OUTSIDE_STATE", "audit.jsonl"));
+}
+
 static int try_own_upper(void)
 {
     return judge(open(below("OUTSIDE_STATE", "files/upper"), O_RDONLY | O_DIRECTORY));
@@ -204,6 +209,7 @@ const struct attempt file_attempts[] = {
     {"other-state", try_other_state, "states", false},
     {"other-runtime", try_other_runtime, "runtime", false},
     {"own-profile", try_own_profile, "states", false},
+    {"own-audit-log", try_own_audit_log, "states", false},
     {"own-upper", try_own_upper, "states,overlay", false},
     {"new-in-state", try_new_in_state, "states", false},
     {"session-number", try_session_number, "session-files", false},

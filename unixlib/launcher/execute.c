@@ -25,6 +25,7 @@
 
 #define SAVED_ROUNDS 800   /* of 50 ms */
 #define WATCHER_ROUNDS 300 /* of 10 ms */
+#define FOLLOW_NANOSECONDS 100000000
 
 void pwk_statistics_print(FILE *stream, const char *kernel,
                           const uint64_t totals[PWK_COUNTER_COUNT])
@@ -126,14 +127,19 @@ static int become_loader(const struct pwk_plan *plan, char **words, struct pwk_e
 
 /* Waits for the child and hands on what others send: not what the terminal sends, which goes to
  * the whole process group by itself. */
-static int wait_for_child(pid_t child, const sigset_t *signals)
+static int wait_for_child(pid_t child, const sigset_t *signals, struct pwk_second_log *log)
 {
+    static const struct timespec pause = {.tv_nsec = FOLLOW_NANOSECONDS};
     siginfo_t info;
     int status;
 
-    while (waitpid(child, &status, WNOHANG) != child)
-        if (sigwaitinfo(signals, &info) > 0 && info.si_signo != SIGCHLD && info.si_code <= 0)
-            kill(child, info.si_signo);
+    while (waitpid(child, &status, WNOHANG) != child) {
+        int signal = sigtimedwait(signals, &info, log->open ? &pause : NULL);
+
+        pwk_second_log_follow(log);
+        if (signal > 0 && signal != SIGCHLD && info.si_code <= 0)
+            kill(child, signal);
+    }
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -236,7 +242,8 @@ static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *e
     }
     if (child < 0)
         return child;
-    status = wait_for_child(child, &signals);
+    status = wait_for_child(child, &signals, &plan->second);
+    pwk_second_log_finish(&plan->second, &plan->record);
     /* Nobody within could tell: 'kill' leaves no record. */
     if (status == 128 + SIGSYS)
         fprintf(stderr, "pwk-wine: SIGSYS ended the program: it made a Linux call for which its "
@@ -319,6 +326,8 @@ static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
         rc = watch_shared_session(plan, error);
     if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
         rc = pwk_prefix_state_open(&plan->below, error);
+    if (rc == 0)
+        rc = pwk_second_log_open(&plan->second, &plan->record, error);
     return rc < 0 ? rc : pwk_session_enter(&plan->cage, &plan->session, error);
 }
 

@@ -14,6 +14,7 @@
 #include "kernel/process_table.h"
 #include "launcher/arguments.h"
 #include "launcher/facts.h"
+#include "launcher/second_log.h"
 #include "sandbox/policy.h"
 #include "sandbox/session.h"
 
@@ -65,6 +66,7 @@ struct pwk_plan {
     struct pwk_session_plan cage;  /* for PWK_SESSION_OWN */
     char folder[PATH_MAX];         /* the current one, or "" */
     struct pwk_session session;    /* once entered */
+    struct pwk_second_log second;  /* for it: what --audit names */
     struct pwk_prefix_state below; /* for it: the prefix's registry as it is now */
     int marker; /* descriptor that keeps an ephemeral kernel from being removed, or -1 */
     char loader[PATH_MAX];

@@ -126,6 +126,11 @@ int pwk_plan_merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argum
     strcpy(cage->state, facts->state);
     cage->overlay_files = files != PWK_FILES_SHARED;
     cage->display = true;
+    snprintf(cage->audit.kernel, sizeof(cage->audit.kernel), "%s", plan->record.kernel);
+    cage->audit.level = plan->record.audit_level;
+    cage->audit.limit = plan->record.audit_limit;
+    cage->windows = plan->record.windows;
+    cage->registry = plan->record.registry;
     strcpy(plan->folder, facts->folder);
     cage->shown[0] = plan->program_path;
     cage->shown[1] = plan->loader;

@@ -36,15 +36,18 @@ static bool detach(int launcher)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 
+/* In a session of the kernel's own it is apart from the log, as all of its processes are. */
 static int open_audit(const struct pwk_boot_record *record, pwk_audit_t **audit,
                       struct pwk_error *error)
 {
+    bool own = record->session == PWK_SESSION_OWN;
     char path[PATH_MAX];
     int rc;
 
     if (snprintf(path, sizeof(path), "%s/audit.jsonl", record->state) >= (int)sizeof(path))
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", record->state);
-    rc = pwk_audit_open(record->kernel, path, record->audit, record->audit_level, audit, error);
+    rc = pwk_audit_open(record->kernel, own ? NULL : path, record->audit, record->audit_level,
+                        audit, error);
     if (rc == 0)
         pwk_audit_set_limit(*audit, record->audit_limit);
     return rc;
@@ -53,10 +56,14 @@ static int open_audit(const struct pwk_boot_record *record, pwk_audit_t **audit,
 /* In the supervisor itself. What can go wrong with the log was found by the caller. */
 static void run(const struct pwk_plan *plan, struct pwk_policy_page *page, int launcher)
 {
+    const struct pwk_boot_record *record = &plan->record;
     pwk_audit_t *audit;
 
-    if (detach(launcher) && open_audit(&plan->record, &audit, NULL) == 0)
+    if (detach(launcher) && open_audit(record, &audit, NULL) == 0) {
+        if (record->session == PWK_SESSION_OWN)
+            pwk_audit_join(audit, record->runtime, record->state, NULL, NULL, false);
         pwk_policy_supervise(page, &plan->policy, audit, 3);
+    }
     _exit(0);
 }
 

@@ -70,6 +70,12 @@ int pwk_session_pidfd(pid_t pid)
 
 /* ---- init ---- */
 
+struct init {
+    struct pwk_governor *governor; /* NULL: no limits */
+    pwk_audit_collector_t *collector;
+    uint64_t collect_at, check_at; /* nanoseconds of CLOCK_MONOTONIC */
+};
+
 /* True where some process but init itself is in the session. */
 static bool others_are_left(void)
 {
@@ -115,15 +121,40 @@ static void reap(void)
     }
 }
 
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* Waits until governor or collector want to look, and lets them; true where the last time has been
+ * long enough ago to look whether the session is over. */
+static bool wait_and_look(struct init *init)
+{
+    uint64_t next = init->governor ? pwk_governor_look(init->governor) : POLL_NANOSECONDS;
+    uint64_t before = now();
+
+    if (before + next > init->collect_at)
+        next = init->collect_at > before ? init->collect_at - before : 0;
+    nanosleep(&(struct timespec){.tv_nsec = (long)next}, NULL);
+    if (now() >= init->collect_at)
+        init->collect_at = now() + pwk_audit_collector_look(init->collector);
+    if (now() < init->check_at)
+        return false;
+    init->check_at = now() + POLL_NANOSECONDS / 2;
+    return true;
+}
+
 /* Stays until nobody can need the session: nobody holds the lock, and nothing is left to run.
  * wineserver ends by itself when it has saved what it holds, some seconds after its last program.
  */
-static void serve(int lock, struct pwk_governor *governor)
+static void wait_for_end(struct init *init, int lock)
 {
     for (;;) {
-        uint64_t next = governor ? pwk_governor_look(governor) : POLL_NANOSECONDS;
-
-        nanosleep(&(struct timespec){.tv_nsec = (long)next}, NULL);
+        if (!wait_and_look(init))
+            continue;
         reap();
         if (!others_are_left() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
             /* Who joined before the lock was had has a child here by now. */
@@ -132,6 +163,20 @@ static void serve(int lock, struct pwk_governor *governor)
             flock(lock, LOCK_UN);
         }
     }
+}
+
+/* What a session that was killed has left in its rings stands before this one's start. */
+static void serve(const struct pwk_session_plan *plan, struct init *init, int lock)
+{
+    pwk_audit_t *log = pwk_audit_collector_log(init->collector);
+
+    pwk_audit_collector_look(init->collector);
+    pwk_audit_write(log, PWK_AUDIT_DENIALS, "kernel", "started", "windows",
+                    pwk_windows_word(plan->windows), "registry",
+                    pwk_registry_mode_word(plan->registry), NULL);
+    wait_for_end(init, lock);
+    pwk_audit_collector_look(init->collector);
+    pwk_audit_write(log, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
 }
 
 /* Everything that init was born with but what it needs: an end of a pipe or a terminal that it
@@ -161,8 +206,8 @@ static int let_go(int *lock, int *report, int *group)
  * write to it. It must stay dumpable: who joins has to be let at its namespaces by Linux. */
 static void run_init(const struct pwk_session_plan *plan, int lock, int report_fd, int group)
 {
-    struct pwk_governor *governor = NULL;
     struct pwk_session_report report = {0};
+    struct init init = {0};
     char path[PATH_MAX];
 
     setsid();
@@ -185,14 +230,19 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
     if (report.result == 0 && (pwk_session_namespaces(plan) & CLONE_NEWNET) &&
         (report.result = pwk_loopback_raise()) < 0)
         pwk_session_fail(&report.error, report.result, "its loopback");
+    /* The log cannot be reached by its path any more when the view is made. */
+    if (report.result == 0)
+        report.result = pwk_audit_collector_open(&plan->audit, plan->runtime, plan->state,
+                                                 &init.collector, &report.error);
     if (report.result == 0)
         report.result = pwk_view_make(plan, &report.error);
-    if (report.result == 0 && (report.result = pwk_session_govern(plan, group >= 0, &governor)) < 0)
+    if (report.result == 0 &&
+        (report.result = pwk_session_govern(plan, group >= 0, &init.governor)) < 0)
         pwk_session_fail(&report.error, report.result, "its limits");
     if (write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report) || report.result < 0)
         _exit(1);
     close(report_fd);
-    serve(lock, governor);
+    serve(plan, &init, lock);
     pwk_session_group_remove(plan, group);
     _exit(0);
 }

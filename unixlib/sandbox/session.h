@@ -5,7 +5,8 @@
  * kernel live in it, so that what it holds is held for wineserver too.
  *
  * A session's first process ("init", process 1 of its process namespace) makes the view (view.h)
- * and stays as long as anything of the session runs. It holds no code of Windows'. Everybody else
+ * and stays as long as anything of the session runs. It holds no code of Windows', and alone can
+ * write the kernel's audit log (kernel/audit.h, "collectors"). Everybody else
  * joins. Two locks of one file in the run-time folder order the two: who has a program in the
  * session, or is about to, holds it shared; init takes it alone before it ends.
  *
@@ -19,7 +20,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "kernel/audit.h"
 #include "kernel/error.h"
+#include "kernel/profile.h"
 #include "sandbox/cgroup.h"
 
 /* In the run-time folder: the file of the two locks, and what the session is found by. A program of
@@ -52,6 +55,11 @@ struct pwk_session_plan {
     unsigned cpu;             /* percent of one processor; 0: no limit */
     uint64_t io;              /* bytes a second; 0: no limit */
     struct pwk_cgroup cgroup; /* where the limits can be set; else the governor keeps them */
+    /* The kernel's log, which the first process writes for all others, and what it says there of
+     * the kernel's start. */
+    struct pwk_audit_settings audit;
+    enum pwk_windows windows;
+    enum pwk_registry_mode registry;
 };
 
 struct pwk_session {

@@ -84,23 +84,15 @@ static int mount_prefix(struct pwk_view *view)
     return 0;
 }
 
-/* Of pwk's own files in the prefix only the kernel's store is there, and its audit log: taken up
- * before the copy-on-write view lies over them, since what is written there is to stay. */
+/* Of pwk's own files in the prefix only the kernel's store is there: taken up before the
+ * copy-on-write view lies over it, since what is written there is to stay. */
 static int keep_state(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     char path[PATH_MAX + 16];
-    int result;
 
     snprintf(path, sizeof(path), "%s/store", plan->state);
-    result = pwk_view_keep(view, path, true);
-    if (result == 0) {
-        snprintf(path, sizeof(path), "%s/audit.jsonl", plan->state);
-        result = pwk_view_make_place(path, false);
-        if (result == 0)
-            result = pwk_view_keep(view, path, true);
-    }
-    return result;
+    return pwk_view_keep(view, path, true);
 }
 
 static int hide_states(struct pwk_view *view)

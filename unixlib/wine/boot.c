@@ -40,6 +40,7 @@ static struct {
     pwk_process_table_t *processes;
     pwk_audit_t *audit;
     char *variable; /* the boot record in the Unix environment, its name changed while hidden */
+    bool apart;     /* the log is out of reach: the session's first process writes it */
     atomic_int shown;
     uint64_t birth; /* what the parent knows this process by */
     int bequest;    /* the table of key handles that it left, or -1 */
@@ -179,7 +180,7 @@ static void end_process(void)
         registry_abandon(nt_personality.registry);
     nt_personality.slot = NULL; /* what is still counted must not fall to the next owner */
     pwk_process_table_leave(boot.processes, slot);
-    if (pwk_process_table_last(boot.processes)) {
+    if (!boot.apart && pwk_process_table_last(boot.processes)) {
         pwk_audit_collect(boot.audit, boot.record.runtime, boot.record.state, false);
         pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
     }
@@ -240,8 +241,9 @@ static int open_audit(struct pwk_error *error)
 
     if (snprintf(path, sizeof path, "%s/audit.jsonl", boot.record.state) >= (int)sizeof path)
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", boot.record.state);
-    result = pwk_audit_open(boot.record.kernel, path, boot.record.audit, boot.record.audit_level,
-                            &boot.audit, error);
+    boot.apart = boot.record.session == PWK_SESSION_OWN;
+    result = pwk_audit_open(boot.record.kernel, boot.apart ? NULL : path, boot.record.audit,
+                            boot.record.audit_level, &boot.audit, error);
     if (result == 0)
         pwk_audit_set_limit(boot.audit, boot.record.audit_limit);
     return result;
@@ -250,7 +252,7 @@ static int open_audit(struct pwk_error *error)
 static void announce(const char *program)
 {
     pwk_audit_begin_deferred();
-    if (boot.first_process)
+    if (boot.first_process && !boot.apart)
         pwk_audit_write(boot.audit, PWK_AUDIT_DENIALS, "kernel", "started", "windows",
                         pwk_windows_word(boot.record.windows), "registry",
                         pwk_registry_mode_word(boot.record.registry), NULL);
