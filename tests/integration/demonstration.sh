@@ -66,7 +66,7 @@ stop_programs()
     local process
 
     for process in "${background[@]}"; do
-        kill "$process" 2>/dev/null
+        is_child "$process" && kill "$process" 2>/dev/null
     done
     stop_prefix "$WINEPREFIX"
     rm -rf "$work"

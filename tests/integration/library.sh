@@ -25,6 +25,7 @@ work=$shared/$test_name.$$
 failures=0
 assertions=0
 background=()
+other_folders=() # what a test makes outside $work
 declare -A held held_input
 
 say()
@@ -333,12 +334,18 @@ session_inits()
     done
 }
 
+# True while PID is a child of the test's: its number may have passed to another test's process.
+is_child()
+{
+    [ "$(sed -n 's/^PPid:[^0-9]*//p' 2>/dev/null <"/proc/$1/status")" = $$ ]
+}
+
 cleanup()
 {
     local status=$? process
 
     for process in "${background[@]}"; do
-        kill -KILL "$process" 2>/dev/null
+        is_child "$process" && { kill -KILL "$process" && wait "$process"; } 2>/dev/null
     done
     for process in $(session_inits) $(loader_processes); do
         kill -KILL "$process" 2>/dev/null
@@ -347,7 +354,7 @@ cleanup()
     if [ "$failures" != 0 ] && [ "${PWK_TEST_KEEP:-}" = yes ]; then
         say "its files are kept in $work"
     else
-        rm -rf "$work"
+        rm -rf "$work" "${other_folders[@]}"
     fi
     [ "$status" = 0 ] && [ "$failures" != 0 ] && exit 1
     exit "$status"

@@ -69,7 +69,7 @@ equal 'versions differ' '10.0.19045' "$(own a --windows 10 "$programs/print_vers
 # --- of /tmp the session has what its first program needs ---
 until_true 30 session_is_over b || fail 'the session of b does not end'
 folder=$(mktemp -d /tmp/pwk-test-own.XXXXXX)
-trap 'rm -rf "$folder"; cleanup' EXIT
+other_folders+=("$folder" "$folder.2")
 cp "$probe" "$folder/probe.exe"
 equal 'a program in /tmp runs' 9 "$(own b "$folder/probe.exe" status 9 >/dev/null 2>&1; echo $?)"
 equal 'a file beside it can be read' beside "$(cd "$folder" && echo beside >note &&
