@@ -101,7 +101,7 @@ for pause in 0.01 0.02 0.03 0.05 0.08 0.12; do
 done
 ok 'a store in order' "$pwkctl" registry a check
 ok 'all of it' "$pwkctl" registry a import "$work/big.reg"
-equal '20,000 values' 20000 "$(registry a ls "$key\\Big" -r -v | grep -c '	sz	')"
+equal '20,000 values' 20000 "$(registry a ls -r "$key\\Big" -v | grep -c '	sz	')"
 printf 'REGEDIT4\n[%s\\First]\n"a"="1"\n[HKEY_LOCAL_MACHINE\\Hardware\\x]\n' "$full" \
     >"$work/bad.reg"
 registry a import "$work/bad.reg" 2>"$work/error"

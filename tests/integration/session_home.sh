@@ -90,10 +90,19 @@ matches 'a folder elsewhere is refused' 'not in the home folder' \
     "$(own k --home /usr cmd.exe 2>&1)"
 matches 'one that is not there, too' 'cannot be shown' \
     "$(own k --home "$HOME/none" cmd.exe 2>&1)"
-# A program that lies in what is hidden is not run, and it is said why.
+# The program that begins the session is seen, and nothing beside it.
+mkdir "$HOME/Downloads"
 cp "$programs/process_probe.exe" "$HOME/probe.exe"
-matches 'a program in what is hidden' 'hidden home folder' \
-    "$(own k --home none "$HOME/probe.exe" status 0 2>&1)"
+cp "$programs/process_probe.exe" "$HOME/Downloads/probe.exe"
+ok 'a program in what is hidden' own lone --home none "$HOME/probe.exe" status 0
+ok 'by a path from the current folder' \
+    env -C "$HOME" "$pwk_wine" --kernel near --session own --home none Downloads/probe.exe status 0
+equal 'it cannot be written' '' "$(own near --home none cmd.exe /c \
+    "echo x>> $(windows_path "$HOME/Downloads/probe.exe")" 2>/dev/null)"
+ok 'it is as it was' cmp "$programs/process_probe.exe" "$HOME/Downloads/probe.exe"
+equal 'what lies beside it is hidden' '' "$(reads near --home none "$HOME/file.txt")"
+matches 'a later program in what is hidden is not run, and it is said why' 'hidden home folder' \
+    "$(own near --home none "$HOME/probe.exe" status 0 2>&1)"
 ok 'a program in what is shown runs' own path-inside --home "$HOME/Games" \
     "$programs/process_probe.exe" status 0
 WINEPREFIX=$work/prefix

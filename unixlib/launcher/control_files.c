@@ -194,10 +194,10 @@ static int show_plan(struct control_files *files, const char *verb)
     }
     if (count == 0)
         return 0;
-    return pwk_error_set(&files->error, -ECANCELED,
-                         "nothing was done: %zu changes are there; say %s --yes for all of them, "
-                         "or name paths",
-                         count, verb);
+    return pwk_error_set(
+        &files->error, -ECANCELED,
+        "nothing was done: %zu change%s there; say %s --yes for all, or name paths", count,
+        count == 1 ? " is" : "s are", verb);
 }
 
 static int run_commit(struct control_files *files, int count, char *words[])

@@ -14,9 +14,11 @@
 #include "launcher/registry_data.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define MAX_OPTIONS 3 /* of a subcommand's with options alone behind its KEY */
 
 static const char usage[] =
     "registry NAME get KEY [VALUE] [--json] | ls KEY [-r] [-v] [--json] | delete KEY [VALUE]\n"
+    "       pwkctl registry NAME layer KEY [merge|supersede-local|supersede-tree]\n"
     "       pwkctl registry NAME set KEY VALUE "
     "[--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "       pwkctl registry NAME export [--format reg5|reg4|regf] [KEY] [FILE]\n"
@@ -295,14 +297,13 @@ struct subcommand {
     bool writes;
     int least; /* words behind KEY */
     int most;
-    bool (*is_option)(const char *word); /* what all of them must be; NULL: anything */
+    bool (*is_option)(
+        const char *word); /* what all of them must be, MAX_OPTIONS at most; or NULL */
 };
 
 static const struct subcommand subcommands[] = {
-    {"get", run_get, false, 0, 2},
-    {"ls", run_ls, false, 0, 3, is_ls_option},
-    {"set", run_set, true, 2, INT_MAX},
-    {"delete", run_delete, true, 0, 1},
+    {"get", run_get, false, 0, 2},      {"ls", run_ls, false, 0, MAX_OPTIONS, is_ls_option},
+    {"set", run_set, true, 2, INT_MAX}, {"delete", run_delete, true, 0, 1},
     {"layer", run_layer, true, 0, 1},
 };
 
@@ -333,12 +334,24 @@ static int run_with_key(const struct subcommand *subcommand, const char *kernel,
     return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session.error);
 }
 
-static bool options_fit(const struct subcommand *subcommand, int count, char *const words[])
+/* Where all words behind KEY are options they may stand before it too: copies `words`, KEY first.
+ * False where there is no KEY, or another word that is no option. */
+static bool put_key_first(const struct subcommand *subcommand, int count, char *const words[],
+                          char *sorted[MAX_OPTIONS + 1])
 {
-    for (int i = 0; subcommand->is_option != NULL && i < count; i++)
+    int key = 0, others = 1;
+
+    while (key < count && subcommand->is_option(words[key]))
+        key++;
+    for (int i = 0; key < count && i < count; i++) {
+        if (i == key)
+            continue;
         if (!subcommand->is_option(words[i]))
             return false;
-    return true;
+        sorted[others++] = words[i];
+    }
+    sorted[0] = words[key];
+    return key < count;
 }
 
 int control_registry(int argc, char *const argv[])
@@ -353,10 +366,18 @@ int control_registry(int argc, char *const argv[])
         }
     for (size_t i = 0; argc > 3 && i < COUNT_OF(subcommands); i++) {
         const struct subcommand *subcommand = &subcommands[i];
+        char *sorted[MAX_OPTIONS + 1];
+        char *const *words = argv + 3;
 
-        if (strcmp(argv[2], subcommand->name) == 0 && count >= subcommand->least &&
-            count <= subcommand->most && options_fit(subcommand, count, argv + 4))
-            return run_with_key(subcommand, argv[1], argv[3], count, argv + 4);
+        if (strcmp(argv[2], subcommand->name) != 0 || count < subcommand->least ||
+            count > subcommand->most)
+            continue;
+        if (subcommand->is_option != NULL) {
+            if (!put_key_first(subcommand, count + 1, words, sorted))
+                break;
+            words = sorted;
+        }
+        return run_with_key(subcommand, argv[1], words[0], count, words + 1);
     }
     return control_usage(usage);
 }

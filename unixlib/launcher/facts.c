@@ -212,6 +212,26 @@ static int find_in_layer(struct pwk_facts *facts, const struct pwk_arguments *ar
     return rc;
 }
 
+/* Where the home folder is hidden the current one may be too: a path from there on leads nowhere.
+ */
+static int find_full_program(struct pwk_facts *facts, const struct pwk_arguments *arguments,
+                             struct pwk_error *error)
+{
+    enum pwk_home_mode home =
+        arguments->home.mode ? arguments->home.mode : facts->profile.home.mode;
+    char full[PATH_MAX];
+    int rc;
+
+    if (home != PWK_HOME_NONE && home != PWK_HOME_FOLDER)
+        return 0;
+    rc = pwk_program_full_path(full, facts->program.path, error);
+    if (rc == 0 && facts->program.path[0] != '/')
+        strcpy(facts->program.name, full);
+    if (rc == 0)
+        strcpy(facts->program.path, full);
+    return rc;
+}
+
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                    struct pwk_error *error)
 {
@@ -256,6 +276,8 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
         if (found != 0)
             return found == -ENOENT ? PWK_EXIT_NOT_FOUND : PWK_EXIT_CANNOT_RUN;
     }
+    if (rc == 0)
+        rc = find_full_program(facts, arguments, error);
     return rc == 0 ? 0 : PWK_EXIT_FAILED;
 }
 

@@ -364,9 +364,7 @@ static bool find_either(place_finder finder, char path[PATH_MAX], const char *pl
     return *as_typed;
 }
 
-/* `path` with its folder made absolute and free of links. The file's own name stays: what a program
- * is called counts for Wine's settings. */
-static int full_path(char full[PATH_MAX], const char *path, struct pwk_error *error)
+int pwk_program_full_path(char full[PATH_MAX], const char *path, struct pwk_error *error)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
@@ -397,7 +395,7 @@ static int name_for_wine(struct pwk_program *program, const char *word, bool as_
         strcpy(program->name, word);
         return 0;
     }
-    return full_path(program->name, program->path, error);
+    return pwk_program_full_path(program->name, program->path, error);
 }
 
 static bool find_bare_name(struct pwk_program *program, const char *word, const char *prefix,

@@ -31,4 +31,8 @@ int pwk_program_find_in_layer(struct pwk_program *program, const char *word, con
 /* 0 where the file at `path` is something that Wine runs in a 64-bit process. */
 int pwk_program_check(const char *path, struct pwk_error *error);
 
+/* `path` with its folder made absolute and free of links. The file's own name stays: what a program
+ * is called counts for Wine's settings. */
+int pwk_program_full_path(char full[PATH_MAX], const char *path, struct pwk_error *error);
+
 #endif

@@ -118,7 +118,10 @@ int control_find_kernel(struct control_kernel *kernel, const char *name, struct 
     if (rc == 0)
         rc = pwk_state_path(prefix, name, false, kernel->state, error);
     if (rc == 0 && (lstat(kernel->state, &st) != 0 || !S_ISDIR(st.st_mode)))
-        rc = pwk_error_set(error, -ENOENT, "there is no kernel %s in the prefix %s", name, prefix);
+        rc = pwk_error_set(
+            error, -ENOENT,
+            "there is no kernel %s in the prefix %s: 'pwk-wine --kernel %s PROGRAM' makes it", name,
+            prefix, name);
     if (rc == 0)
         rc = pwk_runtime_path(runtime, error);
     if (rc == 0)

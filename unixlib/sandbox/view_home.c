@@ -25,6 +25,20 @@ static bool is_hidden(const struct pwk_session_plan *plan, const char *path)
     return false;
 }
 
+/* The program that begins the session, where it lies in the home folder and in nothing that is seen
+ * there anyhow. What lies beside it stays hidden: that may be all that was downloaded. */
+static const char *lone_program(const struct pwk_session_plan *plan)
+{
+    const char *program = plan->shown[0];
+    bool seen = !program || !is_hidden(plan, program) || pwk_view_is_below(program, plan->prefix) ||
+                pwk_view_is_below(program, plan->runtime) ||
+                (plan->home_folder[0] && pwk_view_is_below(program, plan->home_folder));
+
+    for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i] && !seen; i++)
+        seen = pwk_view_is_below(program, plan->installed[i]);
+    return seen ? NULL : program;
+}
+
 static int by_length(const void *a, const void *b)
 {
     size_t first = strlen(*(const char *const *)a), second = strlen(*(const char *const *)b);
@@ -50,6 +64,8 @@ static int keep_seen(struct pwk_view *view)
         seen[count++] = cookies && *cookies ? cookies : usual;
     for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
         seen[count++] = plan->installed[i];
+    if (lone_program(plan))
+        seen[count++] = lone_program(plan);
     qsort(seen, count, sizeof(seen[0]), by_length);
     for (size_t i = 0; result == 0 && i < count; i++) {
         bool comes = !is_hidden(plan, seen[i]);
@@ -71,6 +87,8 @@ static int protect_installed(struct pwk_view *view)
     for (size_t i = 0; result == 0 && i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
         if (is_hidden(plan, plan->installed[i]))
             result = pwk_view_make_read_only(view, plan->installed[i]);
+    if (result == 0 && lone_program(plan))
+        result = pwk_view_make_read_only(view, lone_program(plan));
     return result;
 }
 
