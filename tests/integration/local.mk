@@ -9,27 +9,26 @@ AM_TESTS_ENVIRONMENT = \
 	PWK_TEST_WINE_LIBDIR='$(wine_libdir)'; \
 	export PWK_SRCDIR PWK_BUILDDIR PWK_TEST_WINE_LIBDIR;
 
+# The long ones first: with several at once none of them is left to run alone at the end.
 INTEGRATION_TESTS = \
-	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh tests/integration/cut_short.sh \
-	tests/integration/own_session.sh tests/integration/walls.sh tests/integration/network.sh \
-	tests/integration/session_kills.sh tests/integration/walls_session.sh \
-	tests/integration/policy.sh \
-	tests/integration/session_limits.sh tests/integration/session_home.sh \
-	tests/integration/refusals.sh \
-	tests/integration/files.sh tests/integration/own_installer.sh \
-	tests/integration/windows_version.sh \
-	tests/integration/exit_status.sh tests/integration/ephemeral.sh \
-	tests/integration/bad_input.sh tests/integration/statistics.sh \
-	tests/integration/real_programs.sh tests/integration/api.sh \
-	tests/integration/install.sh tests/integration/kill_safety.sh \
-	tests/integration/interchange.sh tests/integration/key_handles.sh \
-	tests/integration/installer.sh \
-	tests/integration/registry_tools.sh \
-	tests/integration/bench.sh tests/integration/debian13.sh \
-	tests/integration/transactions.sh tests/integration/raw_calls.sh tests/integration/raw_sites.sh \
-	tests/integration/windows_numbers.sh \
-	tests/integration/win32_registry.sh \
-	tests/integration/audit.sh tests/integration/attach.sh tests/integration/hammer.sh
+	tests/integration/debian13.sh tests/integration/attach.sh tests/integration/files.sh \
+	tests/integration/session_limits.sh tests/integration/own_session.sh \
+	tests/integration/hammer.sh tests/integration/session_kills.sh \
+	tests/integration/walls_session.sh tests/integration/session_home.sh \
+	tests/integration/policy.sh tests/integration/own_installer.sh \
+	tests/integration/kill_safety.sh tests/integration/raw_calls.sh \
+	tests/integration/windows_version.sh tests/integration/install.sh \
+	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh \
+	tests/integration/cut_short.sh tests/integration/walls.sh tests/integration/network.sh \
+	tests/integration/refusals.sh tests/integration/exit_status.sh \
+	tests/integration/ephemeral.sh tests/integration/bad_input.sh \
+	tests/integration/statistics.sh tests/integration/real_programs.sh \
+	tests/integration/api.sh tests/integration/interchange.sh \
+	tests/integration/key_handles.sh tests/integration/installer.sh \
+	tests/integration/registry_tools.sh tests/integration/bench.sh \
+	tests/integration/transactions.sh tests/integration/raw_sites.sh \
+	tests/integration/windows_numbers.sh tests/integration/win32_registry.sh \
+	tests/integration/audit.sh
 TESTS += $(INTEGRATION_TESTS)
 dist_check_SCRIPTS += $(INTEGRATION_TESTS)
 EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
