@@ -241,8 +241,8 @@ pid_t pk_get_caller(void *args);
  * uses far more than memory. What is in use already stays; a lower limit too; and no process
  * without privileges can raise it again, so that it outlives pk_detach. What Linux itself does not
  * hold to that limit, mappings over mapped addresses (MAP_FIXED, Wine's way), is held to it in
- * another process while the kernel is attached. NULL with errno EINVAL (0)
- * or ENOMEM. It belongs to the caller until pk_destroy of a kernel that holds it. */
+ * another process while the kernel is attached; threads that make such mappings at the same moment
+ * can go beyond it by what each of them asks for. NULL with errno EINVAL (0) or ENOMEM. It belongs to the caller until pk_destroy of a kernel that holds it. */
 void *create_memory_limiter(size_t bytes);
 void destroy_memory_limiter(void *limiter);
 
