@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/prefix_layer.h"
@@ -83,6 +86,30 @@ void pwk_prefix_state_close(struct pwk_prefix_state *state)
         close(state->fds[--state->count]);
 }
 
+/* The text as it is now, in memory that nobody can write to any more: a descriptor that survives
+ * exec and is none of the standard ones, or a negative errno. */
+static int copy_text(int from)
+{
+    const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+    int low = memfd_create("pwk-prefix-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int copy = low < 0 ? -1 : fcntl(low, F_DUPFD, STDERR_FILENO + 1);
+    struct stat status;
+    ssize_t done = 1;
+    off_t at = 0;
+    int result = copy < 0 || fstat(from, &status) < 0 ? -errno : 0;
+
+    while (result == 0 && done > 0 && at < status.st_size)
+        if ((done = sendfile(copy, from, &at, (size_t)(status.st_size - at))) < 0)
+            result = -errno;
+    if (result == 0 && fcntl(copy, F_ADD_SEALS, seals) < 0)
+        result = -errno;
+    if (low >= 0)
+        close(low);
+    if (result < 0 && copy >= 0)
+        close(copy);
+    return result < 0 ? result : copy;
+}
+
 int pwk_prefix_state_export(const struct pwk_prefix_state *state)
 {
     char text[128];
@@ -90,9 +117,11 @@ int pwk_prefix_state_export(const struct pwk_prefix_state *state)
         snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64, state->instance, state->generation);
 
     for (size_t i = 0; i < state->count; i++) {
-        if (fcntl(state->fds[i], F_SETFD, 0) < 0)
-            return -errno;
-        length += snprintf(text + length, sizeof(text) - (size_t)length, " %d", state->fds[i]);
+        int copy = copy_text(state->fds[i]);
+
+        if (copy < 0)
+            return copy;
+        length += snprintf(text + length, sizeof(text) - (size_t)length, " %d", copy);
     }
     return setenv(PWK_STATE_VARIABLE, text, 1) == 0 ? 0 : -errno;
 }

@@ -26,7 +26,9 @@ struct pwk_prefix_state {
 int pwk_prefix_state_open(struct pwk_prefix_state *state, struct pwk_error *error);
 void pwk_prefix_state_close(struct pwk_prefix_state *state);
 
-/* Puts the state into this process's environment; its descriptors will be inherited. */
+/* Puts a copy of the state into this process's environment, in descriptors that are inherited. A
+ * copy, since other programs of the session can open those anew for writing (/proc/PID/fd), and
+ * would reach the file itself past every mount. A negative errno: the process is to end. */
 int pwk_prefix_state_export(const struct pwk_prefix_state *state);
 
 /* Takes it out of there again; the descriptors are close-on-exec from here on. -ENOENT: there is
