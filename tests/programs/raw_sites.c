@@ -5,9 +5,9 @@
  *
  *   raw_sites state          which kinds of sites are rewritten: "NAME rewritten" or "NAME kept"
  *   raw_sites checks         what must hold whether they are or not
- *   raw_sites storm COUNT CALLS   so many threads call the same sites, while one looks at them,
- * writes over them and changes their protection raw_sites time CALLS     nanoseconds a call: stub,
- * raw
+ *   raw_sites storm COUNT CALLS   so many threads call the same sites, while one reads them and
+ *                            changes their protection
+ *   raw_sites time CALLS     nanoseconds a call: stub, raw
  */
 #include "raw_calls.h"
 

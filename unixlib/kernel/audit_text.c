@@ -76,7 +76,7 @@ static size_t write_number(char *out, uint64_t number, size_t width);
 void audit_record_fill_about(struct audit_record *record, pid_t pid, const char *event,
                              const char *verdict, va_list pairs)
 {
-    char number[24];
+    char number[NAME_MAX_BYTES + 1];
 
     number[write_number(number, (uint64_t)pid, 1)] = '\0';
     audit_record_fill_plain(record, event, verdict);

@@ -26,7 +26,8 @@
 #define SET_WORDS (PWK_POLICY_CALLS / 64)
 
 /* What a process has been seen to do. A thread that Linux gives an old number again inherits it: a
- * record of a first call may then be missing, where another process of the kernel has one. */
+ * record of a first call may then be missing, where another process of the kernel has one, and
+ * records may name the process that had the number before. */
 struct known_process {
     pid_t tid;
     pid_t pid;

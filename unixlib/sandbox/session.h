@@ -77,13 +77,13 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
                       struct pwk_error *error);
 
 /* Starts a child of the calling process inside the session, which is begun anew if it was killed
- * meanwhile: without privileges (see privileges.h)
- * and in the caller's current folder, or in / where the view does not have it; with the calls of
- * call_wall.h refused; in a keyring of its own; with no descriptor but 0, 1 and 2, none of which
- * may be a folder. It cannot be looked into until it executes something, and is to do so at once.
- * The child ends with its parent. Answers twice, as fork(2): the child's number or a negative errno
- * in the caller, and 0 in the child, where `*failed` is a negative errno if it could not be made
- * ready: it must then tell the error and end. To be called by a process of one thread. */
+ * meanwhile: without privileges (see privileges.h) and in the caller's current folder, or in /
+ * where the view does not have it; with the calls of call_wall.h refused; in a keyring of its own;
+ * with no descriptor that survives exec but 0, 1 and 2, none of which may be a folder. It cannot be
+ * looked into until it executes something, and is to do so at once. The child ends with its parent.
+ * Answers twice, as fork(2): the child's number or a negative errno in the caller, and 0 in the
+ * child, where `*failed` is a negative errno if it could not be made ready: it must then tell the
+ * error and end. To be called by a process of one thread. */
 pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *session,
                        int *failed, struct pwk_error *error);
 
