@@ -151,13 +151,15 @@ unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
 mkdir -p "$work/self/outside" "$work/self/runtime"
 mv "$WINEPREFIX" "$work/self/prefix"
 tried "$work/self"
-if [ "$EUID" = 0 ]; then
+if [ "$EUID" != 0 ]; then
+    say 'skipped: as root, since this is not root'
+elif ! setpriv --reuid=$nobody --regid=$nobody --clear-groups test -x "$escape"; then
+    say "skipped: as a user without rights, who cannot come into $PWK_BUILDDIR"
+else
     mkdir -p "$work/user/outside" "$work/user/runtime"
     cp -r "$shared/prefix" "$work/user/prefix"
     chown -R $nobody:$nobody "$work/user"
     chmod 755 "$work"
     tried "$work/user" setpriv --reuid=$nobody --regid=$nobody --clear-groups --inh-caps=-all
-else
-    say 'skipped: as root, since this is not root'
 fi
 finish
