@@ -154,6 +154,36 @@ damaged 'registry\.db' make_folder
 damaged 'registry\.db' other_database
 equal 'the good kernel is as good as before' kept "$(query kernel good -- "$key" x)"
 
+# --- run-time files of an own session ---
+if unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null; then
+    run=()
+    own=(--kernel own --session own "$probe" status)
+    no_session()
+    {
+        ! kill -0 "$(cut -d ' ' -f 1 "${run[0]}/session.init")" 2>/dev/null
+    }
+    equal 'a program in an own session' 3 "$("$pwk_wine" "${own[@]}" 3 >/dev/null 2>&1; echo $?)"
+    run=("$XDG_RUNTIME_DIR"/pwk/session-*)
+    for thing in mkfifo 'ln -s /etc/passwd' 'printf noise >'; do
+        ok 'its session ends' until_true 60 no_session
+        rm "${run[0]}/session.init"
+        eval "$thing" '"${run[0]}/session.init"'
+        ok "pwkctl ps with session.init made by $thing" within 20 "$pwkctl" ps
+        equal "a program with session.init made by $thing" 4 \
+            "$(within 60 "$pwk_wine" "${own[@]}" 4 >/dev/null 2>&1; echo $?)"
+        ok 'it is a file again' test -f "${run[0]}/session.init" -a ! -L "${run[0]}/session.init"
+    done
+    ok 'its session ends' until_true 60 no_session
+    for name in session.init session.lock; do
+        rm -f "${run[0]}/$name"
+        mkdir "${run[0]}/$name"
+        pwk 125 "/$name cannot be written.*remove it" "${own[@]}" 0
+        rmdir "${run[0]}/$name"
+    done
+else
+    say 'no namespaces allowed here: own sessions are left out'
+fi
+
 # --- disks (these need mounts of our own) ---
 mounts=(unshare --mount --propagation private)
 "${mounts[@]}" true 2>/dev/null || mounts=(unshare --user --map-root-user --mount)

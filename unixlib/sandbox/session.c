@@ -46,6 +46,14 @@ int pwk_session_fail(struct pwk_error *error, int code, const char *what)
     return pwk_error_set(error, code, "the kernel's own session: %s: %s", what, strerror(-code));
 }
 
+static int file_failed(struct pwk_error *error, int code, const char *runtime, const char *name)
+{
+    return pwk_error_set(error, code,
+                         "the kernel's own session: %s/%s cannot be written: %s; remove it where "
+                         "it is no file",
+                         runtime, name, strerror(-code));
+}
+
 static int lock_file(int fd, int operation)
 {
     while (flock(fd, operation) < 0)
@@ -277,7 +285,7 @@ static int start_init(const struct pwk_session_plan *plan, int lock, int report_
         kill(init, SIGKILL);
         pwk_session_group_remove(plan, limits);
     }
-    return result < 0 ? pwk_session_fail(error, result, plan->runtime) : 0;
+    return result < 0 ? file_failed(error, result, plan->runtime, PWK_SESSION_INIT) : 0;
 }
 
 /* In a child of its own, which only makes the namespaces and ends. */
@@ -347,7 +355,8 @@ static int open_lock(const char *runtime, struct pwk_error *error)
 
     if (fd == 0)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd < 0 ? pwk_session_fail(error, fd == -ENAMETOOLONG ? fd : -errno, runtime) : fd;
+    return fd < 0 ? file_failed(error, fd == -ENAMETOOLONG ? fd : -errno, runtime, PWK_SESSION_LOCK)
+                  : fd;
 }
 
 /* Nothing that is open by now is inherited by the session's programs. */

@@ -55,7 +55,9 @@ int pwk_session_known_write(const struct pwk_session_plan *plan, pid_t pid, cons
                       (unsigned long long)namespace.st_ino, group, known.shape);
     if (length >= (int)sizeof(text))
         return -ENAMETOOLONG;
-    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* Whatever stands there by now, a pipe or a link, is none of ours to write through. */
+    unlink(path);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
     result = write(fd, text, (size_t)length) == length ? 0 : -EIO;
@@ -72,7 +74,7 @@ int pwk_session_known_read(const char *runtime, struct pwk_session_known *known)
 
     if (known_path(path, runtime) < 0)
         return -ESRCH;
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return -ESRCH;
     size = read(fd, text, sizeof(text) - 1);
