@@ -102,6 +102,8 @@ static void prefix_paths(void **state)
     assert_int_equal(pwk_prefix_path(path, &error), 0);
     assert_string_equal(path, "/home/somebody/.wine");
     user = getpwuid(getuid());
+    setenv("HOME", "somebody", 1);
+    assert_int_equal(pwk_prefix_path(path, &error), -EINVAL);
     unsetenv("HOME");
     if (user != NULL && strcmp(user->pw_dir, "/") != 0) {
         assert_int_equal(pwk_prefix_path(path, &error), 0);

@@ -75,6 +75,10 @@ int pwk_prefix_path(char path[PATH_MAX], struct pwk_error *error)
     size_t length;
 
     if (prefix == NULL) {
+        home = getenv("HOME");
+        if (home != NULL && home[0] != '/')
+            return pwk_error_set(
+                error, -EINVAL, "HOME is '%s': it must be an absolute path, starting with /", home);
         home = home_folder();
         if (home == NULL)
             return pwk_error_set(error, -ENOENT,

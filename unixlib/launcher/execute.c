@@ -177,13 +177,20 @@ static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
                : 0;
 }
 
-/* What the session's view does not show cannot be run there. */
+/* What the session's view does not show cannot be run there. Root is a user like others in it, whom
+ * permissions hold. */
 static int check_visible(const struct pwk_plan *plan, struct pwk_error *error)
 {
     const char *program = plan->program_path;
 
-    if (program[0] != '/' || access(program, F_OK) == 0)
+    if (program[0] != '/' || access(program, R_OK) == 0)
         return 0;
+    if (errno == EACCES)
+        return pwk_error_set(error, -ENOENT,
+                             "%s cannot be read in the kernel's own session, where root has no "
+                             "privileges: give yourself the right to read it, or use --session "
+                             "shared",
+                             program);
     return pwk_error_set(error, -ENOENT,
                          "%s cannot be seen in the kernel's own session (%s; of /tmp, /run and a "
                          "hidden home folder it has what its first program needed): move it, wait "
