@@ -16,7 +16,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/state.h unixlib/kernel/state.c unixlib/kernel/utf8.h \
 	unixlib/kernel/remove_tree.h unixlib/kernel/remove_tree.c \
 	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
-	unixlib/kernel/process_table.c unixlib/kernel/process_address.c \
+	unixlib/kernel/process_table.c unixlib/kernel/process_slots.c \
+	unixlib/kernel/process_address.c \
 	unixlib/kernel/audit.h unixlib/kernel/audit_internal.h unixlib/kernel/audit.c \
 	unixlib/kernel/audit_ring.h unixlib/kernel/audit_ring.c \
 	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c \

@@ -33,7 +33,7 @@ struct table_file {
     _Atomic uint64_t folds_begun;
     _Atomic uint64_t folds_ended;
     _Atomic uint64_t totals[PWK_COUNTER_COUNT]; /* of ended processes */
-    _Atomic uint64_t touched; /* slots from here on were never taken */
+    _Atomic uint64_t touched;                   /* slots from here on were never taken */
     char unused[4096 - (5 + PWK_COUNTER_COUNT) * 8];
     struct pwk_process_slot slots[SLOT_COUNT];
 };
@@ -53,6 +53,18 @@ int pwk_kernel_file_path(const char *runtime, const char *state, const char *kin
 /* Opens such a file for reading and writing: a regular one of this user's. With O_CREAT in `flags`
  * it is made where it is missing. A descriptor or a negative errno. */
 int pwk_kernel_file_open(const char *path, int flags);
+
+/* What stands in the word `owner` of a process's slot. */
+uint64_t pwk_process_identity(pid_t pid, uint64_t start_time);
+
+/* The number here of a process that names itself so in the table; 0: it has none. */
+pid_t pwk_process_number_here(pid_t named);
+
+/* All of a part of the table's file, or false. */
+bool pwk_process_table_read(int fd, void *out, size_t size, off_t offset);
+
+/* A copy of the whole table, to be freed, or NULL where the file holds none. */
+struct table_file *pwk_process_table_copy(int fd);
 
 /* Whether the process that took a slot lives; `owner` is what stood in the slot's word. */
 bool pwk_process_owner_is_alive(uint64_t owner);
