@@ -139,6 +139,18 @@ equal 'processes outside are not there' 1 "$(in_session sh -c \
 fails 'a signal does not reach outside' in_session kill -0 $$
 ok 'stock Wine works in the prefix meanwhile' stock "$probe" status 0
 
+# --- nothing of outside is in anybody's descriptors, but what the tests redirect to their folder ---
+ok 'a program looks into all others' own a cmd.exe /c \
+    "start /unix $PWK_BUILDDIR/tests/programs-native/outside_files 4 $work/outside"
+until_true 30 grep -qx ready "$work/outside" || fail 'it does not start'
+for ((i = 0; i < 3; i++)); do
+    ok 'while they start' own a "$probe" status 0
+done
+until_true 30 grep -q '^looked into' "$work/outside" || fail 'it does not end'
+matches 'it has seen them' '^looked into [0-9]{2,}$' "$(tail -n 1 "$work/outside")"
+equal 'and no file of outside' ready \
+    "$(grep -v -e '^looked into' -e "^$work/" "$work/outside" | sort -u)"
+
 # --- pwkctl looks in from outside ---
 shown=$("$pwkctl" ps | sed -n 's/^a  *\([0-9]*\) .*process_probe.*/\1/p')
 matches 'ps shows the program by its number out here' '^[0-9]+$' "$shown"

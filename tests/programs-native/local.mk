@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Native programs that the integration tests run, linked with libpwk as a user's would be.
+# Native programs that the integration tests run; the first ones are linked with libpwk, as a
+# user's would be.
 LIBPWK_TEST_PROGS = tests/programs-native/attach_load tests/programs-native/attach_kills \
 	tests/programs-native/use_cases
-check_PROGRAMS += $(LIBPWK_TEST_PROGS)
+check_PROGRAMS += $(LIBPWK_TEST_PROGS) tests/programs-native/outside_files
+tests_programs_native_outside_files_SOURCES = tests/programs-native/outside_files.c
 LOADED_TARGET = tests/programs-native/loaded_target.h tests/programs-native/loaded_target.c
 NATIVE_LIBS = -L. -lpwk
 NATIVE_RPATH = -Wl,-rpath,'$$ORIGIN/../..'
