@@ -2,7 +2,8 @@
 # pwk.dll: what Windows programs link to or load. Built by the Windows cross compiler, its header
 # made from pwk.idl by widl and its exports from pwk.spec by winebuild.
 PWK_DLL_C = dlls/pwk/pwk.c dlls/pwk/mirror.c dlls/pwk/bound_callbacks.c dlls/pwk/transactions.c \
-	dlls/pwk/native_handlers.c dlls/pwk/win32_registry.c dlls/pwk/win32_transactions.c
+	dlls/pwk/native_handlers.c dlls/pwk/service_call.c dlls/pwk/services.c \
+	dlls/pwk/win32_registry.c dlls/pwk/win32_transactions.c
 PWK_DLL_OWN_H = dlls/pwk/mirror.h dlls/pwk/unix_side.h dlls/pwk/nt_transactions.h \
 	dlls/pwk/win32_status.h
 PWK_DLL_H = $(PWK_DLL_OWN_H) unixlib/unixlib.h

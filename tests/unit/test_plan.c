@@ -414,7 +414,8 @@ static void environment_is_set_where_it_is_not(void **state)
     assert_true(find(PWK_STEP_ENVIRONMENT) >= 0);
     step = &plan.steps[find(PWK_STEP_ENVIRONMENT)];
     assert_string_equal(step->variable, "WINEDEBUG");
-    assert_string_equal(step->value, "fixme-all,err-winediag,err-systray");
+    assert_string_equal(step->value, "fixme-all,err-winediag,err-systray"
+                                     ",err-vulkan,err-ntlm,err-ntoskrnl");
     assert_string_equal(step[1].variable, "WINESERVER");
     assert_string_equal(step[1].value, "/lib/wine/wineserver");
     assert_string_equal(step[2].variable, "WINEDLLPATH");
@@ -429,6 +430,12 @@ static void environment_is_set_where_it_is_not(void **state)
     assert_string_equal(step[1].value, "Z:\\lib\\pwk\\x86_64-windows");
     assert_string_equal(step[2].variable, "WINEDLLOVERRIDES");
     assert_string_equal(step[2].value, "pwk=b");
+
+    facts.lacks_wayland = true;
+    assert_int_equal(build(), 0);
+    step = &plan.steps[find(PWK_STEP_ENVIRONMENT)];
+    assert_string_equal(step[0].variable, "WAYLAND_DISPLAY");
+    assert_string_equal(step[0].value, "/dev/null");
 }
 
 /* What the user has set stays, ours behind it, and once only. */

@@ -243,6 +243,7 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
         facts->folder[0] = '\0';
     facts->has_wine_debug = is_set("WINEDEBUG");
     facts->has_server = is_set("WINESERVER");
+    facts->lacks_wayland = !is_set("WAYLAND_DISPLAY") && !is_set("XDG_RUNTIME_DIR");
     rc = pwk_prefix_path(facts->prefix, error);
     if (rc == 0)
         rc = pwk_wine_locate(&facts->wine, error);

@@ -41,6 +41,7 @@ struct pwk_facts {
     bool counts_io;             /* Linux counts what processes read and write */
     bool has_wine_debug;        /* WINEDEBUG is set */
     bool has_server;            /* WINESERVER is set */
+    bool lacks_wayland;         /* neither WAYLAND_DISPLAY nor XDG_RUNTIME_DIR is set */
     struct pwk_windows_library library; /* owned */
 };
 

@@ -260,8 +260,11 @@ static void add_boot_steps(struct pwk_plan *plan, bool *failed)
                      record->audit[0] != '\0' ? " and " : "", record->audit);
 }
 
-/* As Debian's wrapper of Wine has it, and without the complaints about a missing display. */
-#define QUIET_WINE "fixme-all,err-winediag,err-systray"
+/* As Debian's wrapper of Wine has it, and without the complaints about what a machine may lack: a
+ * display, Vulkan, Samba's ntlm_auth, Bluetooth (whose driver Wine cannot load then). */
+#define QUIET_WINE "fixme-all,err-winediag,err-systray,err-vulkan,err-ntlm,err-ntoskrnl"
+/* An absolute path, which libwayland tries without a word where there is no run-time folder. */
+#define NO_WAYLAND "/dev/null"
 
 static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_facts *facts)
 {
@@ -269,6 +272,9 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
         add_variable(plan, failed, "WINEDEBUG", QUIET_WINE, "which is not set");
     if (!facts->has_server)
         add_variable(plan, failed, "WINESERVER", plan->wine.server, "which is not set");
+    if (facts->lacks_wayland)
+        add_variable(plan, failed, "WAYLAND_DISPLAY", NO_WAYLAND,
+                     "since nothing says where Wayland is, and Wine's library for it complains");
     for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++)
         add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
                      "so that programs find pwk.dll");
