@@ -98,6 +98,34 @@ equal 'a keeps what it wrote over it' square "$(query own a -- "$key" shape)"
 go_on stock
 wait "${held[stock]}"
 
+# --- two kernels and stock Wine run the same program in one prefix at once ---
+for name in a b; do
+    until_true 30 session_is_over "$name" || fail "the session of $name does not end"
+done
+stock_before=$(stock "$programs/print_version.exe" | tr -d '\r' | grep '^RtlGetVersion')
+ok 'b writes its own file' own b cmd.exe /c 'echo blue> c:\colour.txt'
+ok 'b writes its own value' own b reg.exe add "$key" /v colour /d blue /f
+hold ten "$pwk_wine" --kernel a --session own --windows 10 "$programs/print_version.exe" hold
+hold seven "$pwk_wine" --kernel b --session own --windows 7 "$programs/print_version.exe" hold
+hold prefix "$stock_wine" "$programs/print_version.exe" hold
+for name in ten seven prefix; do
+    held_says "$name" 1 end
+done
+ok 'one sees Windows 10' grep -q '^RtlGetVersion 10\.0\.19045' "$work/ten.out"
+ok 'the other sees Windows 7' grep -q '^RtlGetVersion 6\.1\.7601' "$work/seven.out"
+equal "stock Wine sees the prefix's" "$stock_before" \
+    "$(tr -d '\r' <"$work/prefix.out" | grep '^RtlGetVersion')"
+equal 'a has its file' green "$(own a cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+equal 'b has its own' blue "$(own b cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+fails 'the prefix has none' stock cmd.exe /c 'type c:\colour.txt'
+equal 'a has its value' green "$(query own a -- "$key" colour)"
+equal 'b has its own' blue "$(query own b -- "$key" colour)"
+equal 'the prefix has none' '' "$(query stock -- "$key" colour)"
+for name in ten seven prefix; do
+    go_on "$name"
+    ok "the program $name ends" wait "${held[$name]}"
+done
+
 # --- one session, however many start at once ---
 until_true 30 session_is_over a || fail 'the session of a does not end'
 until_true 30 session_is_over b || fail 'the session of b does not end'
