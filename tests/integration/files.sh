@@ -5,15 +5,9 @@
 # the session is up, or where a kernel has no such layer, nothing is done.
 . "$(dirname "$0")/library.sh"
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 probe=$programs/process_probe.exe
-
-own()
-{
-    kernel "$1" --session own "${@:2}"
-}
 
 files()
 {

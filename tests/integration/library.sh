@@ -321,6 +321,54 @@ keep_session()
     held_says session 1 ready
 }
 
+# ---- own sessions ----
+
+# own NAME [OPTIONS] PROGRAM...: under kernel NAME in a session of its own.
+own()
+{
+    kernel "$1" --session own "${@:2}"
+}
+
+needs_namespaces()
+{
+    unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
+        skip 'no namespaces allowed here'
+}
+
+# session_folder KERNEL: where its session's run-time files are.
+session_folder()
+{
+    local state=$WINEPREFIX/pwk/kernels/$1
+
+    printf '%s/pwk/session-%s-%x\n' "$XDG_RUNTIME_DIR" "$(stat -c %D "$state")" \
+        "$(stat -c %i "$state")"
+}
+
+# session_init KERNEL: the pid of its session's first process.
+session_init()
+{
+    cut -d ' ' -f 1 "$(session_folder "$1")/session.init" 2>/dev/null
+}
+
+session_is_over()
+{
+    local init
+
+    init=$(session_init "$1")
+    [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
+}
+
+# The processes that a session's init is the first of, one pid a line: those of its namespace.
+session_processes()
+{
+    local namespace process
+
+    namespace=$(readlink "/proc/$1/ns/pid_for_children") || return 0
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$namespace" ] && echo "${process#/proc/}"
+    done
+}
+
 # The first processes of own sessions that were begun with this test's folders, one pid a line. With
 # one of them all of its session ends, whatever runs in it.
 session_inits()

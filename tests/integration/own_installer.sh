@@ -7,8 +7,7 @@
 . "$(dirname "$0")/library.sh"
 command -v makensis >/dev/null || skip 'there is no makensis; install the package nsis'
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 setup=$work/app-setup.exe
 folder="$WINEPREFIX/drive_c/Program Files/pwk-test-app"
@@ -16,11 +15,6 @@ windows='Software\Microsoft\Windows\CurrentVersion'
 keys=('HKLM\Software\pwk-test-app' 'HKCU\Software\pwk-test-app' "HKLM\\$windows\\Uninstall\\pwk-test-app"
     "HKLM\\$windows\\App Paths\\pwk-test-app.exe" 'HKLM\Software\Classes\.pwktest'
     'HKLM\Software\Classes\pwk-test-app.document')
-
-own()
-{
-    kernel "$1" --session own "${@:2}"
-}
 
 session_is_over()
 {

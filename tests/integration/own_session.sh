@@ -5,44 +5,10 @@
 # kernel does; there is one session however many start at once, and nothing is left of it.
 . "$(dirname "$0")/library.sh"
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 probe=$programs/process_probe.exe
 key='HKCU\Software\pwk-test'
-
-own()
-{
-    kernel "$1" --session own "${@:2}"
-}
-
-# The processes that a session's init is the first of, one pid a line: those of its namespace.
-session_processes()
-{
-    local init=$1 namespace process
-
-    namespace=$(readlink "/proc/$init/ns/pid_for_children") || return 0
-    for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$namespace" ] && echo "${process#/proc/}"
-    done
-}
-
-# session_init KERNEL: the pid of its session's first process.
-session_init()
-{
-    local folder
-
-    folder=$XDG_RUNTIME_DIR/pwk/$(stat -c 'session-%D-' "$WINEPREFIX/pwk/kernels/$1")
-    folder=$folder$(printf %x "$(stat -c %i "$WINEPREFIX/pwk/kernels/$1")")
-    cut -d ' ' -f 1 "$folder/session.init" 2>/dev/null
-}
-
-session_is_over()
-{
-    local init
-    init=$(session_init "$1")
-    [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
-}
 
 state_of_prefix()
 {

@@ -4,8 +4,7 @@
 # folders, with the prefix in it and outside it; and that Wine and what it writes work all the same.
 . "$(dirname "$0")/library.sh"
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 export HOME=$work/home
 mkdir -p "$HOME/Games/deep" "$HOME/Private"
@@ -29,11 +28,6 @@ shell_folders()
     ln -s "$HOME/Sounds/mine" "$users/$user/Music"
 }
 shell_folders
-
-own()
-{
-    kernel "$1" --session own "${@:2}"
-}
 
 # reads KERNEL OPTION... FILE: what type prints of a file of the machine's.
 reads()

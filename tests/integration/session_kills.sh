@@ -6,8 +6,7 @@
 # PWK_SESSION_SEED.
 . "$(dirname "$0")/library.sh"
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 rounds=${PWK_SESSION_KILLS:-40}
 RANDOM=${PWK_SESSION_SEED:-$$}
@@ -17,27 +16,6 @@ victims=(launcher init wineserver program launcher-early)
 key='HKCU\Software\pwk-test'
 kills=0
 declare -A killed
-
-runtime_of()
-{
-    local state=$WINEPREFIX/pwk/kernels/$1
-
-    printf '%s/pwk/session-%s-%x\n' "$XDG_RUNTIME_DIR" "$(stat -c %D "$state")" \
-        "$(stat -c %i "$state")"
-}
-
-init_of()
-{
-    cut -d ' ' -f 1 "$(runtime_of "$1")/session.init" 2>/dev/null
-}
-
-is_over()
-{
-    local init
-
-    init=$(init_of "$1")
-    [ -z "$init" ] || ! kill -0 "$init" 2>/dev/null || grep -q '^State:.*Z' "/proc/$init/status"
-}
 
 # process_of INIT PATTERN: one process of the session whose command line matches.
 process_of()
@@ -74,7 +52,7 @@ one_round()
         until_true 60 held_said "r$round" 1 ready || fail "round $round has not come to its wait"
         pause 100
     fi
-    init=$(init_of "$kernel")
+    init=$(session_init "$kernel")
     case $what in
     launcher*) victim=${held[r$round]} ;;
     init) victim=$init ;;
@@ -128,8 +106,8 @@ say "killed: $(for name in "${!killed[@]}"; do printf '%s %s, ' "$name" "${kille
 # --- nothing is left ---
 for kernel in "${kernels[@]}"; do
     [ -d "$WINEPREFIX/pwk/kernels/$kernel" ] || continue
-    until_true 60 is_over "$kernel" || fail "the session of $kernel does not end"
-    ok "$kernel: no lock is left" flock --nonblock "$(runtime_of "$kernel")/session.lock" true
+    until_true 60 session_is_over "$kernel" || fail "the session of $kernel does not end"
+    ok "$kernel: no lock is left" flock --nonblock "$(session_folder "$kernel")/session.lock" true
 done
 equal 'no process is left, and no namespace by one' '' "$(processes_left 2>/dev/null)"
 equal 'no mount is left' "$mounts_before" "$(mounts)"

@@ -4,34 +4,9 @@
 # What programs get is printed; only wide factors are asserted, since machines have other work.
 . "$(dirname "$0")/library.sh"
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 
 probe=$programs/process_probe.exe
-
-own()
-{
-    kernel "$1" --session own "${@:2}"
-}
-
-session_init()
-{
-    local folder
-
-    folder=$XDG_RUNTIME_DIR/pwk/$(stat -c 'session-%D-' "$WINEPREFIX/pwk/kernels/$1")
-    folder=$folder$(printf %x "$(stat -c %i "$WINEPREFIX/pwk/kernels/$1")")
-    cut -d ' ' -f 1 "$folder/session.init" 2>/dev/null
-}
-
-session_processes()
-{
-    local namespace process
-
-    namespace=$(readlink "/proc/$1/ns/pid_for_children") || return 0
-    for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$namespace" ] && echo "${process#/proc/}"
-    done
-}
 
 # Hundredths of a second that the session's processes have used, with those that ended.
 time_used()

@@ -146,8 +146,7 @@ tried()
 }
 
 begin
-unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
-    skip 'no namespaces allowed here'
+needs_namespaces
 mkdir -p "$work/self/outside" "$work/self/runtime"
 mv "$WINEPREFIX" "$work/self/prefix"
 tried "$work/self"
