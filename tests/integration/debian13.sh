@@ -76,7 +76,7 @@ tests='own_session files audit attach policy windows_version raw_calls isolation
     key_handles transactions raw_sites win32_registry windows_numbers'
 # shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '
-    timeout --signal=KILL 300 unshare --mount --propagation private --pid --fork --kill-child \
+    timeout --foreground --signal=KILL 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$1" inside "$2" "$3" "$4" "$5" "$6" "$7" </dev/null >"$5/$7.log" 2>&1
     echo $? >"$5/$7.status"
 ' run "$inside" "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" '{}'
