@@ -35,6 +35,7 @@
 #include "sandbox/walls.h"
 
 #define POLL_NANOSECONDS 100000000
+#define ENTER_ROUNDS 3000
 
 static int runtime_file(char path[PATH_MAX], const char *runtime, const char *name)
 {
@@ -368,6 +369,57 @@ static int close_descriptors(struct pwk_error *error)
     return 0;
 }
 
+/* With nobody else at the lock: begins the session where it is still missing. What is not 0 ends
+ * the attempt; -EAGAIN is for another round. */
+static int begin_alone(const struct pwk_session_plan *plan, struct pwk_session *session,
+                       struct pwk_error *error)
+{
+    struct pwk_session_known known;
+    int init, result;
+
+    /* Not waited for: others who have found no session hold the lock shared as well, and who joined
+     * one holds it as long as its program runs. */
+    if (flock(session->lock, LOCK_EX | LOCK_NB) < 0)
+        return -EAGAIN;
+    init = pwk_session_known_find(plan->runtime, &known);
+    if (init >= 0) {
+        close(init);
+        return 0;
+    }
+    result = begin(plan, session->lock, error);
+    session->begun = result == 0;
+    return result;
+}
+
+/* Until the lock is held shared and the session is up, or it cannot be. */
+static int join_or_begin(const struct pwk_session_plan *plan, struct pwk_session *session,
+                         struct pwk_session_known *known, struct pwk_error *error)
+{
+    /* Not the same for all, so that two do not get into each other's way again and again. */
+    const struct timespec pause = {.tv_nsec = (getpid() % 7 + 1) * 1000000};
+
+    for (int begun = 0, round = 0; round < ENTER_ROUNDS && begun < PWK_SESSION_TRIES; round++) {
+        /* Waits for who is just beginning it. Turning the other lock into this one gives it up in
+         * between, and the session may end then. */
+        int result = lock_file(session->lock, LOCK_SH);
+
+        if (result == 0 && (session->init = pwk_session_known_find(plan->runtime, known)) >= 0)
+            return 0;
+        if (result < 0)
+            return pwk_session_fail(error, result, "its lock");
+        result = begin_alone(plan, session, error);
+        if (result == -EAGAIN) {
+            lock_file(session->lock, LOCK_UN);
+            nanosleep(&pause, NULL);
+        } else if (result < 0) {
+            return result;
+        } else {
+            begun++;
+        }
+    }
+    return pwk_session_fail(error, -ESRCH, "it ended while it was joined");
+}
+
 int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *session,
                       struct pwk_error *error)
 {
@@ -378,26 +430,7 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
                                     .init = -1};
     if (session->lock < 0)
         return session->lock;
-    /* Shared first: a session that is up is joined without waiting for others who join it. */
-    result = lock_file(session->lock, LOCK_SH);
-    if (result == 0)
-        session->init = pwk_session_known_find(plan->runtime, &known);
-    for (int tries = 0; result == 0 && session->init < 0; tries++) {
-        if (tries == PWK_SESSION_TRIES)
-            result = pwk_session_fail(error, -ESRCH, "it ended while it was joined");
-        else
-            result = lock_file(session->lock, LOCK_EX);
-        if (result == 0 && (session->init = pwk_session_known_find(plan->runtime, &known)) < 0) {
-            result = begin(plan, session->lock, error);
-            session->begun = result == 0;
-        }
-        /* Turning one lock into the other gives it up in between, and init may end then. */
-        if (result == 0 && (result = lock_file(session->lock, LOCK_SH)) == 0) {
-            if (session->init >= 0)
-                close(session->init);
-            session->init = pwk_session_known_find(plan->runtime, &known);
-        }
-    }
+    result = join_or_begin(plan, session, &known, error);
     if (result == 0)
         result = pwk_session_known_check(&known, plan, error);
     if (result < 0)
