@@ -49,7 +49,17 @@ run_side()
     case $1 in
     stock) stock "${@:2}" ;;
     pwk) kernel bench "${@:2}" ;;
+    own) WINEPREFIX=$work/own-prefix kernel bench --session own "${@:2}" ;;
     esac
+}
+
+# Its session is over some seconds after its last program.
+own_session_is_over()
+{
+    (
+        export WINEPREFIX=$work/own-prefix
+        session_is_over bench
+    )
 }
 
 registry_calls()
@@ -82,10 +92,10 @@ start_pair()
     echo "${took[stock]} ${took[pwk]}" >>"$work/pairs"
 }
 
-# median_of EXPRESSION FORMAT: of an awk expression over the pairs ($1: stock, $2: pwk).
+# median_of EXPRESSION FORMAT [PAIRS]: of an awk expression over the pairs ($1: stock, $2: pwk).
 median_of()
 {
-    awk "{ print $1 }" "$work/pairs" | sort -g |
+    awk "{ print $1 }" "$work/${3:-pairs}" | sort -g |
         awk -v format="$2" '{ all[NR] = $1 }
             END { printf format, (all[int((NR + 1) / 2)] + all[int(NR / 2) + 1]) / 2 }'
 }
@@ -125,7 +135,26 @@ for ((round = 0; round < rounds; round++)); do
         done
     done
 done
+# Own sessions over a prefix where no wineserver of the shared session runs: what such a one has not
+# saved would be asked for at each start.
+copy_prefix "$work/own-prefix"
+run_side own "$programs/process_probe.exe" status 0 || die 'no own session for the bench'
+for ((round = 0; round < rounds; round++)); do
+    until_true 60 own_session_is_over || die 'the own session does not end'
+    process_start own 'process start, cold'
+    stop_prefix "$WINEPREFIX"
+    process_start stock 'process start, cold'
+done
 keep_session
+hold own run_side own "$programs/process_probe.exe" wait
+held_says own 1 ready
+for ((pair = 0; pair < rounds * start_pairs; pair++)); do
+    process_start own 'process start, warm'
+    process_start stock 'process start, warm'
+    echo "${took[stock]} ${took[own]}" >>"$work/own-pairs"
+done
+go_on own
+wait "${held[own]}"
 for ((round = 0; round < rounds; round++)); do
     for side in stock pwk; do
         registry_calls "$side"
@@ -144,13 +173,14 @@ for ((round = 0; round < rounds; round++)); do
     done
 done
 
-# row NAME: microseconds for calls, milliseconds for starts, and stock over pwk.
+# row NAME [SIDE]: microseconds for calls, milliseconds for starts, and stock over pwk.
 row()
 {
-    awk -v name="$1" -v stock="${best[stock $1]:-0}" -v pwk="${best[pwk $1]:-0}" 'BEGIN {
+    awk -v name="$1" -v stock="${best[stock $1]:-0}" -v pwk="${best[${2:-pwk} $1]:-0}" \
+        -v own="${2:+, in an own session}" 'BEGIN {
         unit = name ~ /^process/ ? "ms" : "µs"
         scale = unit == "ms" ? 1000000 : 1000
-        printf "| %s | %.2f %s | %.2f %s | %.2f |\n", name, stock / scale, unit, pwk / scale, unit,
+        printf "| %s%s | %.2f %s | %.2f %s | %.2f |\n", name, own, stock / scale, unit, pwk / scale, unit,
             (pwk > 0 ? stock / pwk : 0)
     }'
 }
@@ -169,11 +199,15 @@ for name in RegQueryValueExA RegQueryValueExW RegOpenKeyEx+RegCloseKey RegSetVal
     'set+query, 4 at once' 'set+query, 8 at once' 'process start, warm' 'process start, cold'; do
     row "$name"
 done
+row 'process start, warm' own
+row 'process start, cold' own
 
 cat <<FOOTER
 
 Warm starts in $((rounds * start_pairs)) pairs: median $(median_of '$1 / 1e6' %.2f) ms and \
 $(median_of '$2 / 1e6' %.2f) ms, median of the ratios stock / pwk $(median_of '$1 / $2' %.3f).
+The same in an own session that is up: $(median_of '$1 / 1e6' %.2f own-pairs) ms and \
+$(median_of '$2 / 1e6' %.2f own-pairs) ms, median $(median_of '$1 / $2' %.3f own-pairs).
 FOOTER
 
 mkdir "$work/stores"
