@@ -11,7 +11,7 @@ equal 'exit status of the bench' 0 "$?"
 cat "$work/table" "$work/errors"
 number='[0-9]*[1-9][0-9]*\.[0-9]{2}|0\.([1-9][0-9]|[0-9][1-9])'
 row="^\| [^|]+ \| ($number) (µs|ms) \| ($number) (µs|ms) \| ($number) \|$"
-equal 'rows with all three numbers' 16 "$(grep -cE "$row" "$work/table")"
+equal 'rows with all three numbers' 18 "$(grep -cE "$row" "$work/table")"
 contains 'large stores are among them' ' values in one key | ' "$(cat "$work/table")"
 equal 'rows of native calls' 10 "$(grep -cE '^\| [^|]+ \| [0-9]+\.[0-9] ns \| [0-9]+\.[0-9]{2} \|$' \
     "$work/table")"

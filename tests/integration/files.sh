@@ -120,9 +120,10 @@ fails 'nor while another works on the files' flock -x "$lock" "$pwkctl" files a 
 equal 'nothing was done' "$changes" "$(files a diff | paths)"
 mkfifo "$work/held"
 flock -x "$lock" cat "$work/held" >/dev/null &
+# Opens once the reader has, which is when the lock is held.
+exec {held_lock}>"$work/held"
 begun=$work/begun
 (own a "$probe" status 0 >/dev/null 2>&1; touch "$begun") &
-exec {held_lock}>"$work/held"
 sleep 2
 fails 'no session begins meanwhile' test -e "$begun"
 exec {held_lock}>&-

@@ -14,10 +14,11 @@ foreign_sockets()
 {
     awk '
         # A thread or a process is what its parent is, until it executes something.
-        function is_wines(process) {
+        # One whose origin is not in the trace (a call that a kill cut off) is nobody known.
+        function is_ours(process) {
             while (!(process in executed) && (process in parent))
                 process = parent[process]
-            return wines[process]
+            return (process in executed) && !wines[process]
         }
         / execve\(/ && / = 0$/ {
             executed[$1] = 1
@@ -31,7 +32,7 @@ foreign_sockets()
         / socket\(/ && !/AF_UNIX/ { calls[++count] = $0; callers[count] = $1 }
         END {
             for (i = 1; i <= count; i++)
-                if (!is_wines(callers[i]))
+                if (is_ours(callers[i]))
                     print calls[i]
         }' "$1"
 }

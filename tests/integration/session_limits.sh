@@ -76,12 +76,13 @@ sleep 1
 burner=$(for process in $(session_processes "$init"); do
     sed "s/.*) //;s/^/$process /" "/proc/$process/stat" 2>/dev/null
 done | sort -n -k 13 | tail -n 1 | cut -d ' ' -f 1)
-# Linux forgets a stop signal that waits while the process is continued: one may get lost.
+# Not SIGTSTP, which Linux throws away where the process group has no shell. A stop signal that waits
+# while the process is continued is forgotten too: one may get lost.
 stays_stopped()
 {
     local used
 
-    kill -TSTP "$burner"
+    kill -STOP "$burner"
     sleep 1
     used=$(cut -d ' ' -f 14,15 "/proc/$burner/stat")
     sleep 2
