@@ -123,7 +123,11 @@ flock -x "$lock" cat "$work/held" >/dev/null &
 # Opens once the reader has, which is when the lock is held.
 exec {held_lock}>"$work/held"
 begun=$work/begun
-(own a "$probe" status 0 >/dev/null 2>&1; touch "$begun") &
+(
+    exec {held_lock}>&- # its end is this script's alone
+    own a "$probe" status 0 >/dev/null 2>&1
+    touch "$begun"
+) &
 sleep 2
 fails 'no session begins meanwhile' test -e "$begun"
 exec {held_lock}>&-
