@@ -31,6 +31,7 @@
 #define TABLE_MAGIC UINT64_C(0x33656c626174776b) /* "kwtable3" */
 #define TABLE "processes"
 #define OPEN_TRIES 100
+#define SLOTS_AT_ONCE 16
 
 /* ---- who is alive ---- */
 
@@ -189,17 +190,6 @@ struct table_file *pwk_process_table_copy(int fd)
     return copy;
 }
 
-static size_t count_alive(const struct table_file *copy)
-{
-    size_t alive = 0;
-
-    for (size_t i = 0; i < SLOT_COUNT; i++) {
-        uint64_t owner = copy->slots[i].owner;
-        alive += owner != 0 && pwk_process_owner_is_alive(owner);
-    }
-    return alive;
-}
-
 /* Writes only where something stands: a first write to each page would be a good part of what a
  * kernel costs a program's start. */
 static void clear_pages(unsigned char *file, size_t size)
@@ -213,21 +203,49 @@ static void clear_pages(unsigned char *file, size_t size)
     }
 }
 
+static bool is_table(int fd)
+{
+    uint64_t magic;
+
+    return pwk_process_table_read(fd, &magic, sizeof(magic), 0) && magic == TABLE_MAGIC;
+}
+
 /* How much of the file may hold something: only to look at all of it would be a fiftieth of a
  * program's start. A process that put a wrong number there has falsified its own kernel's
  * statistics, which its slots allow it too. */
 static size_t size_in_use(int fd)
 {
     const size_t slots = offsetof(struct table_file, slots);
-    uint64_t magic, touched;
+    uint64_t touched;
 
-    if (!pwk_process_table_read(fd, &magic, sizeof(magic), 0) || magic != TABLE_MAGIC ||
+    if (!is_table(fd) ||
         !pwk_process_table_read(fd, &touched, sizeof(touched),
                                 offsetof(struct table_file, touched)) ||
         touched > SLOT_COUNT) {
         return sizeof(struct table_file);
     }
     return slots + (touched * sizeof(struct pwk_process_slot) + 4095) / 4096 * 4096;
+}
+
+/* True where a process of the table lives. A start asks this each time, and the oldest process is
+ * mostly among the first slots: to read all of them would be a fortieth of a program's start. */
+static bool in_use(int fd)
+{
+    struct pwk_process_slot slots[SLOTS_AT_ONCE];
+    const off_t end = is_table(fd) ? (off_t)size_in_use(fd) : 0;
+
+    _Static_assert(sizeof(slots) == 4096, "what size_in_use answers is whole pages");
+    for (off_t at = offsetof(struct table_file, slots); at < end; at += sizeof(slots)) {
+        if (!pwk_process_table_read(fd, slots, sizeof(slots), at)) {
+            return false;
+        }
+        for (size_t i = 0; i < SLOTS_AT_ONCE; i++) {
+            if (slots[i].owner != 0 && pwk_process_owner_is_alive(slots[i].owner)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Empties the table; the exclusive lock is held. The file never gets shorter than a table, since a
@@ -263,10 +281,7 @@ static int join(int fd)
 
     if (result == -EWOULDBLOCK) {
         result = lock_file(fd, LOCK_SH);
-        struct table_file *copy = result == 0 ? pwk_process_table_copy(fd) : NULL;
-        bool in_use = copy != NULL && count_alive(copy) > 0;
-        free(copy);
-        if (result != 0 || in_use) {
+        if (result != 0 || in_use(fd)) {
             return result;
         }
         result = lock_file(fd, LOCK_EX | LOCK_NB);
@@ -332,9 +347,7 @@ static int open_for_reading(pwk_process_table_t *table, const char *path, bool *
         *first = true;
         return result;
     }
-    struct table_file *copy = pwk_process_table_copy(table->fd);
-    *first = copy == NULL || count_alive(copy) == 0;
-    free(copy);
+    *first = !in_use(table->fd);
     return 0;
 }
 

@@ -24,10 +24,11 @@ static int drop_capabilities(void)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-    for (unsigned long capability = 0; capability < 64; capability++)
-        /* Numbers that this Linux does not know are EINVAL. */
-        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EINVAL)
-            return -errno;
+    /* The first number that this Linux does not know is EINVAL. */
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;)
+        capability++;
+    if (errno != EINVAL)
+        return -errno;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         prctl(PR_SET_SECUREBITS, NO_ROOT, 0, 0, 0) < 0 || syscall(SYS_capset, &header, none) < 0)
         return -errno;
