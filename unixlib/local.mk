@@ -64,6 +64,8 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/session.h unixlib/sandbox/session_internal.h unixlib/sandbox/session.c \
 	unixlib/sandbox/session_join.c unixlib/sandbox/session_hold.c \
 	unixlib/sandbox/session_known.h unixlib/sandbox/session_known.c \
+	unixlib/sandbox/session_shown.h unixlib/sandbox/session_shown.c \
+	unixlib/sandbox/view_shown.h unixlib/sandbox/view_shown.c \
 	unixlib/sandbox/session_limits.h unixlib/sandbox/session_limits.c \
 	unixlib/sandbox/cgroup.h unixlib/sandbox/cgroup.c \
 	unixlib/sandbox/process_usage.h unixlib/sandbox/process_usage.c \
@@ -148,6 +150,7 @@ libwarm_a_CFLAGS = $(AM_CFLAGS) -mgeneral-regs-only
 liblauncher_a_SOURCES = \
 	unixlib/launcher/arguments.h unixlib/launcher/arguments.c \
 	unixlib/launcher/program.h unixlib/launcher/program.c \
+	unixlib/launcher/program_place.c \
 	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
 	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \

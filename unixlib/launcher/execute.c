@@ -193,7 +193,7 @@ static int check_visible(const struct pwk_plan *plan, struct pwk_error *error)
                              program);
     return pwk_error_set(error, -ENOENT,
                          "%s cannot be seen in the kernel's own session (%s; of /tmp, /run and a "
-                         "hidden home folder it has what its first program needed): move it, wait "
+                         "hidden home folder it has what its programs need): move it, wait "
                          "for the session's end, or use another --kernel or --session shared",
                          program, strerror(errno));
 }

@@ -232,6 +232,15 @@ static int find_full_program(struct pwk_facts *facts, const struct pwk_arguments
     return rc;
 }
 
+/* Where programs write to the prefix itself, they can change where its drives lead. */
+static void find_place(struct pwk_facts *facts, const struct pwk_arguments *arguments)
+{
+    enum pwk_files_mode files = arguments->files ? arguments->files : facts->profile.files;
+
+    pwk_program_place(facts->place, facts->program.path, facts->folder,
+                      files == PWK_FILES_SHARED ? "" : facts->prefix);
+}
+
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
                    struct pwk_error *error)
 {
@@ -279,6 +288,8 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
     }
     if (rc == 0)
         rc = find_full_program(facts, arguments, error);
+    if (rc == 0)
+        find_place(facts, arguments);
     return rc == 0 ? 0 : PWK_EXIT_FAILED;
 }
 

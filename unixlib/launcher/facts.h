@@ -34,6 +34,7 @@ struct pwk_facts {
     struct pwk_profile profile;  /* owned */
     char audit[PATH_MAX];        /* --audit as an absolute path, or "" */
     struct pwk_program program;
+    char place[PATH_MAX];       /* where it lies (pwk_program_place) */
     char home[PATH_MAX];        /* the home folder, without symbolic links, or "" */
     char own_home[PATH_MAX];    /* that of the user database, where it is another, or "" */
     char home_folder[PATH_MAX]; /* what is to be seen of it, likewise, where a PATH is given */

@@ -65,6 +65,7 @@ struct pwk_plan {
     bool stats;
     struct pwk_session_plan cage;  /* for PWK_SESSION_OWN */
     char folder[PATH_MAX];         /* the current one, or "" */
+    char place[PATH_MAX];          /* where the program lies */
     struct pwk_session session;    /* once entered */
     struct pwk_second_log second;  /* for it: what --audit names */
     struct pwk_prefix_state below; /* for it: the prefix's registry as it is now */

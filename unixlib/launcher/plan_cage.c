@@ -132,7 +132,8 @@ int pwk_plan_merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argum
     cage->windows = plan->record.windows;
     cage->registry = plan->record.registry;
     strcpy(plan->folder, facts->folder);
-    cage->shown[0] = plan->program_path;
+    strcpy(plan->place, facts->place);
+    cage->shown[0] = plan->place;
     cage->shown[1] = plan->loader;
     cage->shown[2] = plan->wine.libdir;
     cage->shown[3] = plan->folder;

@@ -35,4 +35,11 @@ int pwk_program_check(const char *path, struct pwk_error *error);
  * is called counts for Wine's settings. */
 int pwk_program_full_path(char full[PATH_MAX], const char *path, struct pwk_error *error);
 
+/* program_place.c: where the file at `path` (of pwk_program_find) lies as an absolute path, which a
+ * session is to show: counted from `folder`, the current one, and with a drive of the `prefix` in
+ * place of its letter ("" where its programs could have changed where drives lead). No other link
+ * is followed, since programs may have made it. Where that cannot be told it is `path`. */
+void pwk_program_place(char place[PATH_MAX], const char *path, const char *folder,
+                       const char *prefix);
+
 #endif

@@ -437,6 +437,7 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
         pwk_session_leave(session);
     else
         strcpy(session->group, known.group);
+    session->pid = known.pid;
     return result;
 }
 

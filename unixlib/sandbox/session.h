@@ -65,6 +65,7 @@ struct pwk_session_plan {
 struct pwk_session {
     int lock;             /* the session's lock, held shared, or -1 */
     int init;             /* pidfd of process 1, or -1 */
+    pid_t pid;            /* its number, which is its own while the pidfd says that it is there */
     bool begun;           /* this call has begun the session */
     char group[PATH_MAX]; /* the folder of its control group, or "" */
 };
@@ -81,6 +82,8 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
  * where the view does not have it; with the calls of call_wall.h refused; in a keyring of its own;
  * with no descriptor that survives exec but 0, 1 and 2, none of which may be a folder. It cannot be
  * looked into until it executes something, and is to do so at once. The child ends with its parent.
+ * What the plan is to show and the session, which is up, does not is brought along
+ * (session_shown.h); where that cannot be, `*failed` is -ENOENT.
  * Answers twice, as fork(2): the child's number or a negative errno in the caller, and 0 in the
  * child, where `*failed` is a negative errno if it could not be made ready: it must then tell the
  * error and end. To be called by a process of one thread. */

@@ -20,18 +20,29 @@
 #include "sandbox/call_wall.h"
 #include "sandbox/privileges.h"
 #include "sandbox/session_internal.h"
+#include "sandbox/session_shown.h"
 #include "sandbox/walls.h"
 
 #define ENDING_MS 5000 /* for all processes of a killed session to go */
 
-/* Into the session's control group first: what is cloned then is born in it. */
-static int join(const struct pwk_session_plan *plan, const struct pwk_session *session)
+/* Into the session's control group first: what is cloned then is born in it. `refused` tells what
+ * the session cannot show, which is the program's to say, not the joining's. */
+static int join(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                struct pwk_session_report *refused)
 {
     int result = session->group[0] ? pwk_cgroup_enter(session->group) : 0;
+    struct pwk_session_shown shown;
 
     prctl(PR_SET_DUMPABLE, 0);
-    if (result == 0 && setns(session->init, pwk_session_namespaces(plan)) < 0)
+    refused->result = pwk_session_shown_find(plan, session, &shown, &refused->error);
+    if (refused->result == 0 && shown.count > 0)
+        refused->result = pwk_session_shown_take(session, &shown, &refused->error);
+    if (result == 0 && setns(session->init, pwk_session_namespaces(plan) &
+                                                ~(shown.entered ? CLONE_NEWUSER : 0)) < 0)
         result = -errno;
+    if (result == 0 && refused->result == 0 && shown.count > 0)
+        refused->result = pwk_session_shown_put(&shown, &refused->error);
+    pwk_session_shown_finish(&shown);
     return result;
 }
 
@@ -89,9 +100,9 @@ struct joined {
 /* Runs in a child of its own, since setns for processes is for those that come: makes the program's
  * process, as a child of the caller's, and ends. Answers in that process alone. */
 static void join_and_clone(const struct pwk_session_plan *plan, const struct pwk_session *session,
-                           int answer)
+                           int answer, struct pwk_session_report *refused)
 {
-    struct joined joined = {.report.result = join(plan, session)};
+    struct joined joined = {.report.result = join(plan, session, refused)};
 
     if (joined.report.result < 0) {
         pwk_session_fail(&joined.report.error, joined.report.result, "it cannot be joined");
@@ -140,10 +151,14 @@ static pid_t fork_into(const struct pwk_session_plan *plan, const struct pwk_ses
     }
     result = fork();
     if (result == 0) {
-        join_and_clone(plan, session, ends[1]);
+        struct pwk_session_report refused;
+
+        join_and_clone(plan, session, ends[1], &refused);
         close(ends[0]);
         close(ends[1]);
-        *failed = settle(plan, folder, parent, error);
+        if (refused.result < 0)
+            *error = refused.error;
+        *failed = refused.result < 0 ? -ENOENT : settle(plan, folder, parent, error);
         return 0;
     }
     close(parent);

@@ -19,6 +19,7 @@
 #include "sandbox/view_devices.h"
 #include "sandbox/view_home.h"
 #include "sandbox/view_mounts.h"
+#include "sandbox/view_shown.h"
 #include "sandbox/walls.h"
 
 /* A program may have made a folder of the name: it is moved aside, however much is in it. */
@@ -115,22 +116,10 @@ static int hide_states(struct pwk_view *view)
 
 /* ---- the machine's folders ---- */
 
-struct place {
-    enum pwk_wall wall;
-    const char *path, *options;
-};
-
-static const struct place covered[] = {
-    {PWK_WALL_TEMPORARY, "/tmp", "mode=1777"},
-    {PWK_WALL_TEMPORARY, "/var/tmp", "mode=1777"},
-    {PWK_WALL_RUN, "/run", "mode=0755"},
-    {PWK_WALL_RUN, "/var/run", "mode=0755"},
-};
-
 /* What the system's software and settings are made of, which root could change without any
  * capability, since they are root's files; and what its owner could who installed it for himself.
  */
-static const struct place read_only[] = {
+static const struct pwk_view_place read_only[] = {
     {PWK_WALL_SYSTEM, "/bin", NULL},   {PWK_WALL_SYSTEM, "/boot", NULL},
     {PWK_WALL_SYSTEM, "/efi", NULL},   {PWK_WALL_SYSTEM, "/etc", NULL},
     {PWK_WALL_SYSTEM, "/lib", NULL},   {PWK_WALL_SYSTEM, "/lib32", NULL},
@@ -148,12 +137,10 @@ static const char *const knobs[] = {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-static bool is_in(const char *path, const struct place *places, size_t count)
+/* True for what lies in a folder that the session has of its own. */
+static bool is_covered(const char *path)
 {
-    for (size_t i = 0; i < count; i++)
-        if (pwk_view_is_below(path, places[i].path) && strcmp(path, places[i].path) != 0)
-            return true;
-    return false;
+    return pwk_view_is_in(path, pwk_view_covered, PWK_VIEW_COVERED);
 }
 
 /* The user's own folders may lie in /var; in these things stay as they are. */
@@ -164,7 +151,7 @@ static int make_system_read_only(struct pwk_view *view)
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < COUNT(own); i++)
-        if (is_in(own[i], read_only, COUNT(read_only)) && !is_in(own[i], covered, COUNT(covered)))
+        if (pwk_view_is_in(own[i], read_only, COUNT(read_only)) && !is_covered(own[i]))
             result = pwk_view_keep(view, own[i], false);
     for (size_t i = 0; result == 0 && i < COUNT(read_only); i++)
         if (pwk_wall_stands(read_only[i].wall))
@@ -172,30 +159,25 @@ static int make_system_read_only(struct pwk_view *view)
     return result < 0 ? result : pwk_view_put_back(view);
 }
 
-/* What is shown of a covered folder for the sake of `path` in it: the first folder on the way, with
- * all that is in it, since programs come with files beside them; or the file that lies there. Never
- * the folder of run-time files. */
 static int keep_shown(struct pwk_view *view, const char *path)
 {
-    for (size_t i = 0; i < COUNT(covered); i++) {
-        size_t length = strlen(covered[i].path);
-        char top[PATH_MAX];
+    char top[PATH_MAX];
+    size_t count = view->count;
+    int result;
 
-        if (!pwk_view_is_below(path, covered[i].path) || path[length] != '/')
-            continue;
-        snprintf(top, sizeof(top), "%.*s", (int)(length + 1 + strcspn(path + length + 1, "/")),
-                 path);
-        if (top[length + 1] == '\0' || pwk_view_is_below(view->plan->runtime, top) ||
-            pwk_view_is_kept(view, top))
-            continue;
-        return pwk_view_keep(view, top, false);
-    }
-    return 0;
+    if (!pwk_view_shown(view->plan, path, false, top) || pwk_view_is_kept(view, top))
+        return 0;
+    result = pwk_view_keep(view, top, false);
+    if (result == 0 && view->count > count &&
+        (result = pwk_view_restrict(view->kept[count].tree, false)) < 0)
+        pwk_error_set(view->error, result, "%s cannot be shown to the kernel's session: %s", top,
+                      strerror(-result));
+    return result;
 }
 
 static int keep_covered(struct pwk_view *view, const char *path)
 {
-    return path && is_in(path, covered, COUNT(covered)) ? pwk_view_keep(view, path, false) : 0;
+    return path && is_covered(path) ? pwk_view_keep(view, path, false) : 0;
 }
 
 /* The display's own socket, not those of others on the machine. */
@@ -271,11 +253,11 @@ static int cover_host_folders(struct pwk_view *view)
     if (result == 0)
         result = keep_resolver(view);
     /* Other kernels' run-time files lie beside the own ones. */
-    if (result == 0 && pwk_wall_stands(PWK_WALL_RUNTIME) && !is_in(parent, covered, COUNT(covered)))
+    if (result == 0 && pwk_wall_stands(PWK_WALL_RUNTIME) && !is_covered(parent))
         result = pwk_view_cover(view, parent, "mode=0700,size=64k");
-    for (size_t i = 0; result == 0 && i < COUNT(covered); i++)
-        if (pwk_wall_stands(covered[i].wall))
-            result = pwk_view_cover(view, covered[i].path, covered[i].options);
+    for (size_t i = 0; result == 0 && i < PWK_VIEW_COVERED; i++)
+        if (pwk_wall_stands(pwk_view_covered[i].wall))
+            result = pwk_view_cover(view, pwk_view_covered[i].path, pwk_view_covered[i].options);
     if (result == 0)
         result = pwk_view_put_back(view);
     return result < 0 ? result : hide_session_files(view);

@@ -15,29 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/view_shown.h"
+
 #define MAX_SEEN 16
-
-static bool is_hidden(const struct pwk_session_plan *plan, const char *path)
-{
-    for (size_t i = 0; i < PWK_SESSION_HOMES; i++)
-        if (plan->homes[i][0] && pwk_view_is_below(path, plan->homes[i]))
-            return true;
-    return false;
-}
-
-/* The program that begins the session, where it lies in the home folder and in nothing that is seen
- * there anyhow. What lies beside it stays hidden: that may be all that was downloaded. */
-static const char *lone_program(const struct pwk_session_plan *plan)
-{
-    const char *program = plan->shown[0];
-    bool seen = !program || !is_hidden(plan, program) || pwk_view_is_below(program, plan->prefix) ||
-                pwk_view_is_below(program, plan->runtime) ||
-                (plan->home_folder[0] && pwk_view_is_below(program, plan->home_folder));
-
-    for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i] && !seen; i++)
-        seen = pwk_view_is_below(program, plan->installed[i]);
-    return seen ? NULL : program;
-}
 
 static int by_length(const void *a, const void *b)
 {
@@ -64,11 +44,11 @@ static int keep_seen(struct pwk_view *view)
         seen[count++] = cookies && *cookies ? cookies : usual;
     for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
         seen[count++] = plan->installed[i];
-    if (lone_program(plan))
-        seen[count++] = lone_program(plan);
+    if (pwk_view_lone_program(plan))
+        seen[count++] = pwk_view_lone_program(plan);
     qsort(seen, count, sizeof(seen[0]), by_length);
     for (size_t i = 0; result == 0 && i < count; i++) {
-        bool comes = !is_hidden(plan, seen[i]);
+        bool comes = !pwk_view_is_hidden(plan, seen[i]);
 
         for (size_t k = 0; k < view->count && !comes; k++)
             comes = pwk_view_is_below(seen[i], view->kept[k].path);
@@ -85,10 +65,10 @@ static int protect_installed(struct pwk_view *view)
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
-        if (is_hidden(plan, plan->installed[i]))
+        if (pwk_view_is_hidden(plan, plan->installed[i]))
             result = pwk_view_make_read_only(view, plan->installed[i]);
-    if (result == 0 && lone_program(plan))
-        result = pwk_view_make_read_only(view, lone_program(plan));
+    if (result == 0 && pwk_view_lone_program(plan))
+        result = pwk_view_make_read_only(view, pwk_view_lone_program(plan));
     return result;
 }
 
@@ -102,7 +82,7 @@ static int make_target(struct pwk_view *view, int folder, const char *name)
     if (size <= 0)
         return 0;
     target[size] = '\0';
-    if (!is_hidden(view->plan, target) || strstr(target, "/../") ||
+    if (!pwk_view_is_hidden(view->plan, target) || strstr(target, "/../") ||
         (view->plan->home_folder[0] && pwk_view_is_below(target, view->plan->home_folder)) ||
         access(target, F_OK) == 0)
         return 0;

@@ -27,7 +27,7 @@ bool pwk_view_is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-static int open_tree_copy(const char *path)
+int pwk_view_open_tree(const char *path)
 {
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
                             OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | O_CLOEXEC);
@@ -48,7 +48,7 @@ int pwk_view_keep(struct pwk_view *view, const char *path, bool needed)
 
     if (view->count == PWK_VIEW_MAX_KEPT || strlen(path) >= sizeof(kept->path))
         return pwk_error_set(view->error, -ENAMETOOLONG, "%s: the path is too long", path);
-    kept->tree = open_tree_copy(path);
+    kept->tree = pwk_view_open_tree(path);
     if (kept->tree == -ENOENT && !needed)
         return 0;
     if (kept->tree >= 0 && fstat(kept->tree, &st) < 0)
@@ -128,6 +128,27 @@ int pwk_view_cover(struct pwk_view *view, const char *path, const char *options)
     return 0;
 }
 
+int pwk_view_move_tree(int tree, int place)
+{
+    return syscall(SYS_move_mount, tree, "", place, "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+               ? -errno
+               : 0;
+}
+
+int pwk_view_restrict(int tree, bool read_only)
+{
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0),
+        .propagation = MS_PRIVATE,
+    };
+
+    return syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                   sizeof(attributes)) < 0
+               ? -errno
+               : 0;
+}
+
 int pwk_view_make_read_only(struct pwk_view *view, const char *path)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -136,7 +157,7 @@ int pwk_view_make_read_only(struct pwk_view *view, const char *path)
 
     if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
         return 0;
-    tree = open_tree_copy(path);
+    tree = pwk_view_open_tree(path);
     if (tree < 0)
         result = tree;
     else if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,

@@ -28,7 +28,7 @@ struct pwk_view {
     size_t count;
 };
 
-/* All answer 0 or a negative errno with its line in view->error. */
+/* All answer 0 or a negative errno with its line in view->error, where nothing else is said. */
 
 /* True for the folder itself and all that is below it. */
 bool pwk_view_is_below(const char *path, const char *folder);
@@ -49,6 +49,18 @@ int pwk_view_cover(struct pwk_view *view, const char *path, const char *options)
 /* Nothing at `path` or below it can be written to any more, except what is mounted there later.
  * What is not there, or is a symbolic link, is left out. */
 int pwk_view_make_read_only(struct pwk_view *view, const char *path);
+
+/* A copy of what is mounted at `path` and below it, in no place yet: a descriptor, or a negative
+ * errno alone. */
+int pwk_view_open_tree(const char *path);
+
+/* No devices and no programs of another user's rights in a tree that is in no place yet; nothing
+ * that is mounted in it outside comes after it; nothing in it can be written to, if `read_only`. 0
+ * or a negative errno alone. */
+int pwk_view_restrict(int tree, bool read_only);
+
+/* Puts it over `place`, a descriptor of this mount namespace. 0 or a negative errno alone. */
+int pwk_view_move_tree(int tree, int place);
 
 /* Makes the folders on the way to `path`, and what it is itself: a folder, or an empty file.
  * -ENAMETOOLONG where it is longer than PATH_MAX. */

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session_shown.c - see session_shown.h.
+ */
+#include "sandbox/session_shown.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/view_mounts.h"
+#include "sandbox/view_shown.h"
+#include "sandbox/walls.h"
+
+static int fail(struct pwk_error *error, int code, const char *path, const char *why)
+{
+    return pwk_error_set(error, code,
+                         "%s cannot be shown in the kernel's own session, which is up: %s; move "
+                         "it, wait for the session's end, or use another --kernel or --session "
+                         "shared",
+                         path, why);
+}
+
+/* What stands at `path`, a descriptor for looking alone: no link anywhere is followed, and none
+ * leads out of `root`. */
+static int look_at(int root, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (unsigned)flags | O_PATH | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH,
+    };
+    long fd;
+
+    /* A rename somewhere on the way makes Linux ask for another try. */
+    do
+        fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+    while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+    return fd < 0 ? -errno : (int)fd;
+}
+
+/* `path` is absolute. */
+static int stat_below(int root, const char *path, struct stat *st)
+{
+    int fd = look_at(root, path + 1, 0), result = fd < 0 ? fd : 0;
+
+    if (fd >= 0 && fstat(fd, st) < 0)
+        result = -errno;
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static bool is_same(const struct stat *first, const struct stat *second)
+{
+    return first->st_dev == second->st_dev && first->st_ino == second->st_ino &&
+           (first->st_mode & S_IFMT) == (second->st_mode & S_IFMT);
+}
+
+/* ---- what is missing ---- */
+
+static void add(struct pwk_session_shown *shown, const char *path, bool read_only)
+{
+    for (size_t i = 0; i < shown->count; i++)
+        if (strcmp(shown->places[i].path, path) == 0)
+            return;
+    strcpy(shown->places[shown->count].path, path);
+    shown->places[shown->count].read_only = read_only;
+    shown->places[shown->count++].tree = -1;
+}
+
+/* Leaves those places that are there outside, and not inside. */
+static int leave_missing(struct pwk_session_shown *shown, int outside, int inside)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < shown->count; i++) {
+        struct stat *st = &shown->places[i].outside, seen;
+
+        if (stat_below(outside, shown->places[i].path, st) < 0 ||
+            (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode)) ||
+            (stat_below(inside, shown->places[i].path, &seen) == 0 && is_same(st, &seen)))
+            continue;
+        if (i != missing)
+            shown->places[missing] = shown->places[i];
+        missing++;
+    }
+    shown->count = missing;
+    return 0;
+}
+
+/* Held until all is in its place. Programs of the session cannot reach the file. */
+static int lock(const struct pwk_session_plan *plan, struct pwk_session_shown *shown)
+{
+    char path[PATH_MAX + 16];
+
+    snprintf(path, sizeof(path), "%s/" PWK_SESSION_INIT, plan->runtime);
+    shown->lock = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (shown->lock < 0)
+        return -errno;
+    while (flock(shown->lock, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+int pwk_session_shown_find(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                           struct pwk_session_shown *shown, struct pwk_error *error)
+{
+    char top[PATH_MAX], root[40];
+    int outside, inside, result;
+
+    shown->count = 0;
+    shown->entered = false;
+    shown->lock = -1;
+    if (session->begun)
+        return 0;
+    for (size_t i = 0; plan->shown[i]; i++)
+        if (pwk_view_shown(plan, plan->shown[i], true, top))
+            add(shown, top, false);
+    if (pwk_view_lone_program(plan))
+        add(shown, plan->shown[0], true);
+    if (shown->count == 0)
+        return 0;
+    snprintf(root, sizeof(root), "/proc/%d/root", (int)session->pid);
+    outside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    inside = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    result = outside < 0 || inside < 0 ? -errno : leave_missing(shown, outside, inside);
+    /* Who has just brought the same is waited for. */
+    if (result == 0 && shown->count > 0 && (result = lock(plan, shown)) == 0)
+        result = leave_missing(shown, outside, inside);
+    if (outside >= 0)
+        close(outside);
+    if (inside >= 0)
+        close(inside);
+    return result < 0 ? fail(error, result, plan->shown[0], strerror(-result)) : 0;
+}
+
+/* ---- from outside ---- */
+
+/* It must be what was found there before: the path may have come to lead elsewhere. */
+static int take(const char *path, bool read_only, const struct stat *expected)
+{
+    int tree = pwk_view_open_tree(path), result;
+    struct stat st;
+
+    if (tree < 0)
+        return tree;
+    result = fstat(tree, &st) < 0 ? -errno : is_same(&st, expected) ? 0 : -ESTALE;
+    if (result == 0)
+        result = pwk_view_restrict(tree, read_only);
+    if (result == 0)
+        return tree;
+    close(tree);
+    return result;
+}
+
+int pwk_session_shown_take(const struct pwk_session *session, struct pwk_session_shown *shown,
+                           struct pwk_error *error)
+{
+    if (pwk_wall_stands(PWK_WALL_USERS) && setns(session->init, CLONE_NEWUSER) < 0)
+        return fail(error, -errno, shown->places[0].path, strerror(errno));
+    shown->entered = true;
+    if (unshare(CLONE_NEWNS) < 0)
+        return fail(error, -errno, shown->places[0].path, strerror(errno));
+    for (size_t i = 0; i < shown->count; i++) {
+        int tree =
+            take(shown->places[i].path, shown->places[i].read_only, &shown->places[i].outside);
+
+        if (tree < 0)
+            return fail(error, tree, shown->places[i].path, strerror(-tree));
+        shown->places[i].tree = tree;
+    }
+    return 0;
+}
+
+/* ---- inside ---- */
+
+/* A descriptor of `name` in `folder`, made where nothing is there. */
+static int make_place(int folder, const char *name, bool is_folder)
+{
+    int flags = is_folder ? O_DIRECTORY : 0, place = look_at(folder, name, flags), made;
+
+    if (place != -ENOENT)
+        return place;
+    made = is_folder
+               ? mkdirat(folder, name, 0700)
+               : openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (made < 0 && errno != EEXIST)
+        return -errno;
+    if (!is_folder && made >= 0)
+        close(made);
+    return look_at(folder, name, flags);
+}
+
+/* The place of an absolute path, made with all folders on the way: each is opened in the one
+ * before. */
+static int open_place(int root, const char *path, bool is_folder)
+{
+    int folder = fcntl(root, F_DUPFD_CLOEXEC, 0);
+    char name[NAME_MAX + 1];
+
+    while (folder >= 0 && *path != '\0') {
+        size_t length = strcspn(path + 1, "/");
+        bool last = path[1 + length] == '\0';
+        int next;
+
+        if (length >= sizeof(name)) {
+            next = -ENAMETOOLONG;
+        } else {
+            memcpy(name, path + 1, length);
+            name[length] = '\0';
+            next = make_place(folder, name, !last || is_folder);
+        }
+        close(folder);
+        folder = next;
+        path += 1 + length;
+    }
+    return folder;
+}
+
+/* -EEXIST where something else stands in the place. */
+static int put(int root, const char *path, int tree, const struct stat *expected)
+{
+    bool is_folder = S_ISDIR(expected->st_mode);
+    int place = open_place(root, path, is_folder), result;
+    struct stat st;
+
+    if (place < 0)
+        return place == -ENOTDIR || place == -ELOOP ? -EEXIST : place;
+    if (fstat(place, &st) < 0)
+        result = -errno;
+    else if ((st.st_mode & S_IFMT) != (expected->st_mode & S_IFMT))
+        result = -EEXIST;
+    else
+        result = pwk_view_move_tree(tree, place);
+    close(place);
+    if (result == 0)
+        result = stat_below(root, path, &st);
+    /* A program of the session may have moved the place meanwhile. */
+    return result < 0 ? result : is_same(&st, expected) ? 0 : -EEXIST;
+}
+
+int pwk_session_shown_put(struct pwk_session_shown *shown, struct pwk_error *error)
+{
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), result = root < 0 ? -errno : 0;
+
+    for (size_t i = 0; result == 0 && i < shown->count; i++) {
+        const char *path = shown->places[i].path;
+
+        result = put(root, path, shown->places[i].tree, &shown->places[i].outside);
+        if (result < 0)
+            fail(error, result, path,
+                 result == -EEXIST ? "a program of the session has put something else in its place"
+                                   : strerror(-result));
+    }
+    if (root >= 0)
+        close(root);
+    return result;
+}
+
+void pwk_session_shown_finish(struct pwk_session_shown *shown)
+{
+    for (size_t i = 0; i < shown->count; i++)
+        if (shown->places[i].tree >= 0)
+            close(shown->places[i].tree);
+    /* The program's process has the same open file: closing alone would leave it locked. */
+    if (shown->lock >= 0) {
+        flock(shown->lock, LOCK_UN);
+        close(shown->lock);
+    }
+    shown->count = 0;
+    shown->lock = -1;
+}
