@@ -151,6 +151,16 @@ int hive_store_put_lower_value(hive_store_t *store, uint64_t key, const struct h
 /* Removes without a tombstone. */
 int hive_store_drop_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units);
 int hive_store_drop_key(hive_store_t *store, uint64_t id);
+/* The same with all below it, or, of the top key, with what is below it alone; keys that were
+ * loaded from files stay, with those above them. The place of application hives is left alone. */
+int hive_store_drop_branch(hive_store_t *store, uint64_t id);
+int hive_store_drop_key_tombstone(hive_store_t *store, uint64_t parent, const uint16_t *name,
+                                  size_t units);
+int hive_store_drop_value_tombstone(hive_store_t *store, uint64_t key, const uint16_t *name,
+                                    size_t units);
+/* The key is the lower layer's alone from now on, unless something of the kernel's is in it, hides
+ * something in it, or is below it. */
+int hive_store_release_key(hive_store_t *store, uint64_t id);
 /* What the layers hold of a key or of its values; names live until the visitor returns. */
 struct hive_layered {
     const uint16_t *name;

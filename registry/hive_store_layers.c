@@ -313,6 +313,20 @@ int hive_store_remove_value(hive_store_t *store, uint64_t key, const uint16_t *n
     return result ? result : hive_store_claim_key(store, key);
 }
 
+/* ---- tombstones that hide nothing any more ---- */
+
+int hive_store_drop_key_tombstone(hive_store_t *store, uint64_t parent, const uint16_t *name,
+                                  size_t units)
+{
+    return run_with_name(store, HIVE_DELETE_KEY_TOMBSTONE, parent, name, units);
+}
+
+int hive_store_drop_value_tombstone(hive_store_t *store, uint64_t key, const uint16_t *name,
+                                    size_t units)
+{
+    return run_with_name(store, HIVE_DELETE_VALUE_TOMBSTONE, key, name, units);
+}
+
 /* ---- looking at layers ---- */
 
 static int visit_layers(hive_store_t *store, enum hive_statement which, uint64_t id,

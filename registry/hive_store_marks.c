@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * hive_store_marks.c - a key's mark changed by hand: merged with the layer below it, or set in its
- * place, alone or with all that is below.
+ * place, alone or with all that is below; and what the kernel gives up.
  */
 #include "registry/hive_store_internal.h"
 
@@ -76,6 +76,42 @@ int hive_store_merge_key(hive_store_t *store, uint64_t id)
     static const char *const sql[] = {
         "UPDATE keys SET layer=layer&~12 WHERE id=?1",
         "DELETE FROM marks WHERE name IN ('lower_instance', 'lower_hash')",
+    };
+    return run_all(store, sql, sizeof sql / sizeof sql[0], id, 0);
+}
+
+int hive_store_release_key(hive_store_t *store, uint64_t id)
+{
+    return hive_store_run_with_id(store, HIVE_RELEASE_KEY, id);
+}
+
+int hive_store_drop_branch(hive_store_t *store, uint64_t id)
+{
+    /* A key that stays is the kernel's: what the lower layer has there is not known here. */
+    static const char *const sql[] = {
+        "CREATE TEMP TABLE branch(id INTEGER PRIMARY KEY)",
+        "CREATE TEMP TABLE loaded(id INTEGER PRIMARY KEY)",
+        "CREATE TEMP TABLE kept(id INTEGER PRIMARY KEY)",
+        "INSERT INTO temp.branch WITH RECURSIVE tree(id) AS (SELECT id FROM keys WHERE id=?1"
+        " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent=tree.id WHERE keys.parent<>1"
+        " OR keys.sort<>x'0041') SELECT id FROM tree",
+        "INSERT INTO temp.loaded WITH RECURSIVE tree(id) AS (SELECT key FROM hives"
+        " UNION SELECT keys.id FROM keys JOIN tree ON keys.parent=tree.id) SELECT id FROM tree",
+        "DELETE FROM temp.branch WHERE id IN (SELECT id FROM temp.loaded)",
+        "INSERT INTO temp.kept WITH RECURSIVE up(id) AS (SELECT parent FROM keys WHERE id IN"
+        " (SELECT key FROM hives) UNION SELECT keys.parent FROM keys JOIN up ON keys.id=up.id)"
+        " SELECT id FROM up",
+        "INSERT OR IGNORE INTO temp.kept VALUES(1)",
+        "DELETE FROM key_values WHERE key IN (SELECT id FROM temp.branch)",
+        "DELETE FROM value_tombstones WHERE key IN (SELECT id FROM temp.branch)",
+        "DELETE FROM key_tombstones WHERE parent IN (SELECT id FROM temp.branch)",
+        "DELETE FROM keys WHERE id IN (SELECT id FROM temp.branch)"
+        " AND id NOT IN (SELECT id FROM temp.kept)",
+        "UPDATE keys SET layer=2, flags=0, class=NULL, security=NULL WHERE id IN"
+        " (SELECT id FROM temp.branch)",
+        "DROP TABLE temp.branch",
+        "DROP TABLE temp.loaded",
+        "DROP TABLE temp.kept",
     };
     return run_all(store, sql, sizeof sql / sizeof sql[0], id, 0);
 }

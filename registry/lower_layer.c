@@ -200,6 +200,33 @@ static bool open_kept(registry_t *registry, struct lower_source *kept)
     return good;
 }
 
+int lower_open_kept(registry_t *registry, hive_store_t **lower)
+{
+    struct lower_changes changes = {.count = 0};
+    struct registry_error error;
+    struct lower_source kept;
+    struct lower_text text;
+    int result;
+
+    if (!open_kept(registry, &kept)) {
+        lower_sources_close(&kept, 1);
+        return -ENODATA;
+    }
+    text = (struct lower_text){.data = kept.text, .size = kept.size};
+    result = hive_store_open(":memory:", true, lower, &error);
+    if (result == 0) {
+        result = hive_store_begin(*lower);
+        if (result == 0)
+            result = lower_apply_changed(*lower, &text, &changes);
+        if (result == 0)
+            result = hive_store_commit(*lower);
+        if (result < 0)
+            hive_store_close(*lower);
+    }
+    lower_sources_close(&kept, 1);
+    return result;
+}
+
 int registry_lower_file(registry_t *registry, char path[PATH_MAX])
 {
     struct registry_guard guard;
@@ -256,10 +283,9 @@ static int image_of_newest(struct lower_image *image, const struct lower_source 
     return result;
 }
 
-/* Inside a write. Without the text of the earlier state all that is the lower layer's is taken in
- * anew. */
-static int bring_in_step(registry_t *registry, const struct lower_source *sources, size_t count,
-                         struct lower_changes *changes)
+/* Without the text of the earlier state all that is the lower layer's is taken in anew. */
+int lower_bring_in_step(registry_t *registry, const struct lower_source *sources, size_t count,
+                        struct lower_changes *changes)
 {
     struct lower_image before = {0}, now;
     struct lower_source kept;
@@ -299,7 +325,7 @@ static int read_state(registry_t *registry, struct coherence_lower *state)
     return result;
 }
 
-static int write_state(registry_t *registry, struct coherence_lower state)
+int lower_write_state(registry_t *registry, struct coherence_lower state)
 {
     int result = hive_store_set_mark(registry->store, MARK_INSTANCE, (int64_t)state.instance);
 
@@ -308,8 +334,8 @@ static int write_state(registry_t *registry, struct coherence_lower state)
                : hive_store_set_mark(registry->store, MARK_GENERATION, (int64_t)state.generation);
 }
 
-/* Tells all processes which state the store is in step with, as the store itself says. */
-static int tell_state(registry_t *registry)
+/* As the store itself says. */
+int lower_tell_state(registry_t *registry)
 {
     struct coherence_lower state;
     struct registry_guard guard;
@@ -343,8 +369,8 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
         result = read_state(registry, &stored);
         /* Another process may have been faster, with this state or a newer one. */
         if (result == 0 && !covers(stored, state)) {
-            result = bring_in_step(registry, sources, count, &changes);
-            result = result ? result : write_state(registry, state);
+            result = lower_bring_in_step(registry, sources, count, &changes);
+            result = result ? result : lower_write_state(registry, state);
         }
         if (changes.count > sizeof changes.list / sizeof changes.list[0])
             result = registry_end_write(registry, &guard, result, registry_everything,
@@ -354,7 +380,7 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
     }
     lower_sources_close(sources, count);
     if (result == 0)
-        result = tell_state(registry);
+        result = lower_tell_state(registry);
     if (result == 0)
         lower_forget_older(registry);
     return result;
@@ -372,7 +398,7 @@ static int follow(registry_t *registry)
 
     state.instance = __atomic_load_n(lower->instance, __ATOMIC_ACQUIRE);
     if (coherence_lower(registry->coherence).instance == 0)
-        result = tell_state(registry);
+        result = lower_tell_state(registry);
     if (result == 0 && !covers(coherence_lower(registry->coherence), state)) {
         result = lower->open(lower->context, &state.generation, fds, &count);
         if (result == 0) {
@@ -443,6 +469,19 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
     return result;
 }
 
+int registry_is_layer(registry_t *registry)
+{
+    struct coherence_lower state = {0};
+    struct registry_guard guard;
+    int result = registry_enter(registry, &guard);
+
+    if (result < 0)
+        return result;
+    result = read_state(registry, &state);
+    registry_leave(registry, &guard);
+    return result < 0 ? result : state.instance != 0;
+}
+
 int registry_set_layer(registry_t *registry, uint64_t key, enum registry_layer layer)
 {
     struct registry_guard guard;
@@ -458,7 +497,7 @@ int registry_set_layer(registry_t *registry, uint64_t key, enum registry_layer l
                                           layer == REGISTRY_SUPERSEDES_TREE ? HIVE_SUPERSEDE_TREE
                                                                             : HIVE_SUPERSEDE_LOCAL);
     result = registry_end_write(registry, &guard, result, registry_everything, REGISTRY_EVERYTHING);
-    return result ? result : tell_state(registry);
+    return result ? result : lower_tell_state(registry);
 }
 
 int registry_get_layer(registry_t *registry, uint64_t key, enum registry_layer *layer)

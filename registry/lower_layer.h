@@ -25,6 +25,18 @@ int lower_keep(registry_t *registry, const struct lower_source *sources, size_t 
 /* After its commit: removes what was kept before. */
 void lower_forget_older(registry_t *registry);
 
+/* Inside a write: brings the store in step with the texts, which become the kept ones. What is to
+ * be published is in `changes`. */
+struct lower_changes;
+int lower_bring_in_step(registry_t *registry, const struct lower_source *sources, size_t count,
+                        struct lower_changes *changes);
+/* Inside a write: which state that was. After its commit: tells it to all processes. */
+int lower_write_state(registry_t *registry, struct coherence_lower state);
+int lower_tell_state(registry_t *registry);
+/* Inside a write: a store in memory that holds the kept text and nothing else; the caller closes
+ * it. -ENODATA where there is no good kept text. */
+int lower_open_kept(registry_t *registry, hive_store_t **lower);
+
 /* Follows the lower layer where it has moved on; failures are remembered, not repeated. Takes the
  * locks itself: to be called without. */
 void lower_catch_up(registry_t *registry);

@@ -265,6 +265,10 @@ int registry_follow_lower(registry_t *registry, const struct registry_lower *low
  * is none. A process that follows a newer one removes it. */
 int registry_lower_file(registry_t *registry, char path[PATH_MAX]);
 
+/* 1 where the registry has been brought in step with a state below, 0 where it has not, or a mark
+ * was taken back since and what is below is to be looked at again. */
+int registry_is_layer(registry_t *registry);
+
 /* How a key stands to the layer below, as Windows' layered keys do: merged with the key there; its
  * values in place of the values there; it with all below it in place of the branch there. */
 enum registry_layer { REGISTRY_MERGED, REGISTRY_SUPERSEDES_LOCAL, REGISTRY_SUPERSEDES_TREE };

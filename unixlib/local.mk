@@ -31,7 +31,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
 	unixlib/kernel/prefix_registry.c \
 	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c \
-	unixlib/kernel/prefix_state.h unixlib/kernel/prefix_state.c
+	unixlib/kernel/prefix_state.h unixlib/kernel/prefix_state.c \
+	unixlib/kernel/prefix_changes.h unixlib/kernel/prefix_changes.c
 
 libsandbox_a_SOURCES = \
 	unixlib/sandbox/sigsys.h unixlib/sandbox/sigsys.c \
@@ -129,6 +130,8 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/server_lock.h unixlib/wine/server_lock.c \
 	unixlib/wine/server_start.h unixlib/wine/server_start.c \
 	unixlib/wine/prefix_watch.h unixlib/wine/prefix_watch.c \
+	unixlib/wine/prefix_write.h unixlib/wine/prefix_write.c \
+	unixlib/wine/server_key.h unixlib/wine/server_key.c \
 	unixlib/wine/birth.h unixlib/wine/birth.c \
 	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
 	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
@@ -162,7 +165,10 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
 	unixlib/launcher/control_export.c unixlib/launcher/control_import.c \
-	unixlib/launcher/control_diff.c \
+	unixlib/launcher/control_diff.c unixlib/launcher/control_registry_commit.c \
+	unixlib/launcher/registry_sides.h unixlib/launcher/registry_sides.c \
+	unixlib/launcher/registry_report.h unixlib/launcher/registry_report.c \
+	unixlib/launcher/registry_commit.h unixlib/launcher/registry_commit.c \
 	unixlib/launcher/attached.h unixlib/launcher/attached.c \
 	unixlib/launcher/attach_supervisor.h unixlib/launcher/attach_supervisor.c \
 	unixlib/launcher/control_attach.c \

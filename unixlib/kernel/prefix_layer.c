@@ -203,10 +203,9 @@ int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer)
     return -EBUSY;
 }
 
-/* The environment with the watcher's variable and without those that are this process's own. */
-static char **watcher_environment(void)
+char **pwk_prefix_layer_environment(const char *variable)
 {
-    static const char own[] = "WINESERVERSOCKET=", watch_variable[] = PWK_WATCH_VARIABLE "=1";
+    static const char own[] = "WINESERVERSOCKET=";
     size_t count = 0, kept = 0;
     char **copy;
 
@@ -218,7 +217,7 @@ static char **watcher_environment(void)
             strncmp(environ[i], "PWK-KERNEL=", 11))
             copy[kept++] = environ[i];
     if (copy)
-        copy[kept] = (char *)watch_variable;
+        copy[kept] = (char *)variable;
     return copy;
 }
 
@@ -227,7 +226,7 @@ static char **watcher_environment(void)
 int pwk_prefix_layer_start_watcher(const char *loader)
 {
     char *arguments[] = {(char *)"pwk-loader64", NULL};
-    char **environment = watcher_environment();
+    char **environment = pwk_prefix_layer_environment(PWK_WATCH_VARIABLE "=1");
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;

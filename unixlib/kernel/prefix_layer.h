@@ -60,6 +60,11 @@ int pwk_prefix_layer_take_watch(const struct pwk_prefix_layer *layer);
  * of its own: nothing of the caller's is open in it. It may find that there is one, and end. */
 int pwk_prefix_layer_start_watcher(const char *loader);
 
+/* The environment for a process of ours in the prefix's session: this one's with `variable`
+ * ("NAME=VALUE", not copied), without what is a process's own. The caller frees it; NULL without
+ * memory. */
+char **pwk_prefix_layer_environment(const char *variable);
+
 /* When pwk-wine was started, for the process that it becomes: in this variable, as FILETIME. */
 #define PWK_STARTED_VARIABLE "PWK_STARTED"
 uint64_t pwk_filetime_now(void);

@@ -45,6 +45,15 @@ int control_import(const char *kernel, int count, char *const words[]);
 int control_diff(const char *kernel, int count, char *const words[]);
 int control_check(const char *kernel, int count, char *const words[]);
 
+/* control_registry_commit.c: the same. */
+int control_registry_commit(const char *kernel, int count, char *const words[]);
+int control_registry_discard(const char *kernel, int count, char *const words[]);
+
+/* A line on stderr where the kernel has changes of the other kind, which would be forgotten: how
+ * many, and how they are committed. (control_registry_commit.c, control_files.c) */
+void control_tell_registry_left(const char *kernel);
+void control_tell_files_left(const char *kernel);
+
 /* doctor.c */
 int control_doctor(int argc, char *const argv[]);
 
@@ -76,6 +85,10 @@ int control_find_kernel(struct control_kernel *kernel, const char *name, struct 
 int control_open_table(const struct control_kernel *kernel, size_t place,
                        pwk_process_table_t **table, bool *nobody, struct pwk_error *error);
 void control_close_table(pwk_process_table_t *table);
+
+/* Sees to it that no session of the kernel's begins while the answered descriptor is open; -EBUSY
+ * where one is up. */
+int control_hold_off(const struct control_kernel *kernel, struct pwk_error *error);
 
 /* 0, or -EBUSY where processes run under the kernel, or its session is still up. */
 int control_check_nobody_runs(const struct control_kernel *kernel, const char *name,

@@ -16,7 +16,6 @@
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "launcher/files_commit.h"
-#include "sandbox/session.h"
 
 static const char usage[] = "files NAME diff [--all] [--json] | ls [PATH] [--json]\n"
                             "       pwkctl files NAME commit|discard [--yes | PATH...]";
@@ -26,7 +25,7 @@ static const char usage[] = "files NAME diff [--all] [--json] | ls [PATH] [--jso
 static int open_files(struct control_files *files, const char *name, bool hold_off)
 {
     struct control_kernel kernel;
-    char runtime[PATH_MAX], own_runtime[PATH_MAX], path[PATH_MAX + 16];
+    char path[PATH_MAX + 16];
     struct stat st;
     int rc = control_find_kernel(&kernel, name, &files->error);
 
@@ -41,13 +40,8 @@ static int open_files(struct control_files *files, const char *name, bool hold_o
                            "kernel %s has no layer of files: it has not run in a session of its "
                            "own (pwk-wine --session own) with --files overlay",
                            name);
-    if (rc == 0 && hold_off) {
-        rc = pwk_runtime_path(runtime, &files->error);
-        if (rc == 0)
-            rc = pwk_kernel_runtime(runtime, kernel.state, true, own_runtime, &files->error);
-        if (rc == 0)
-            rc = files->lock = pwk_session_hold_off(own_runtime, &files->error);
-    }
+    if (rc == 0 && hold_off)
+        rc = files->lock = control_hold_off(&kernel, &files->error);
     if (rc < 0)
         return rc;
     rc = files_layer_open(&files->layer, files->prefix, path, &files->error);
@@ -296,7 +290,28 @@ static int run_subcommand(const struct subcommand *subcommand, const char *kerne
     free(copies);
     if (rc == CONTROL_USAGE)
         return control_usage(usage);
-    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &files.error);
+    if (rc != 0)
+        return control_fail(CONTROL_FAILED, &files.error);
+    if (subcommand->writes)
+        control_tell_registry_left(kernel);
+    return CONTROL_OK;
+}
+
+/* The session's own files are no change of a program's. */
+void control_tell_files_left(const char *kernel)
+{
+    static struct control_files files;
+    size_t count = 0;
+
+    if (open_files(&files, kernel, false) == 0)
+        for (size_t i = 0; i < files.layer.count; i++)
+            count += files.layer.entries[i]->change != FILES_SAME && !files.layer.entries[i]->noise;
+    close_files(&files);
+    if (count > 0)
+        fprintf(stderr,
+                "pwkctl: the kernel has %zu changed file%s left: see pwkctl files %s diff, and "
+                "pwkctl files %s commit\n",
+                count, count == 1 ? "" : "s", kernel, kernel);
 }
 
 int control_files(int argc, char *const argv[])

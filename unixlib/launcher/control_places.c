@@ -5,8 +5,12 @@
 #include "launcher/control.h"
 
 #include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/state.h"
+#include "launcher/ephemeral.h"
 #include "sandbox/session.h"
 #include "sandbox/session_numbers.h"
 
@@ -49,6 +53,19 @@ void control_close_table(pwk_process_table_t *table)
     pwk_process_table_close(table);
     pwk_process_numbers_from(NULL, NULL);
     pwk_session_numbers_finish(&numbers);
+}
+
+int control_hold_off(const struct control_kernel *kernel, struct pwk_error *error)
+{
+    char runtime[PATH_MAX], own_runtime[PATH_MAX];
+    int rc = pwk_runtime_path(runtime, error);
+
+    if (rc == 0)
+        rc = pwk_kernel_runtime(runtime, kernel->state, true, own_runtime, error);
+    /* A kernel that has had no session yet may be about to get its first. */
+    if (rc == 0 && mkdir(own_runtime, 0700) < 0 && errno != EEXIST)
+        return pwk_error_set(error, -errno, "%s cannot be made: %s", own_runtime, strerror(errno));
+    return rc == 0 ? pwk_session_hold_off(own_runtime, error) : rc;
 }
 
 int control_check_nobody_runs(const struct control_kernel *kernel, const char *name,

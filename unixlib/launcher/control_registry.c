@@ -23,7 +23,8 @@ static const char usage[] =
     "[--type sz|expand_sz|multi_sz|dword|qword|binary|none] DATA...\n"
     "       pwkctl registry NAME export [--format reg5|reg4|regf] [KEY] [FILE]\n"
     "       pwkctl registry NAME import FILE|PREFIX [--at KEY]\n"
-    "       pwkctl registry NAME diff [OTHER] [--json|--reg] | check [--repair]";
+    "       pwkctl registry NAME diff [OTHER] [--json|--reg] | check [--repair]\n"
+    "       pwkctl registry NAME commit|discard [--json] [--yes | KEY...]";
 
 static int find_key(struct control_session *session, uint64_t *key)
 {
@@ -316,6 +317,8 @@ static const struct {
     {"import", control_import},
     {"diff", control_diff},
     {"check", control_check},
+    {"commit", control_registry_commit},
+    {"discard", control_registry_discard},
 };
 
 static int run_with_key(const struct subcommand *subcommand, const char *kernel, const char *key,

@@ -45,6 +45,8 @@ static const char help[] =
     "registry\n"
     "  registry NAME diff [OTHER] [--json|--reg]\n"
     "                                           what differs from the prefix or another kernel\n"
+    "  registry NAME commit --yes|KEY...        make changes the prefix's own\n"
+    "  registry NAME discard --yes|KEY...       throw changes away\n"
     "  registry NAME check [--repair]           what is wrong with the store; save what can be "
     "read\n"
     "  files NAME diff [--all] [--json]         what the kernel's session did to the prefix's "

@@ -7,10 +7,12 @@
  */
 #include <dlfcn.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "kernel/boot_record.h"
@@ -20,6 +22,7 @@
 #include "wine/names.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
+#include "wine/prefix_write.h"
 #include "wine/thread_start.h"
 #include "wine/unix_services.h"
 
@@ -27,6 +30,7 @@
 
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
 typedef int (*watch_function)(void *, const char *);
+typedef int (*write_function)(void *, const char *, int);
 typedef void (*wine_main)(int argc, char *argv[], char *envp[]);
 
 static int fail(const char *what, const char *mend)
@@ -97,6 +101,22 @@ static int watch(void *ntdll)
     return function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
 }
 
+/* This process is to write to the prefix's registry (wine/prefix_write.h), for its parent, with
+ * which it ends. */
+static int write_changes(void *ntdll)
+{
+    const char *fd = getenv(PWK_CHANGES_VARIABLE);
+    char ntdll_dll[PATH_MAX];
+    void *kernel = load_kernel();
+    write_function function = kernel ? (write_function)dlsym(kernel, PWK_WRITE_SYMBOL) : NULL;
+    int changes = fd ? atoi(fd) : -1;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    unsetenv(PWK_CHANGES_VARIABLE);
+    snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
+    return function && function(ntdll, ntdll_dll, changes) == 0 ? 0 : EXIT_FAILED;
+}
+
 int main(int argc, char *argv[])
 {
     char *watcher[] = {argv[0], (char *)PWK_WATCH_PROGRAM, NULL};
@@ -122,8 +142,8 @@ int main(int argc, char *argv[])
     if (!start)
         return fail("this Wine has no __wine_main", "use Wine 8.0 or 10.0");
     pwk_unix_services_connect(ntdll, NULL);
-    if (watches) {
-        int result = watch(ntdll);
+    if (watches || getenv(PWK_CHANGES_VARIABLE)) {
+        int result = watches ? watch(ntdll) : write_changes(ntdll);
         if (result)
             return result;
         environment = environ;

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control_registry_commit.c - pwkctl registry commit and discard: what becomes of what a kernel did
+ * to its registry. No program may run under the kernel, as for pwkctl files commit: what one is
+ * about to write would be half in the prefix, and half not.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launcher/registry_commit.h"
+#include "launcher/registry_data.h"
+#include "launcher/registry_report.h"
+#include "launcher/registry_sides.h"
+#include "registry/upcase.h"
+
+/* One command at work. */
+struct work {
+    struct control_session session;
+    struct registry_sides sides;
+    struct registry_path *branches;
+    size_t count;
+    char *const *keys; /* as typed; NULL: all is meant */
+    int lock;          /* what holds the kernel's session off, or -1 */
+    bool json, act;
+};
+
+static int named_error(struct work *work, int rc, const struct registry_path *path,
+                       const char *what)
+{
+    struct control_path name = {0};
+    char text[sizeof(work->session.error.text)] = "";
+    FILE *stream = fmemopen(text, sizeof(text) - 1, "w");
+
+    control_key_name(path->text, path->units, &name);
+    if (stream != NULL) {
+        registry_data_print_units(stream, name.text, name.units);
+        fclose(stream);
+    }
+    return pwk_error_set(&work->session.error, rc, "%.300s: %s", text, what);
+}
+
+/* ---- which differences ---- */
+
+/* A line on stderr. */
+static void print_left(const uint16_t *path, size_t units, const uint16_t *name, size_t name_units,
+                       const char *why)
+{
+    struct control_path shown;
+
+    if (control_key_name(path, units, &shown) != 0)
+        return;
+    fputs("pwkctl: left: [", stderr);
+    registry_data_print_units(stderr, shown.text, shown.units);
+    fputc(']', stderr);
+    if (name != NULL) {
+        fputs(" \"", stderr);
+        registry_data_print_units(stderr, name, name_units);
+        fputc('"', stderr);
+    }
+    fprintf(stderr, ": %s\n", why);
+}
+
+struct choice {
+    const struct work *work;
+    bool unsaved;                   /* those that no prefix keeps, in place of the others */
+    struct registry_report *report; /* NULL: they are only counted, */
+    bool tell;                      /* or told as left */
+    size_t differences, added, changed, deleted;
+};
+
+static bool is_at_or_below(const uint16_t *path, size_t units, const uint16_t *top, size_t size)
+{
+    return size == 0 || (units >= size && registry_name_compare(path, size, top, size) == 0 &&
+                         (units == size || path[size] == '\\'));
+}
+
+static int choose(struct choice *choice, const struct registry_tree_difference *difference)
+{
+    bool before = difference->key ? difference->before : difference->old_value != NULL;
+    bool after = difference->key ? difference->after : difference->new_value != NULL;
+
+    if (registry_commit_is_saved(difference->path, difference->units) == choice->unsaved)
+        return 0;
+    choice->differences++;
+    choice->added += after && !before;
+    choice->deleted += before && !after;
+    choice->changed += before && after;
+    if (choice->tell) {
+        const struct registry_tree_value *value =
+            difference->new_value ? difference->new_value : difference->old_value;
+
+        print_left(difference->path, difference->units, difference->key ? NULL : value->name,
+                   difference->key ? 0 : value->units,
+                   choice->unsaved ? "Wine saves no such key: it lasts only as long as a session"
+                                   : "the prefix's files do not have it so");
+    }
+    return choice->report ? registry_report_show(choice->report, difference) : 0;
+}
+
+/* Chosen is what is at a branch or below it; of what is above, that a key is there at all: it comes
+ * with the branch, and where the kernel deleted it, the branch is what goes. */
+static int visit_difference(void *context, const struct registry_tree_difference *difference)
+{
+    struct choice *choice = context;
+
+    for (size_t i = 0; i < choice->work->count; i++) {
+        const struct registry_path *branch = &choice->work->branches[i];
+        struct registry_tree_difference part = *difference;
+
+        if (is_at_or_below(difference->path, difference->units, branch->text, branch->units))
+            return choose(choice, difference);
+        if (!difference->key || difference->units == 0 ||
+            !is_at_or_below(branch->text, branch->units, difference->path, difference->units))
+            continue;
+        if (!difference->after) {
+            part.path = branch->text;
+            part.units = branch->units;
+        }
+        return choose(choice, &part);
+    }
+    return 0;
+}
+
+static int compare(struct work *work, struct choice *choice)
+{
+    choice->work = work;
+    return registry_tree_compare(work->sides.before, work->sides.after, visit_difference, choice);
+}
+
+/* ---- a kernel's registry ---- */
+
+static int open_work(struct work *work, const char *name)
+{
+    struct pwk_error *error = &work->session.error;
+    struct control_kernel kernel;
+    int rc = control_find_kernel(&kernel, name, error);
+
+    if (rc == 0)
+        rc = control_check_nobody_runs(&kernel, name, error);
+    if (rc == 0)
+        rc = work->lock = control_hold_off(&kernel, error);
+    if (rc >= 0)
+        rc = control_session_open(&work->session, name, true);
+    if (rc < 0)
+        return rc;
+    if (work->session.profile.registry != PWK_REGISTRY_OVERLAY)
+        return pwk_error_set(error, -EOPNOTSUPP,
+                             "the registry of kernel %s is a copy of its own (registry = private), "
+                             "no layer over the prefix's: see pwkctl registry %s diff --reg",
+                             name, name);
+    rc = registry_is_layer(work->session.registry);
+    if (rc == 0)
+        return pwk_error_set(error, -EOPNOTSUPP,
+                             "the registry of kernel %s is a copy of its own (--registry private), "
+                             "or a layer that is not in step with the prefix: see pwkctl registry "
+                             "%s diff --reg, or start a program under it with --registry overlay",
+                             name, name);
+    return rc < 0 ? control_session_fail(&work->session, rc, "") : 0;
+}
+
+static void close_work(struct work *work)
+{
+    registry_sides_finish(&work->sides);
+    control_session_close(&work->session);
+    if (work->lock >= 0)
+        close(work->lock);
+    free(work->branches);
+}
+
+/* --json, and --yes or keys. */
+static int read_words(struct work *work, int count, char *const words[])
+{
+    bool all = false;
+    int keys = 0;
+
+    work->branches = calloc((size_t)count + 1, sizeof(*work->branches));
+    if (work->branches == NULL)
+        return pwk_error_set(&work->session.error, -ENOMEM, "no memory left");
+    for (int i = 0; i < count; i++) {
+        if (strcmp(words[i], "--json") == 0)
+            work->json = true;
+        else if (strcmp(words[i], "--yes") == 0)
+            all = true;
+        else if (words[i][0] == '-')
+            return CONTROL_USAGE;
+        else
+            keys++;
+    }
+    if (all && keys > 0)
+        return CONTROL_USAGE;
+    work->act = all || keys > 0;
+    work->keys = keys > 0 ? words : NULL;
+    work->count = 1;
+    return 0;
+}
+
+static int find_branches(struct work *work, int count)
+{
+    size_t found = 0;
+    int rc = 0;
+
+    if (work->keys == NULL)
+        return 0;
+    for (int i = 0; rc == 0 && i < count; i++) {
+        struct registry_path *branch = &work->branches[found];
+
+        if (work->keys[i][0] == '-')
+            continue;
+        rc = control_session_set_path(&work->session, work->keys[i]);
+        if (rc == 0) {
+            rc = registry_layer_path(work->session.registry, work->session.path.text,
+                                     work->session.path.units, branch);
+            if (rc != 0)
+                control_session_fail(&work->session, rc, "");
+        }
+        if (rc == 0 && branch->units == 0)
+            rc = pwk_error_set(&work->session.error, -EINVAL,
+                               "the whole registry is meant: say --yes instead of a key");
+        found++;
+    }
+    work->count = found;
+    work->session.key_name = NULL;
+    return rc;
+}
+
+/* What would be done; 0 where that is nothing. */
+static int show_plan(struct work *work, const char *verb)
+{
+    struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
+                                     .error = &work->session.error};
+    struct choice choice = {.report = &report};
+    int rc = registry_report_begin(&report);
+
+    if (rc == 0)
+        rc = registry_report_end(&report, compare(work, &choice));
+    if (rc != 0 || choice.differences == 0)
+        return rc;
+    return pwk_error_set(&work->session.error, -ECANCELED,
+                         "nothing was done: %zu change%s there; say %s --yes for all, or name keys",
+                         choice.differences, choice.differences == 1 ? " is" : "s are", verb);
+}
+
+static const char nothing_there[] =
+    "the kernel has changed nothing there (see pwkctl registry NAME diff)";
+
+/* -ENOENT where a key is named at which the kernel has changed nothing. */
+static int check_keys(struct work *work)
+{
+    const size_t all = work->count;
+    struct registry_path *branches = work->branches;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && work->keys != NULL && i < all; i++) {
+        struct choice saved = {0}, unsaved = {.unsaved = true};
+
+        work->branches = &branches[i];
+        work->count = 1;
+        rc = compare(work, &saved);
+        if (rc == 0)
+            rc = compare(work, &unsaved);
+        if (rc == 0 && saved.differences + unsaved.differences == 0)
+            rc = named_error(work, -ENOENT, &branches[i], nothing_there);
+    }
+    work->branches = branches;
+    work->count = all;
+    return rc;
+}
+
+/* ---- what was not done ---- */
+
+static const char *status_reason(uint32_t status, char text[64])
+{
+    if (status == 0xc0000022u)
+        return "the prefix's wineserver denies access to it";
+    if (status == 0xc0000181u)
+        return "it would stand below a volatile key of the prefix's session";
+    snprintf(text, 64, "wineserver answers status %08x", status);
+    return text;
+}
+
+static void print_failures(const struct registry_commit *commit)
+{
+    struct registry_layer_change change;
+    struct pwk_changes_record *record;
+    uint64_t at = 0;
+
+    while ((record = pwk_prefix_changes_next(&commit->changes, &at, &change)) != NULL) {
+        bool value =
+            change.kind == REGISTRY_LAYER_VALUE || change.kind == REGISTRY_LAYER_VALUE_DELETED;
+        struct registry_path path = {0};
+        char text[64];
+
+        if (record->outcome != PWK_CHANGE_FAILED || change.path_units > CONTROL_PATH_UNITS)
+            continue;
+        memcpy(path.text, change.path, change.path_units * sizeof(path.text[0]));
+        path.units = change.path_units;
+        if (change.kind == REGISTRY_LAYER_SUBKEY_DELETED &&
+            path.units + 1 + change.name_units <= CONTROL_PATH_UNITS) {
+            path.text[path.units++] = '\\';
+            memcpy(path.text + path.units, change.name, change.name_units * sizeof(path.text[0]));
+            path.units += change.name_units;
+        }
+        print_left(path.text, path.units, value ? change.name : NULL, change.name_units,
+                   status_reason(record->status, text));
+    }
+}
+
+/* ---- commit ---- */
+
+/* What still differs, as `choice` counts it: told on stderr, or as a list. */
+static int read_left(struct work *work, struct choice *choice)
+{
+    int rc;
+
+    registry_sides_finish(&work->sides);
+    rc = registry_sides_read(&work->sides, &work->session, NULL);
+    return rc == 0 ? compare(work, choice) : rc;
+}
+
+static int say_what_was_left(struct work *work, const struct registry_commit *commit, size_t left)
+{
+    const size_t failed = commit->changes.page->failed;
+
+    if (commit->changes.page->phase == PWK_CHANGES_CHECKED)
+        return pwk_error_set(&work->session.error, -EACCES,
+                             "nothing was committed: %zu change%s, see above, cannot be written; "
+                             "mend the keys' permissions, or name other keys",
+                             failed, failed == 1 ? "" : "s");
+    if (left == 0)
+        return 0;
+    return pwk_error_set(&work->session.error, -EIO,
+                         "%zu of the changes were not committed, see above; they stay the kernel's",
+                         left);
+}
+
+/* Everything has its outcome; `done`: what was asked for. */
+static int report_commit(struct work *work, const struct registry_commit *commit)
+{
+    struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
+                                     .error = &work->session.error};
+    struct choice done = {.report = &report}, unsaved = {.unsaved = true}, left = {.tell = true};
+    int rc = registry_report_begin(&report);
+
+    if (rc == 0)
+        rc = registry_report_end(&report, compare(work, &done));
+    if (rc == 0) {
+        unsaved.tell = true;
+        rc = compare(work, &unsaved);
+    }
+    print_failures(commit);
+    if (rc == 0 && commit->left > 0)
+        rc = read_left(work, &left);
+    if (rc == 0 && !work->json)
+        printf("committed: %zu added, %zu changed, %zu deleted; left: %zu\n", done.added,
+               done.changed, done.deleted, left.differences + unsaved.differences);
+    return rc == 0 ? say_what_was_left(work, commit, left.differences + unsaved.differences) : rc;
+}
+
+static int run_commit(struct work *work)
+{
+    struct registry_commit commit = {
+        .session = &work->session, .branches = work->branches, .count = work->count};
+    int rc = registry_commit(&commit);
+
+    if (rc == 0 && commit.changes.page->phase == PWK_CHANGES_CHECKED) {
+        print_failures(&commit);
+        rc = say_what_was_left(work, &commit, 0);
+    } else if (rc == 0) {
+        rc = report_commit(work, &commit);
+    }
+    registry_commit_finish(&commit);
+    return rc;
+}
+
+/* ---- discard ---- */
+
+static int run_discard(struct work *work)
+{
+    struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
+                                     .error = &work->session.error};
+    struct choice choice = {.report = &report};
+    struct registry_path at;
+    int rc = registry_discard_layer(work->session.registry, work->branches, work->count, &at);
+
+    if (rc == -ENOENT && work->keys == NULL)
+        rc = 0;
+    else if (rc == -ENOENT)
+        return named_error(work, rc, &at, nothing_there);
+    if (rc == -ENOTDIR)
+        return named_error(work, rc, &at,
+                           "the kernel has deleted or replaced this key as a whole, and a part of "
+                           "it cannot be discarded alone: discard the key");
+    if (rc == -ENODATA)
+        return pwk_error_set(&work->session.error, rc,
+                             "what the prefix has is not known any more: start a program under "
+                             "the kernel once, and try again");
+    if (rc != 0)
+        return control_session_fail(&work->session, rc, "");
+    rc = registry_report_begin(&report);
+    if (rc == 0)
+        rc = registry_report_end(&report, compare(work, &choice));
+    if (rc == 0 && !work->json)
+        printf("discarded: %zu added, %zu changed, %zu deleted\n", choice.added, choice.changed,
+               choice.deleted);
+    return rc;
+}
+
+/* ---- the commands ---- */
+
+static int run(const char *kernel, int count, char *const words[], const char *verb,
+               int (*act)(struct work *work), bool commits)
+{
+    static struct work work;
+    int rc;
+
+    work.lock = -1;
+    rc = read_words(&work, count, words);
+    if (rc == 0)
+        rc = open_work(&work, kernel);
+    if (rc == 0)
+        rc = find_branches(&work, count);
+    if (rc == 0)
+        rc = registry_sides_read(&work.sides, &work.session, NULL);
+    if (rc == 0 && work.act && commits)
+        rc = check_keys(&work);
+    if (rc == 0)
+        rc = work.act ? act(&work) : show_plan(&work, verb);
+    close_work(&work);
+    if (rc == CONTROL_USAGE)
+        return CONTROL_USAGE;
+    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &work.session.error);
+}
+
+int control_registry_commit(const char *kernel, int count, char *const words[])
+{
+    int status = run(kernel, count, words, "commit", run_commit, true);
+
+    if (status == CONTROL_OK)
+        control_tell_files_left(kernel);
+    return status;
+}
+
+int control_registry_discard(const char *kernel, int count, char *const words[])
+{
+    int status = run(kernel, count, words, "discard", run_discard, false);
+
+    if (status == CONTROL_OK)
+        control_tell_files_left(kernel);
+    return status;
+}
+
+/* ---- for pwkctl files ---- */
+
+struct counting {
+    struct control_path last;
+    size_t keys;
+};
+
+static int count_key(void *context, const struct registry_tree_difference *difference)
+{
+    struct counting *counting = context;
+    struct control_path *last = &counting->last;
+
+    if (!registry_commit_is_saved(difference->path, difference->units) ||
+        difference->units > CONTROL_PATH_UNITS)
+        return 0;
+    if (counting->keys == 0 || last->units != difference->units ||
+        memcmp(last->text, difference->path, difference->units * sizeof(last->text[0])) != 0)
+        counting->keys++;
+    memcpy(last->text, difference->path, difference->units * sizeof(last->text[0]));
+    last->units = difference->units;
+    return 0;
+}
+
+void control_tell_registry_left(const char *kernel)
+{
+    static struct control_session session;
+    static struct counting counting;
+    struct registry_sides sides = {0};
+    int rc = control_session_open(&session, kernel, false);
+
+    if (rc == 0)
+        rc = session.profile.registry != PWK_REGISTRY_OVERLAY
+                 ? -EOPNOTSUPP
+                 : registry_sides_read(&sides, &session, NULL);
+    if (rc == 0)
+        rc = registry_tree_compare(sides.before, sides.after, count_key, &counting);
+    if (rc == 0 && counting.keys > 0)
+        fprintf(stderr,
+                "pwkctl: the kernel's registry has %zu changed key%s left: see pwkctl registry %s "
+                "diff, and pwkctl registry %s commit\n",
+                counting.keys, counting.keys == 1 ? "" : "s", kernel, kernel);
+    registry_sides_finish(&sides);
+    control_session_close(&session);
+}
