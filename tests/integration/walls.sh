@@ -18,10 +18,15 @@ make_machine()
     export OUTSIDE_PREFIX_FILE=$OUTSIDE_PREFIX/drive_c/file
     export OUTSIDE_OTHER_STATE=$OUTSIDE_PREFIX/pwk/kernels/b/secret
     export OUTSIDE_OTHER_RUNTIME=$machine/run/b/secret
+    export OUTSIDE_HOME=$machine/home OUTSIDE_HOME_FOLDER=$machine/home/shown
+    export OUTSIDE_INSTALLED=$OUTSIDE_HOME_FOLDER/tools/pwk
     mkdir -p "$OUTSIDE_STATE/store" "$OUTSIDE_PREFIX/pwk/kernels/b" "$OUTSIDE_PREFIX/drive_c" \
         "$machine/run/a" "$machine/run/b"
     printf "outside's secret" >"$OUTSIDE_OTHER_STATE"
     printf "outside's secret" >"$OUTSIDE_OTHER_RUNTIME"
+    mkdir -p "$OUTSIDE_INSTALLED"
+    touch "$OUTSIDE_INSTALLED/file"
+    printf "outside's secret" >"$OUTSIDE_HOME/secret"
     printf 'windows = prefix\n' >"$OUTSIDE_STATE/profile.ini"
     printf '{}\n' >"$OUTSIDE_STATE/audit.jsonl"
     printf unchanged >"$OUTSIDE_PREFIX_FILE"

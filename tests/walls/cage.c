@@ -4,8 +4,9 @@
  *
  *   cage PREFIX STATE RUNTIME WALL[,WALL...]|- PROGRAM ARGUMENTS...
  *
- * With "-" all walls stand. The status is the program's; 125 where there was no session, and 124
- * where a wall of that name does not exist. The session is ended at once.
+ * With "-" all walls stand. Where OUTSIDE_HOME is set, that home folder is hidden, but for what
+ * OUTSIDE_HOME_FOLDER names in it, if anything. The status is the program's; 125 where there was no
+ * session, and 124 where a wall of that name does not exist. The session is ended at once.
  */
 #include <linux/capability.h>
 #include <poll.h>
@@ -97,6 +98,13 @@ static void end(const struct pwk_session *session)
     poll(&gone, 1, 10000);
 }
 
+static void take(char to[PATH_MAX], const char *variable)
+{
+    const char *value = getenv(variable);
+
+    snprintf(to, PATH_MAX, "%s", value ? value : "");
+}
+
 int main(int argc, char *argv[])
 {
     static struct pwk_session_plan plan = {.overlay_files = true,
@@ -113,6 +121,9 @@ int main(int argc, char *argv[])
     snprintf(plan.prefix, sizeof(plan.prefix), "%s", argv[1]);
     snprintf(plan.state, sizeof(plan.state), "%s", argv[2]);
     snprintf(plan.runtime, sizeof(plan.runtime), "%s", argv[3]);
+    take(plan.homes[0], "OUTSIDE_HOME");
+    take(plan.home_folder, "OUTSIDE_HOME_FOLDER");
+    plan.installed[0] = getenv("OUTSIDE_INSTALLED");
     if (strcmp(argv[4], "-") != 0 && !take_out(argv[4]))
         return 124;
     if (pwk_session_enter(&plan, &session, &error) < 0) {

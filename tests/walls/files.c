@@ -120,6 +120,29 @@ static int try_hard_link(void)
     return answer;
 }
 
+static int try_home_file(void)
+{
+    return read_secret(below("OUTSIDE_HOME", "secret"));
+}
+
+static int try_installed_file(void)
+{
+    return open_for_writing(below("OUTSIDE_INSTALLED", "file"));
+}
+
+/* Who renames a folder on the way to what is installed can put another in its place. */
+static int try_way_to_installed(void)
+{
+    char path[8192];
+    int answer;
+
+    strcpy(path, below("OUTSIDE_HOME_FOLDER", "tools"));
+    answer = judge(rename(path, below("OUTSIDE_HOME_FOLDER", "renamed")));
+    if (answer == OUT)
+        rename(below("OUTSIDE_HOME_FOLDER", "renamed"), path);
+    return answer;
+}
+
 static int try_system_file(void)
 {
     return open_for_writing("/etc/passwd");
@@ -217,6 +240,9 @@ const struct attempt file_attempts[] = {
     {"replace-session-number", try_replace_session_number, "session-files", false},
     {"prefix-file", try_prefix_file, "overlay", false},
     {"hard-link", try_hard_link, "overlay", false},
+    {"home-file", try_home_file, "home", false},
+    {"installed-file", try_installed_file, "home", false},
+    {"way-to-installed", try_way_to_installed, "home", false},
     {"system-file", try_system_file, "system", true},
     {"core-pattern", try_core_pattern, "knobs", true},
     {"system-request", try_system_request, "knobs", true},

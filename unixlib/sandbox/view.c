@@ -22,19 +22,9 @@
 #include "sandbox/view_shown.h"
 #include "sandbox/walls.h"
 
-/* A program may have made a folder of the name: it is moved aside, however much is in it. */
-static int move_aside(const char *path)
-{
-    char aside[PATH_MAX + 64];
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(aside, sizeof(aside), "%s.%lld-%09ld", path, (long long)now.tv_sec, now.tv_nsec);
-    return rename(path, aside) < 0 ? -errno : 0;
-}
-
 /* What the last session's wineserver saved would hide what the prefix has by now. Nothing is lost:
- * what programs write is in the kernel's store. */
+ * what programs write is in the kernel's store. A program may have made a folder of the name: it is
+ * moved aside, however much is in it. */
 static int forget_saved_registry(const struct pwk_session_plan *plan)
 {
     static const char *const names[] = {"system.reg", "user.reg", "userdef.reg"};
@@ -44,7 +34,8 @@ static int forget_saved_registry(const struct pwk_session_plan *plan)
     for (size_t i = 0; result == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/files/upper/%s", plan->state, names[i]);
         if (unlink(path) < 0 && errno != ENOENT)
-            result = errno == EISDIR || errno == EPERM ? move_aside(path) : -errno;
+            result =
+                errno == EISDIR || errno == EPERM ? pwk_view_move_aside(AT_FDCWD, path) : -errno;
     }
     return result;
 }
@@ -82,7 +73,8 @@ static int mount_prefix(struct pwk_view *view)
                              "no copy-on-write view of %s: overlayfs answers '%s'; use --files "
                              "shared, or a prefix on a file system that can be an upper layer",
                              plan->prefix, strerror(errno));
-    return 0;
+    /* The prefix below the view must be nobody's current folder: a link leads to that. */
+    return chdir("/") < 0 ? pwk_error_set(view->error, -errno, "/: %s", strerror(errno)) : 0;
 }
 
 /* Of pwk's own files in the prefix only the kernel's store is there: taken up before the
@@ -100,9 +92,12 @@ static int hide_states(struct pwk_view *view)
 {
     bool hidden = pwk_wall_stands(PWK_WALL_STATES);
     char path[PATH_MAX + 16];
+    struct stat st;
     int result = 0;
 
     snprintf(path, sizeof(path), "%s/pwk", view->plan->prefix);
+    if (hidden && (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return pwk_error_set(view->error, -ENOTDIR, "%s is not the folder it was", path);
     if (hidden)
         result = pwk_view_cover(view, path, "mode=0700,size=64k");
     if (result == 0)
@@ -218,20 +213,25 @@ static int keep_resolver(struct pwk_view *view)
 static int hide_session_files(struct pwk_view *view)
 {
     static const char *const names[] = {PWK_SESSION_LOCK, PWK_SESSION_INIT};
-    char path[PATH_MAX + 32];
+    int folder, result = 0;
 
-    for (size_t i = 0; i < COUNT(names) && pwk_wall_stands(PWK_WALL_SESSION_FILES); i++) {
-        int result;
+    if (!pwk_wall_stands(PWK_WALL_SESSION_FILES))
+        return 0;
+    folder = open(view->plan->runtime, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return pwk_error_set(view->error, -errno, "%s: %s", view->plan->runtime, strerror(errno));
+    for (size_t i = 0; result == 0 && i < COUNT(names); i++) {
+        int file = pwk_view_walk(folder, names[i], false, PWK_VIEW_REPLACE);
 
-        snprintf(path, sizeof(path), "%s/%s", view->plan->runtime, names[i]);
-        result = pwk_view_make_place(path, false);
-        if (result == 0 && mount("/dev/null", path, NULL, MS_BIND, NULL) < 0)
-            result = -errno;
+        result = file < 0 ? file : pwk_view_bind("/dev/null", file);
+        if (file >= 0)
+            close(file);
         if (result < 0)
-            return pwk_error_set(view->error, result, "%s cannot be hidden in the session: %s",
-                                 path, strerror(-result));
+            pwk_error_set(view->error, result, "%s/%s cannot be hidden in the session: %s",
+                          view->plan->runtime, names[i], strerror(-result));
     }
-    return 0;
+    close(folder);
+    return result;
 }
 
 static int cover_host_folders(struct pwk_view *view)

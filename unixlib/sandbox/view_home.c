@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sandbox/view_shown.h"
+#include "sandbox/walls.h"
 
 #define MAX_SEEN 16
 
@@ -40,8 +39,9 @@ static int keep_seen(struct pwk_view *view)
         seen[count++] = plan->home_folder;
     /* Without it no X server lets anybody in. */
     snprintf(usual, sizeof(usual), "%s/.Xauthority", plan->homes[0]);
-    if (plan->display && getenv("DISPLAY"))
-        seen[count++] = cookies && *cookies ? cookies : usual;
+    cookies = cookies && *cookies ? cookies : usual;
+    if (plan->display && getenv("DISPLAY") && !strstr(cookies, "/../"))
+        seen[count++] = cookies;
     for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
         seen[count++] = plan->installed[i];
     if (pwk_view_lone_program(plan))
@@ -59,6 +59,26 @@ static int keep_seen(struct pwk_view *view)
     return result;
 }
 
+/* In the one folder that is shown the prefix, the run-time files and what is installed stay where
+ * they are: who could rename a folder on the way could put another in its place, which later starts
+ * would believe. */
+static int pin_ways(struct pwk_view *view)
+{
+    const struct pwk_session_plan *plan = view->plan;
+    char mounted[2][PATH_MAX + 32];
+    int result = 0;
+
+    if (!plan->home_folder[0])
+        return 0;
+    snprintf(mounted[0], sizeof(mounted[0]), "%s/pwk", plan->prefix);
+    snprintf(mounted[1], sizeof(mounted[1]), "%s/" PWK_SESSION_LOCK, plan->runtime);
+    for (size_t i = 0; result == 0 && i < 2; i++)
+        result = pwk_view_pin_way(view, plan->home_folder, mounted[i]);
+    for (size_t i = 0; result == 0 && i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
+        result = pwk_view_pin_way(view, plan->home_folder, plan->installed[i]);
+    return result;
+}
+
 static int protect_installed(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
@@ -69,88 +89,118 @@ static int protect_installed(struct pwk_view *view)
             result = pwk_view_make_read_only(view, plan->installed[i]);
     if (result == 0 && pwk_view_lone_program(plan))
         result = pwk_view_make_read_only(view, pwk_view_lone_program(plan));
-    return result;
+    return result == 0 ? pin_ways(view) : result;
 }
 
-/* Makes what a link of a user's folder leads to, where that was in the home folder. */
-static int make_target(struct pwk_view *view, int folder, const char *name)
+/* ---- folders that the user's folders lead to ---- */
+
+/* Makes what a link of a user's folder leads to, where that was in the home folder. Programs can
+ * make such links too: where they lead to what cannot be made, the session is as good without. */
+static void make_target(const struct pwk_view *view, int folder, const char *name)
 {
     char target[PATH_MAX];
     ssize_t size = readlinkat(folder, name, target, sizeof(target) - 1);
-    int result;
+    int made;
 
     if (size <= 0)
-        return 0;
+        return;
     target[size] = '\0';
-    if (!pwk_view_is_hidden(view->plan, target) || strstr(target, "/../") ||
-        (view->plan->home_folder[0] && pwk_view_is_below(target, view->plan->home_folder)) ||
-        access(target, F_OK) == 0)
-        return 0;
-    result = pwk_view_make_place(target, true);
-    return result < 0 ? pwk_error_set(view->error, result, "%s cannot be made in the session: %s",
-                                      target, strerror(-result))
-                      : 0;
+    if (view->plan->home_folder[0] && pwk_view_is_below(target, view->plan->home_folder))
+        return;
+    made = pwk_view_open_filled(view, target, true, PWK_VIEW_MAKE);
+    if (made >= 0)
+        close(made);
 }
 
-static int make_targets_of(struct pwk_view *view, const char *path)
+/* Opens for reading what is a folder, and no link: NULL otherwise. */
+static DIR *read_folder(int base, const char *path)
 {
-    const struct dirent *entry;
-    DIR *folder = opendir(path);
-    int result = 0;
+    int found = pwk_view_walk(base, path, true, PWK_VIEW_FIND);
+    int fd = found < 0 ? -1 : openat(found, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
-    while (folder && result == 0 && (entry = readdir(folder)) != NULL)
-        if (entry->d_type == DT_LNK)
-            result = make_target(view, dirfd(folder), entry->d_name);
-    if (folder)
-        closedir(folder);
-    return result;
+    if (!folder && fd >= 0)
+        close(fd);
+    if (found >= 0)
+        close(found);
+    return folder;
 }
 
-static int make_targets(struct pwk_view *view)
+static void make_targets(const struct pwk_view *view, int prefix)
 {
-    char users[PATH_MAX + 32], path[PATH_MAX + 32 + NAME_MAX];
-    const struct dirent *entry;
-    DIR *folder;
-    int result = 0;
+    DIR *users = read_folder(prefix, "drive_c/users");
+    const struct dirent *user, *entry;
 
-    snprintf(users, sizeof(users), "%s/drive_c/users", view->plan->prefix);
-    folder = opendir(users);
-    while (folder && result == 0 && (entry = readdir(folder)) != NULL) {
-        snprintf(path, sizeof(path), "%s/%s", users, entry->d_name);
-        if (entry->d_name[0] != '.' && entry->d_type == DT_DIR)
-            result = make_targets_of(view, path);
+    while (users && (user = readdir(users)) != NULL) {
+        DIR *folder = user->d_name[0] == '.' ? NULL : read_folder(dirfd(users), user->d_name);
+
+        while (folder && (entry = readdir(folder)) != NULL)
+            make_target(view, dirfd(folder), entry->d_name);
+        if (folder)
+            closedir(folder);
     }
-    if (folder)
-        closedir(folder);
+    if (users)
+        closedir(users);
+}
+
+/* ---- the home folder ---- */
+
+/* Puts the view's own folder in the places of the home folders; one that lies in another is covered
+ * with that one. */
+static int cover_homes(struct pwk_view *view, int own)
+{
+    const struct pwk_session_plan *plan = view->plan;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < PWK_SESSION_HOMES; i++) {
+        const char *home = plan->homes[i], *other = plan->homes[PWK_SESSION_HOMES - 1 - i];
+        int place;
+
+        if (!home[0] || (other[0] && pwk_view_is_below(home, other)))
+            continue;
+        place = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        result = place < 0 ? -errno : pwk_view_bind_open(own, place);
+        if (place >= 0)
+            close(place);
+        if (result < 0)
+            return pwk_error_set(view->error, result,
+                                 "the home folder %s cannot be covered in the session: %s; use "
+                                 "--home full",
+                                 home, strerror(-result));
+        view->filled[i] = home;
+    }
     return result;
 }
 
 int pwk_view_make_home(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
-    char own[PATH_MAX + 16];
-    int result, folder;
+    int prefix, own, result;
 
-    if (!plan->homes[0][0])
+    if (!plan->homes[0][0] || !pwk_wall_stands(PWK_WALL_HOME))
         return 0;
-    snprintf(own, sizeof(own), "%s/" PWK_VIEW_HOME, plan->prefix);
-    result = pwk_view_make_place(own, true);
-    folder = result < 0 ? result : open(own, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0)
-        return pwk_error_set(view->error, result < 0 ? result : -errno,
-                             "%s cannot be made: %s; use --home full", own, strerror(errno));
-    result = keep_seen(view);
-    snprintf(own, sizeof(own), "/proc/self/fd/%d", folder);
-    for (size_t i = 0; result == 0 && i < PWK_SESSION_HOMES; i++)
-        if (plan->homes[i][0] && mount(own, plan->homes[i], NULL, MS_BIND, NULL) < 0)
-            result = pwk_error_set(view->error, -errno,
-                                   "the home folder %s cannot be covered in the session: %s; use "
-                                   "--home full",
-                                   plan->homes[i], strerror(errno));
-    close(folder);
+    /* By its path the prefix may not be reached while the home folder is covered. */
+    prefix = open(plan->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    own = prefix < 0 ? -errno : pwk_view_walk(prefix, PWK_VIEW_HOME, true, PWK_VIEW_REPLACE);
+    result = own;
+    if (own < 0)
+        pwk_error_set(view->error, own,
+                      "%s/" PWK_VIEW_HOME
+                      " cannot be made in the session: %s; remove what is there",
+                      plan->prefix, strerror(-own));
+    if (result >= 0)
+        result = keep_seen(view);
+    if (result == 0)
+        result = cover_homes(view, own);
     if (result == 0)
         result = pwk_view_put_back(view);
     if (result == 0)
         result = protect_installed(view);
-    return result < 0 ? result : make_targets(view);
+    if (result == 0)
+        make_targets(view, prefix);
+    if (own >= 0)
+        close(own);
+    if (prefix >= 0)
+        close(prefix);
+    return result;
 }

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* <sys/mount.h> and <linux/mount.h> cannot be had together in every libc. */
@@ -27,6 +29,8 @@ bool pwk_view_is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+/* ---- by descriptor ---- */
+
 int pwk_view_open_tree(const char *path)
 {
     int tree = (int)syscall(SYS_open_tree, AT_FDCWD, path,
@@ -35,11 +39,158 @@ int pwk_view_open_tree(const char *path)
     return tree < 0 ? -errno : tree;
 }
 
-static int move_here(int tree, const char *path)
+static int copy_tree_of(int place)
 {
-    return syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno
-                                                                                          : 0;
+    int tree = (int)syscall(SYS_open_tree, place, "",
+                            OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | O_CLOEXEC);
+
+    return tree < 0 ? -errno : tree;
 }
+
+int pwk_view_move_tree(int tree, int place)
+{
+    return syscall(SYS_move_mount, tree, "", place, "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+               ? -errno
+               : 0;
+}
+
+static int move_and_close(int tree, int place)
+{
+    int result = tree < 0 ? tree : pwk_view_move_tree(tree, place);
+
+    if (tree >= 0)
+        close(tree);
+    return result;
+}
+
+int pwk_view_bind(const char *source, int place)
+{
+    return move_and_close(pwk_view_open_tree(source), place);
+}
+
+int pwk_view_bind_open(int source, int place)
+{
+    return move_and_close(copy_tree_of(source), place);
+}
+
+/* ---- walking ---- */
+
+int pwk_view_move_aside(int folder, const char *name)
+{
+    char aside[PATH_MAX + 64];
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(aside, sizeof(aside), "%s.%lld-%09ld", name, (long long)now.tv_sec, now.tv_nsec);
+    return renameat(folder, name, folder, aside) < 0 ? -errno : 0;
+}
+
+static int make_at(int base, const char *name, bool folder)
+{
+    int fd;
+
+    if (folder)
+        return mkdirat(base, name, 0700) < 0 && errno != EEXIST ? -errno : 0;
+    fd = openat(base, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* One step of a walk. Others may write to the folder meanwhile, and then it is tried again. */
+static int step(int base, const char *name, bool folder, enum pwk_view_walk how)
+{
+    int result = strcmp(name, "..") == 0 ? -EINVAL : 0;
+
+    for (int tries = 0; result == 0 && tries < 16; tries++) {
+        int fd = openat(base, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0) {
+            result = errno != ENOENT || how == PWK_VIEW_FIND ? -errno : make_at(base, name, folder);
+            continue;
+        }
+        if (fstat(fd, &st) == 0 && (folder ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)))
+            return fd;
+        close(fd);
+        result = how == PWK_VIEW_REPLACE ? pwk_view_move_aside(base, name) : -ENOTDIR;
+    }
+    return result < 0 ? result : -EAGAIN;
+}
+
+int pwk_view_walk(int base, const char *path, bool folder, enum pwk_view_walk how)
+{
+    int at = fcntl(base, F_DUPFD_CLOEXEC, 0);
+    char names[PATH_MAX], *rest, *name;
+
+    if (at < 0)
+        return -errno;
+    if (strlen(path) >= sizeof(names)) {
+        close(at);
+        return -ENAMETOOLONG;
+    }
+    strcpy(names, path);
+    for (name = strtok_r(names, "/", &rest); at >= 0 && name;) {
+        char *next = strtok_r(NULL, "/", &rest);
+        int found = step(at, name, folder || next, how);
+
+        close(at);
+        at = found;
+        name = next;
+    }
+    return at;
+}
+
+int pwk_view_open_filled(const struct pwk_view *view, const char *path, bool folder,
+                         enum pwk_view_walk how)
+{
+    for (size_t i = 0; i < PWK_SESSION_HOMES; i++) {
+        const char *filled = view->filled[i];
+        int base, place;
+
+        if (!filled || !pwk_view_is_below(path, filled))
+            continue;
+        base = open(filled, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        place = base < 0 ? -errno : pwk_view_walk(base, path + strlen(filled), folder, how);
+        if (base >= 0)
+            close(base);
+        return place;
+    }
+    return -EXDEV;
+}
+
+static int open_as_written(const char *path)
+{
+    int place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    return place < 0 ? -errno : place;
+}
+
+/* Opens the place at `path`, and makes it where it is not there: O_PATH, or a negative errno. */
+static int open_place(const struct pwk_view *view, const char *path, bool folder)
+{
+    int place = pwk_view_open_filled(view, path, folder, PWK_VIEW_REPLACE), result = 0;
+    struct stat st;
+
+    if (place != -EXDEV)
+        return place;
+    if (lstat(path, &st) < 0 || S_ISDIR(st.st_mode) != folder)
+        result = pwk_view_make_place(path, folder);
+    return result < 0 ? result : open_as_written(path);
+}
+
+/* What lies at `path`, or a negative errno. */
+static int open_found(const struct pwk_view *view, const char *path)
+{
+    int place = pwk_view_open_filled(view, path, true, PWK_VIEW_FIND);
+
+    if (place == -ENOTDIR)
+        place = pwk_view_open_filled(view, path, false, PWK_VIEW_FIND);
+    return place == -EXDEV ? open_as_written(path) : place;
+}
+
+/* ---- steps ---- */
 
 int pwk_view_keep(struct pwk_view *view, const char *path, bool needed)
 {
@@ -98,13 +249,11 @@ int pwk_view_put_back(struct pwk_view *view)
 {
     for (size_t i = 0; i < view->count; i++) {
         struct pwk_kept *kept = &view->kept[i];
-        struct stat st;
-        int result = 0;
+        int place = open_place(view, kept->path, kept->folder);
+        int result = place < 0 ? place : pwk_view_move_tree(kept->tree, place);
 
-        if (lstat(kept->path, &st) < 0 || S_ISDIR(st.st_mode) != kept->folder)
-            result = pwk_view_make_place(kept->path, kept->folder);
-        if (result == 0)
-            result = move_here(kept->tree, kept->path);
+        if (place >= 0)
+            close(place);
         if (result < 0)
             return pwk_error_set(view->error, result, "%s cannot be mounted in the session: %s",
                                  kept->path, strerror(-result));
@@ -117,23 +266,33 @@ int pwk_view_put_back(struct pwk_view *view)
 
 int pwk_view_cover(struct pwk_view *view, const char *path, const char *options)
 {
-    struct stat st;
+    int place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result = 0;
+    char by_number[32];
 
-    if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (place < 0)
         return 0;
-    if (mount("pwk", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-        return pwk_error_set(view->error, -errno,
-                             "%s cannot be covered in the session: %s; use --session shared", path,
-                             strerror(errno));
-    return 0;
+    snprintf(by_number, sizeof(by_number), "/proc/self/fd/%d", place);
+    if (mount("pwk", by_number, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+        result = pwk_error_set(view->error, -errno,
+                               "%s cannot be covered in the session: %s; use --session shared",
+                               path, strerror(errno));
+    close(place);
+    return result;
 }
 
-int pwk_view_move_tree(int tree, int place)
+/* A copy of what lies at `place`, changed as `attributes` say, over it. */
+static int mount_copy_over(int place, struct mount_attr *attributes)
 {
-    return syscall(SYS_move_mount, tree, "", place, "",
-                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
-               ? -errno
-               : 0;
+    int tree = copy_tree_of(place), result = tree < 0 ? tree : 0;
+
+    if (result == 0 && syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE,
+                               attributes, sizeof(*attributes)) < 0)
+        result = -errno;
+    if (result == 0)
+        result = pwk_view_move_tree(tree, place);
+    if (tree >= 0)
+        close(tree);
+    return result;
 }
 
 int pwk_view_restrict(int tree, bool read_only)
@@ -152,24 +311,48 @@ int pwk_view_restrict(int tree, bool read_only)
 int pwk_view_make_read_only(struct pwk_view *view, const char *path)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+    int place = open_found(view, path), result;
     struct stat st;
-    int result = 0, tree;
 
-    if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
+    if (place == -ENOENT || place == -ENOTDIR)
         return 0;
-    tree = pwk_view_open_tree(path);
-    if (tree < 0)
-        result = tree;
-    else if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
-                     sizeof(attributes)) < 0)
-        result = -errno;
-    else
-        result = move_here(tree, path);
-    if (tree >= 0)
-        close(tree);
+    result = place < 0                                       ? place
+             : fstat(place, &st) == 0 && S_ISLNK(st.st_mode) ? 0
+                                                             : mount_copy_over(place, &attributes);
+    if (place >= 0)
+        close(place);
     if (result < 0)
         return pwk_error_set(view->error, result,
                              "%s cannot be made read-only in the session: %s; use --session shared",
                              path, strerror(-result));
+    return 0;
+}
+
+int pwk_view_pin_way(struct pwk_view *view, const char *folder, const char *path)
+{
+    struct mount_attr unchanged = {0};
+    char way[PATH_MAX + 16];
+    int result = 0;
+
+    if (strlen(path) >= sizeof(way) || !pwk_view_is_below(path, folder))
+        return 0;
+    strcpy(way, path);
+    for (size_t end = strlen(folder) + 1; result == 0; end++) {
+        int place;
+
+        end += strcspn(way + end, "/");
+        if (way[end] == '\0')
+            break;
+        way[end] = '\0';
+        place = open_found(view, way);
+        result = place < 0 ? place : mount_copy_over(place, &unchanged);
+        if (place >= 0)
+            close(place);
+        if (result < 0)
+            return pwk_error_set(view->error, result,
+                                 "%s cannot be held in its place in the session: %s", way,
+                                 strerror(-result));
+        way[end] = '/';
+    }
     return 0;
 }

@@ -2,6 +2,12 @@
 /*
  * view_mounts.h - the steps that a view is made of. What is to be seen again behind a folder that
  * gets covered is taken up first as a detached mount, and put back in its place afterwards.
+ *
+ * Places are found as the machine's owner wrote their paths, links and all, but for what lies in
+ * folders that programs of earlier sessions have filled: there links are not followed, and mounts
+ * are made by descriptor, so that what was looked at is what is mounted over.
+ *
+ * Sources: path_resolution(7), open_tree(2), move_mount(2), mount_setattr(2).
  */
 #ifndef PWK_SANDBOX_VIEW_MOUNTS_H
 #define PWK_SANDBOX_VIEW_MOUNTS_H
@@ -24,6 +30,9 @@ struct pwk_kept {
 struct pwk_view {
     const struct pwk_session_plan *plan;
     struct pwk_error *error;
+    /* Folders that programs have filled, of the plan's homes, or NULL: below them no step follows a
+     * link, and what a program has put in the way of a mount is moved aside. */
+    const char *filled[PWK_SESSION_HOMES];
     struct pwk_kept kept[PWK_VIEW_MAX_KEPT];
     size_t count;
 };
@@ -62,8 +71,36 @@ int pwk_view_restrict(int tree, bool read_only);
 /* Puts it over `place`, a descriptor of this mount namespace. 0 or a negative errno alone. */
 int pwk_view_move_tree(int tree, int place);
 
+/* Keeps the folders between `folder` and `path`, where that lies below it, in their places: what is
+ * mounted on can be neither renamed nor removed in this namespace. */
+int pwk_view_pin_way(struct pwk_view *view, const char *folder, const char *path);
+
 /* Makes the folders on the way to `path`, and what it is itself: a folder, or an empty file.
  * -ENAMETOOLONG where it is longer than PATH_MAX. */
 int pwk_view_make_place(const char *path, bool folder);
+
+/* What a walk does about a name that is missing, or in the way. */
+enum pwk_view_walk {
+    PWK_VIEW_FIND,   /* -ENOENT; -ENOTDIR */
+    PWK_VIEW_MAKE,   /* it is made; -ENOTDIR */
+    PWK_VIEW_REPLACE /* it is made; moved aside, and made */
+};
+
+/* Walks from the open folder `base` down `path`, in which no name may be "..", to a folder or a
+ * file, and follows no link: answers an O_PATH descriptor of it, or a negative errno. */
+int pwk_view_walk(int base, const char *path, bool folder, enum pwk_view_walk how);
+
+/* The same down an absolute path, from the folder that programs have filled: -EXDEV where it lies
+ * below none. */
+int pwk_view_open_filled(const struct pwk_view *view, const char *path, bool folder,
+                         enum pwk_view_walk how);
+
+/* Gives what lies there another name, beside its own: 0 or a negative errno. */
+int pwk_view_move_aside(int folder, const char *name);
+
+/* Mounts what lies at `source`, or what the descriptor is of, on what `place` is of: 0 or a
+ * negative errno. */
+int pwk_view_bind(const char *source, int place);
+int pwk_view_bind_open(int source, int place);
 
 #endif

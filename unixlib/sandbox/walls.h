@@ -26,6 +26,7 @@
     WALL(RUNTIME, "runtime")             /* no other kernel's run-time files */                    \
     WALL(SESSION_FILES, "session-files") /* nor what launchers find the session by */              \
     WALL(STATES, "states")               /* of pwk's state only the kernel's store */              \
+    WALL(HOME, "home")                   /* of the home folder only what is asked for */           \
     WALL(OVERLAY, "overlay")             /* what is written to the prefix stays above it */        \
     WALL(PROC, "proc")                   /* /proc is of the session's processes */                 \
     WALL(KNOBS, "knobs")                 /* /proc/sys and the like are read-only */                \
