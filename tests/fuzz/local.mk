@@ -8,7 +8,8 @@ FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot
 	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
 	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
 	tests/fuzz/fuzz_store_image \
-	tests/fuzz/fuzz_audit_ring tests/fuzz/fuzz_audit_log
+	tests/fuzz/fuzz_audit_ring tests/fuzz/fuzz_audit_log \
+	tests/fuzz/fuzz_network
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -81,6 +82,13 @@ tests/fuzz/fuzz_audit_log: $(FUZZ_AUDIT_LOG_FILES) unixlib/launcher/audit_view.h
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) $(JANSSON_CFLAGS) -o $@ \
 		`for file in $(FUZZ_AUDIT_LOG_FILES); do echo $(srcdir)/$$file; done` $(JANSSON_LIBS)
+
+FUZZ_NETWORK_FILES = tests/fuzz/fuzz_network.c unixlib/nt/network.c unixlib/nt/copy.c \
+	unixlib/wine/socket_controls.c
+tests/fuzz/fuzz_network: $(FUZZ_NETWORK_FILES) unixlib/nt/network.h unixlib/wine/socket_controls.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_NETWORK_FILES); do echo $(srcdir)/$$file; done`
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh

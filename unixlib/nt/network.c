@@ -113,12 +113,24 @@ bool nt_network_may_ask(const char *name)
     return false;
 }
 
+/* Who binds to an address of no family is bound by Wine and Linux to any IPv4 address. */
+static enum reach reach_of_request(const struct nt_network_request *request,
+                                   const unsigned char *address, uint32_t length)
+{
+    return request->use == NT_NETWORK_BIND && family_of(address, length) == WINDOWS_AF_UNSPEC
+               ? ANY
+               : reach_of(address, length);
+}
+
 /* The nearest to a machine without a network: who wants to be reached at any address is reached at
  * loopback's. */
 static void put_loopback(unsigned char *address)
 {
     static const unsigned char ipv4[4] = {127, 0, 0, 1};
+    static const uint16_t ipv4_family = WINDOWS_AF_INET;
 
+    if (family_of(address, 2) == WINDOWS_AF_UNSPEC)
+        memcpy(address, &ipv4_family, sizeof ipv4_family);
     if (family_of(address, 2) == WINDOWS_AF_INET)
         memcpy(address + IPV4_OFFSET, ipv4, sizeof ipv4);
     else if (memcmp(address + IPV6_OFFSET, mapped, sizeof mapped) == 0)
@@ -147,8 +159,12 @@ static ntstatus serve_copy(const struct nt_call *call, const struct nt_network_r
 
     memcpy(arguments, call->arguments, sizeof arguments);
     arguments[6] = (uint64_t)copy;
-    if (request->use == NT_NETWORK_BIND && reach_of(copy + request->offset, request->length) == ANY)
+    if (request->use == NT_NETWORK_BIND &&
+        reach_of_request(request, copy + request->offset, request->length) == ANY) {
+        if (request->length < IPV4_OFFSET + 4) /* of no family, and no room for loopback's */
+            return uses[NT_NETWORK_BIND].refused;
         put_loopback(copy + request->offset);
+    }
     return nt_forward(&changed);
 }
 
