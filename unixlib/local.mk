@@ -77,7 +77,7 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/view_mounts.h unixlib/sandbox/view_mounts.c \
 	unixlib/sandbox/view_home.h unixlib/sandbox/view_home.c \
 	unixlib/sandbox/view_devices.h unixlib/sandbox/view_devices.c \
-	unixlib/sandbox/call_wall.h unixlib/sandbox/call_wall.c \
+	unixlib/sandbox/call_wall.h unixlib/sandbox/call_wall.c unixlib/sandbox/filter_values.h \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
 

@@ -36,7 +36,7 @@ UNIT_TESTS = \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_registry_large_key \
-	tests/unit/test_key_services tests/unit/test_network
+	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
@@ -59,6 +59,8 @@ tests_unit_test_image_exports_SOURCES = tests/unit/test_image_exports.c \
 
 tests_unit_test_network_SOURCES = tests/unit/test_network.c \
 	unixlib/wine/socket_controls.h unixlib/wine/socket_controls.c
+tests_unit_test_call_wall_SOURCES = tests/unit/test_call_wall.c tests/unit/filter_run.h \
+	tests/unit/filter_run.c
 
 tests_unit_test_windows_numbers_SOURCES = tests/unit/test_windows_numbers.c \
 	tests/unit/windows_services.def \

@@ -8,18 +8,13 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TIOCLINUX_REQUEST 0x541c /* ioctl_console(2) */
-#define X32_BIT 0x40000000u
-#define MAX_FILTER 128
+#include "sandbox/filter_values.h"
 
 /* The calls of one of x86-64's two ABIs. The 32-bit numbers are those of "syscall_32.tbl" (Linux),
  * and can be used by 64-bit code too. */
@@ -41,11 +36,11 @@ static const struct abi abis[] = {
     {AUDIT_ARCH_I386, {286, 287, 288, 336, 357, 374, 425}, 54, 359, 102},
 };
 
-static const unsigned terminal_requests[] = {TIOCSTI, TIOCLINUX_REQUEST};
-static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+static const unsigned terminal_requests[] = {TIOCSTI, TIOCLINUX};
+static const unsigned families[] = {PWK_SOCKET_FAMILIES};
 
 struct program {
-    struct sock_filter lines[MAX_FILTER];
+    struct sock_filter *lines;
     unsigned short count;
 };
 
@@ -97,7 +92,7 @@ static void add_abi(struct program *program, const struct abi *abi, bool isolate
 
     unless(program, abi->architecture, 0); /* how far, is known at the end */
     load(program, offsetof(struct seccomp_data, nr));
-    add(program, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+    add(program, BPF_JMP | BPF_JGE | BPF_K, PWK_X32_BIT, 0, 1);
     answer(program, SECCOMP_RET_ERRNO | ENOSYS);
     for (size_t i = 0; i < sizeof(abi->refused) / sizeof(abi->refused[0]); i++)
         refuse_call(program, abi->refused[i]);
@@ -114,15 +109,22 @@ static void add_abi(struct program *program, const struct abi *abi, bool isolate
     program->lines[start].jf = (unsigned char)(program->count - start - 1);
 }
 
-int pwk_call_wall_raise(bool isolated_network)
+size_t pwk_call_wall_write(struct sock_filter lines[PWK_CALL_WALL_MAX], bool isolated_network)
 {
-    struct program program = {.count = 0};
-    struct sock_fprog filter;
+    struct program program = {.lines = lines};
 
     load(&program, offsetof(struct seccomp_data, arch));
     for (size_t i = 0; i < sizeof(abis) / sizeof(abis[0]); i++)
         add_abi(&program, &abis[i], isolated_network);
     answer(&program, SECCOMP_RET_KILL_PROCESS); /* no ABI of this machine's */
-    filter = (struct sock_fprog){.len = program.count, .filter = program.lines};
+    return program.count;
+}
+
+int pwk_call_wall_raise(bool isolated_network)
+{
+    struct sock_filter lines[PWK_CALL_WALL_MAX];
+    struct sock_fprog filter = {.len = (unsigned short)pwk_call_wall_write(lines, isolated_network),
+                                .filter = lines};
+
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0 ? -errno : 0;
 }

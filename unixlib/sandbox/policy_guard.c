@@ -14,13 +14,11 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "sandbox/filter_values.h"
 #include "sandbox/trap.h"
 
-#define X32_BIT 0x40000000u
 /* From uapi headers newer than Debian 12's, or older than they might be. */
 #define SET_SYSCALL_USER_DISPATCH 59
 #define DISPATCH_ON 1
@@ -90,7 +88,7 @@ static const struct row rows[] = {
     {__NR_socket,
      EAFNOSUPPORT,
      PWK_GUARD_SOCKET_FAMILIES,
-     {{LOW_IS_NONE, 0, 4, {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}}}},
+     {{LOW_IS_NONE, 0, 4, {PWK_SOCKET_FAMILIES}}}},
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -242,7 +240,7 @@ size_t pwk_guard_write(struct sock_filter code[PWK_GUARD_MAX], unsigned opened)
     put(&out, BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
     refuse(&out, ENOSYS);
     load(&out, offsetof(struct seccomp_data, nr));
-    put(&out, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
+    put(&out, BPF_JMP | BPF_JGE | BPF_K, PWK_X32_BIT, 0, 1);
     refuse(&out, ENOSYS);
     /* What is asked of io_uring is done without any filter's being asked. */
     put(&out, BPF_JMP | BPF_JGE | BPF_K, IO_URING_SETUP, 0, 2);
