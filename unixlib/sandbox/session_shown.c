@@ -29,10 +29,10 @@ static int fail(struct pwk_error *error, int code, const char *path, const char 
 
 /* What stands at `path`, a descriptor for looking alone: no link anywhere is followed, and none
  * leads out of `root`. */
-static int look_at(int root, const char *path, int flags)
+static int look_at(int root, const char *path)
 {
     struct open_how how = {
-        .flags = (unsigned)flags | O_PATH | O_NOFOLLOW | O_CLOEXEC,
+        .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
         .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH,
     };
     long fd;
@@ -47,7 +47,7 @@ static int look_at(int root, const char *path, int flags)
 /* `path` is absolute. */
 static int stat_below(int root, const char *path, struct stat *st)
 {
-    int fd = look_at(root, path + 1, 0), result = fd < 0 ? fd : 0;
+    int fd = look_at(root, path + 1), result = fd < 0 ? fd : 0;
 
     if (fd >= 0 && fstat(fd, st) < 0)
         result = -errno;
@@ -181,54 +181,11 @@ int pwk_session_shown_take(const struct pwk_session *session, struct pwk_session
 
 /* ---- inside ---- */
 
-/* A descriptor of `name` in `folder`, made where nothing is there. */
-static int make_place(int folder, const char *name, bool is_folder)
-{
-    int flags = is_folder ? O_DIRECTORY : 0, place = look_at(folder, name, flags), made;
-
-    if (place != -ENOENT)
-        return place;
-    made = is_folder
-               ? mkdirat(folder, name, 0700)
-               : openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (made < 0 && errno != EEXIST)
-        return -errno;
-    if (!is_folder && made >= 0)
-        close(made);
-    return look_at(folder, name, flags);
-}
-
-/* The place of an absolute path, made with all folders on the way: each is opened in the one
- * before. */
-static int open_place(int root, const char *path, bool is_folder)
-{
-    int folder = fcntl(root, F_DUPFD_CLOEXEC, 0);
-    char name[NAME_MAX + 1];
-
-    while (folder >= 0 && *path != '\0') {
-        size_t length = strcspn(path + 1, "/");
-        bool last = path[1 + length] == '\0';
-        int next;
-
-        if (length >= sizeof(name)) {
-            next = -ENAMETOOLONG;
-        } else {
-            memcpy(name, path + 1, length);
-            name[length] = '\0';
-            next = make_place(folder, name, !last || is_folder);
-        }
-        close(folder);
-        folder = next;
-        path += 1 + length;
-    }
-    return folder;
-}
-
 /* -EEXIST where something else stands in the place. */
 static int put(int root, const char *path, int tree, const struct stat *expected)
 {
     bool is_folder = S_ISDIR(expected->st_mode);
-    int place = open_place(root, path, is_folder), result;
+    int place = pwk_view_walk(root, path, is_folder, PWK_VIEW_MAKE), result;
     struct stat st;
 
     if (place < 0)
