@@ -65,6 +65,7 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/session.h unixlib/sandbox/session_internal.h unixlib/sandbox/session.c \
 	unixlib/sandbox/session_join.c unixlib/sandbox/session_hold.c \
 	unixlib/sandbox/session_known.h unixlib/sandbox/session_known.c \
+	unixlib/sandbox/session_held.h unixlib/sandbox/session_held.c \
 	unixlib/sandbox/session_shown.h unixlib/sandbox/session_shown.c \
 	unixlib/sandbox/view_shown.h unixlib/sandbox/view_shown.c \
 	unixlib/sandbox/session_limits.h unixlib/sandbox/session_limits.c \

@@ -12,6 +12,7 @@
 #include "kernel/state.h"
 #include "launcher/ephemeral.h"
 #include "sandbox/session.h"
+#include "sandbox/session_held.h"
 #include "sandbox/session_numbers.h"
 
 /* Of the place whose table is open. */
@@ -65,12 +66,13 @@ int control_hold_off(const struct control_kernel *kernel, struct pwk_error *erro
     /* A kernel that has had no session yet may be about to get its first. */
     if (rc == 0 && mkdir(own_runtime, 0700) < 0 && errno != EEXIST)
         return pwk_error_set(error, -errno, "%s cannot be made: %s", own_runtime, strerror(errno));
-    return rc == 0 ? pwk_session_hold_off(own_runtime, error) : rc;
+    return rc == 0 ? pwk_session_hold_off(own_runtime, kernel->state, error) : rc;
 }
 
 int control_check_nobody_runs(const struct control_kernel *kernel, const char *name,
                               struct pwk_error *error)
 {
+    char elsewhere[PATH_MAX];
     int rc = 0;
 
     for (size_t place = 0; rc == 0 && place < CONTROL_PLACES; place++) {
@@ -91,5 +93,8 @@ int control_check_nobody_runs(const struct control_kernel *kernel, const char *n
                 error, -EBUSY, "processes run under kernel %s (see pwkctl ps): end them first%s",
                 name, init >= 0 ? "; its own session ends some seconds after the last" : "");
     }
+    /* Also one that was begun with another XDG_RUNTIME_DIR. */
+    if (rc == 0 && pwk_session_held_by(kernel->state, elsewhere) != -ESRCH)
+        rc = pwk_session_held_fail(elsewhere, error);
     return rc;
 }

@@ -27,6 +27,7 @@
 
 #include "sandbox/governor.h"
 #include "sandbox/loopback.h"
+#include "sandbox/session_held.h"
 #include "sandbox/session_internal.h"
 #include "sandbox/session_known.h"
 #include "sandbox/session_limits.h"
@@ -188,32 +189,40 @@ static void serve(const struct pwk_session_plan *plan, struct init *init, int lo
     pwk_audit_write(log, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
 }
 
-/* Everything that init was born with but what it needs: an end of a pipe or a terminal that it
- * kept would keep somebody waiting. `group` may be -1. */
-static int let_go(int *lock, int *report, int *group)
+/* The descriptors that init is born with and needs: the session's lock, where it reports, its
+ * control group (or -1), and what holds the session (session_held.h). */
+struct inherited {
+    int lock, report, group, held;
+};
+
+/* Everything else goes: an end of a pipe or a terminal that it kept would keep somebody waiting. */
+static int let_go(struct inherited *inherited)
 {
     int null = open("/dev/null", O_RDWR);
-    int high_lock = fcntl(*lock, F_DUPFD_CLOEXEC, 10),
-        high_report = fcntl(*report, F_DUPFD_CLOEXEC, 10),
-        high_group = fcntl(*group >= 0 ? *group : null, F_DUPFD_CLOEXEC, 10);
+    bool has_group = inherited->group >= 0;
+    const int needed[] = {inherited->lock, inherited->report, has_group ? inherited->group : null,
+                          inherited->held};
+    enum { COUNT = sizeof(needed) / sizeof(needed[0]), FIRST = STDERR_FILENO + 1 };
+    int high[COUNT];
 
-    if (null < 0 || high_lock < 0 || high_report < 0 || high_group < 0)
-        return -errno;
+    for (int i = 0; i < COUNT; i++)
+        if ((high[i] = fcntl(needed[i], F_DUPFD_CLOEXEC, FIRST + COUNT)) < 0)
+            return -errno;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (dup2(null, fd) < 0)
             return -errno;
-    if (dup2(high_lock, 3) < 0 || dup2(high_report, 4) < 0 || dup2(high_group, 5) < 0 ||
-        syscall(SYS_close_range, 6, ~0u, 0) < 0)
+    for (int i = 0; i < COUNT; i++)
+        if (dup2(high[i], FIRST + i) < 0)
+            return -errno;
+    if (syscall(SYS_close_range, FIRST + COUNT, ~0u, 0) < 0)
         return -errno;
-    *lock = 3;
-    *report = 4;
-    *group = *group >= 0 ? 5 : -1;
+    *inherited = (struct inherited){FIRST, FIRST + 1, has_group ? FIRST + 2 : -1, FIRST + 3};
     return 0;
 }
 
 /* It keeps its capabilities, and with them nobody in the session, who has none, can look into it or
  * write to it. It must stay dumpable: who joins has to be let at its namespaces by Linux. */
-static void run_init(const struct pwk_session_plan *plan, int lock, int report_fd, int group)
+static void run_init(const struct pwk_session_plan *plan, struct inherited inherited)
 {
     struct pwk_session_report report = {0};
     struct init init = {0};
@@ -223,14 +232,14 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
     prctl(PR_SET_NAME, "pwk-session");
     if (pwk_wall_stands(PWK_WALL_KEYRING))
         syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-    report.result = let_go(&lock, &report_fd, &group);
+    report.result = let_go(&inherited);
     /* A lock of its own: a descriptor that came by fork shares its parent's. */
     if (report.result == 0)
         report.result = runtime_file(path, plan->runtime, PWK_SESSION_LOCK);
     if (report.result == 0) {
         int own = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-        report.result = own < 0 ? -errno : dup3(own, lock, O_CLOEXEC) < 0 ? -errno : 0;
+        report.result = own < 0 ? -errno : dup3(own, inherited.lock, O_CLOEXEC) < 0 ? -errno : 0;
         if (own >= 0)
             close(own);
     }
@@ -246,13 +255,14 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
     if (report.result == 0)
         report.result = pwk_view_make(plan, &report.error);
     if (report.result == 0 &&
-        (report.result = pwk_session_govern(plan, group >= 0, &init.governor)) < 0)
+        (report.result = pwk_session_govern(plan, inherited.group >= 0, &init.governor)) < 0)
         pwk_session_fail(&report.error, report.result, "its limits");
-    if (write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report) || report.result < 0)
+    if (write(inherited.report, &report, sizeof(report)) != (ssize_t)sizeof(report) ||
+        report.result < 0)
         _exit(1);
-    close(report_fd);
-    serve(plan, &init, lock);
-    pwk_session_group_remove(plan, group);
+    close(inherited.report);
+    serve(plan, &init, inherited.lock);
+    pwk_session_group_remove(plan, inherited.group);
     _exit(0);
 }
 
@@ -260,14 +270,15 @@ static void run_init(const struct pwk_session_plan *plan, int lock, int report_f
 
 /* Init goes on when its number is written down: it is to make a view in which that file, and the
  * machine's /proc, cannot be reached any more, in the mount namespace of its maker too. */
-static int start_init(const struct pwk_session_plan *plan, int lock, int report_fd,
+static int start_init(const struct pwk_session_plan *plan, struct inherited inherited,
                       struct pwk_error *error)
 {
     char folder[PATH_MAX];
-    int limits = pwk_session_group_make(plan, folder), go[2], result;
+    int go[2], result;
     char byte = 0;
     pid_t init;
 
+    inherited.group = pwk_session_group_make(plan, folder);
     if (pipe2(go, O_CLOEXEC) < 0)
         return pwk_session_fail(error, -errno, "no pipe");
     init = fork();
@@ -275,7 +286,7 @@ static int start_init(const struct pwk_session_plan *plan, int lock, int report_
         close(go[1]);
         if (read(go[0], &byte, 1) != 1)
             _exit(1);
-        run_init(plan, lock, report_fd, limits);
+        run_init(plan, inherited);
     }
     if (init < 0)
         return pwk_session_fail(error, -errno, "its first process");
@@ -284,13 +295,13 @@ static int start_init(const struct pwk_session_plan *plan, int lock, int report_
         result = -EPIPE;
     if (result < 0) {
         kill(init, SIGKILL);
-        pwk_session_group_remove(plan, limits);
+        pwk_session_group_remove(plan, inherited.group);
     }
     return result < 0 ? file_failed(error, result, plan->runtime, PWK_SESSION_INIT) : 0;
 }
 
 /* In a child of its own, which only makes the namespaces and ends. */
-static void make_namespaces(const struct pwk_session_plan *plan, int lock, int report_fd)
+static void make_namespaces(const struct pwk_session_plan *plan, struct inherited inherited)
 {
     struct pwk_session_report report = {0};
     uid_t user = geteuid();
@@ -311,9 +322,10 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
                       "or use --session shared",
                       strerror(-report.result));
     } else {
-        report.result = start_init(plan, lock, report_fd, &report.error);
+        report.result = start_init(plan, inherited, &report.error);
     }
-    if (report.result < 0 && write(report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
+    if (report.result < 0 &&
+        write(inherited.report, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(1);
     _exit(0);
 }
@@ -322,15 +334,20 @@ static void make_namespaces(const struct pwk_session_plan *plan, int lock, int r
 static int begin(const struct pwk_session_plan *plan, int lock, struct pwk_error *error)
 {
     struct pwk_session_report report = {.result = -EPIPE};
-    int ends[2];
+    int held = pwk_session_held_take(plan->state, plan->runtime, error), ends[2];
     ssize_t size;
     pid_t maker;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (held < 0)
+        return held;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        close(held);
         return pwk_session_fail(error, -errno, "no pipe");
+    }
     maker = fork();
     if (maker == 0)
-        make_namespaces(plan, lock, ends[1]);
+        make_namespaces(plan, (struct inherited){lock, ends[1], -1, held});
+    close(held);
     close(ends[1]);
     if (maker < 0) {
         close(ends[0]);

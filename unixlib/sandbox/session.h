@@ -98,9 +98,9 @@ int pwk_session_find(const char *runtime, uint64_t *namespace);
 bool pwk_session_was_there(const char *runtime);
 
 /* Sees to it that no session of the kernel is up and none begins as long as the answered descriptor
- * stays open: who would begin one waits. -EBUSY where one is up, or somebody is about to begin one,
- * or another negative errno. */
-int pwk_session_hold_off(const char *runtime, struct pwk_error *error);
+ * stays open: who would begin one waits. -EBUSY where one is up, with whatever run-time folder, or
+ * somebody is about to begin one, or another negative errno. */
+int pwk_session_hold_off(const char *runtime, const char *state, struct pwk_error *error);
 
 void pwk_session_leave(struct pwk_session *session);
 

@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "sandbox/session_held.h"
+
 /* True while a first process is there. */
 static bool is_up(const char *runtime)
 {
@@ -21,7 +23,8 @@ static bool is_up(const char *runtime)
     return init >= 0;
 }
 
-int pwk_session_hold_off(const char *runtime, struct pwk_error *error)
+/* Nobody has a program in a session with this run-time folder, or is about to. */
+static int lock_runtime(const char *runtime, struct pwk_error *error)
 {
     char path[PATH_MAX];
     int fd, code;
@@ -44,4 +47,15 @@ int pwk_session_hold_off(const char *runtime, struct pwk_error *error)
                              "after its last program), or its files are just worked on: end its "
                              "programs first");
     return pwk_error_set(error, code, "%s cannot be locked: %s", path, strerror(-code));
+}
+
+int pwk_session_hold_off(const char *runtime, const char *state, struct pwk_error *error)
+{
+    int lock = lock_runtime(runtime, error), held;
+
+    if (lock < 0)
+        return lock;
+    held = pwk_session_held_take(state, "", error);
+    close(lock);
+    return held;
 }
