@@ -42,6 +42,12 @@ reads()
     own "${@:1:$#-1}" cmd.exe /c "type $(windows_path "${!#}")" 2>/dev/null | tr -d '\r'
 }
 
+# listed KERNEL: what pwkctl lists as changed, without the menus that Wine's own programs make.
+listed()
+{
+    "$pwkctl" files "$1" diff | cut -f 5 | grep -v '^home/\.local' | tr '\n' ' ' | sed 's/ $//'
+}
+
 # checks NAME: none and PATH, wherever the prefix is.
 checks()
 {
@@ -59,6 +65,9 @@ checks()
     ok "$1: nor the one below it" test ! -e "$HOME/Sounds"
     ok "$1: it is in the kernel's files" \
         test -e "$WINEPREFIX/pwk/kernels/none-$1/files/upper/home/note.txt"
+    equal "$1: what the session made for itself is not listed" \
+        'home home/Sounds home/Sounds/mine home/Sounds/mine/song.txt home/note.txt' \
+        "$(listed "none-$1")"
     equal "$1: another kernel does not see it" '' "$(own "other-$1" --home none cmd.exe /c \
         "type c:\\users\\$user\\Documents\\note.txt" 2>/dev/null | tr -d '\r')"
 
@@ -69,6 +78,10 @@ checks()
         "echo saved> $(windows_path "$HOME/Games/score.txt")"
     equal "$1: for everybody" saved "$(tr -d '\r' <"$HOME/Games/score.txt")"
     rm -f "$HOME/Games/score.txt"
+    matches "$1: nothing of what PATH shows is listed, nor the way there" '^(home)?$' \
+        "$(listed "path-$1")"
+    equal "$1: it is there all the same" S "$("$pwkctl" files "path-$1" ls home |
+        sed -n 's/^\(.\).*\tGames$/\1/p')"
 }
 
 checks outside

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sandbox/view_mounts.h"
 
 static void expect_changes(const char *expected)
 {
@@ -168,6 +171,57 @@ static void forms_that_are_not_understood(void **state)
     files_layer_close(&layer);
 }
 
+/* Places for mounts, which the session's first process makes and marks; and what programs do with
+ * the mark. */
+static void mark(const char *path)
+{
+    put_attribute(upper, path, PWK_VIEW_PLACE_MARK, "");
+}
+
+static void places_are_passed_over(void **state)
+{
+    struct files_layer committed;
+
+    (void)state;
+    put_folder(prefix, "shown");
+    put(prefix, "emptied", "full");
+    put_folder(upper, "home");
+    put_folder(upper, "home/place");
+    put_folder(upper, "home/place/deep");
+    put(upper, "home/place/program.exe", "");
+    mark("home");
+    mark("home/place");
+    mark("home/place/deep");
+    mark("home/place/program.exe");
+    put_folder(upper, "shown");
+    put_folder(upper, "shown/place");
+    mark("shown/place");
+    expect_changes("");
+    put(upper, "home/place/deep/saved", "");
+    expect_changes("A home\n"
+                   "A home/place\n"
+                   "A home/place/deep\n"
+                   "A home/place/deep/saved\n");
+    mark("home/place/deep/saved");
+    put(upper, "home/place/deep/saved", "text");
+    put(upper, "emptied", "");
+    mark("emptied");
+    put_link(upper, "shown/place/link", "nowhere");
+    expect_changes("M emptied content\n"
+                   "A home\n"
+                   "A home/place\n"
+                   "A home/place/deep\n"
+                   "A home/place/deep/saved\n"
+                   "A shown/place\n"
+                   "A shown/place/link\n");
+    assert_int_equal(commit(NULL, &committed), 0);
+    files_layer_close(&committed);
+    assert_int_equal(getxattr(at(prefix, "home"), PWK_VIEW_PLACE_MARK, NULL, 0), -1);
+    assert_int_equal(access(at(prefix, "home/place/deep/saved"), F_OK), 0);
+    assert_int_equal(access(at(prefix, "home/place/program.exe"), F_OK), -1);
+    expect_changes("");
+}
+
 static void noise_is_told_apart(void **state)
 {
     static const char *const noise[] = {"pwk",
@@ -294,6 +348,7 @@ int main(void)
         TEST(opaque_folders),
         TEST(forms_that_are_not_understood),
         cmocka_unit_test(noise_is_told_apart),
+        TEST(places_are_passed_over),
         TEST(what_is_never_committed),
         TEST(links_are_not_followed),
         TEST(odd_names),

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "launcher/files_open.h"
+#include "sandbox/view_mounts.h"
 
 bool files_is_noise(const char *path)
 {
@@ -169,6 +170,8 @@ static void find_after(const struct files_layer *layer, struct files_entry *entr
         entry->inode = st.st_ino;
         entry->links = S_ISREG(st.st_mode) ? st.st_nlink : 1;
         entry->opaque = S_ISDIR(st.st_mode) && files_has_attribute(fd, "user.overlay.opaque", "y");
+        entry->place = (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)) &&
+                       files_has_attribute(fd, PWK_VIEW_PLACE_MARK, NULL);
         if (entry->after.kind == FILES_SPECIAL)
             hinder(entry, "devices, FIFOs and sockets are not committed", 0);
         if ((S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) &&
@@ -313,6 +316,20 @@ static void find_foreign_links(struct files_layer *layer)
     }
 }
 
+/* Of a place that the session made for itself there is something to tell only where a program has
+ * put something into it. Each entry comes before those in it. */
+static void pass_over_places(struct files_layer *layer)
+{
+    for (size_t i = layer->count; i-- > 0;) {
+        struct files_entry *entry = layer->entries[i];
+
+        if (entry->place && entry->change == FILES_ADDED && entry->hindrance == NULL)
+            entry->noise = true;
+        if (!entry->noise && entry->change != FILES_SAME && entry->parent != NULL)
+            entry->parent->place = false;
+    }
+}
+
 int files_layer_read(struct files_layer *layer, struct pwk_error *error)
 {
     struct reading top = {layer, NULL};
@@ -326,6 +343,7 @@ int files_layer_read(struct files_layer *layer, struct pwk_error *error)
     if (layer->count > 0) {
         find_foreign_links(layer);
         qsort(layer->entries, layer->count, sizeof(struct files_entry *), by_path);
+        pass_over_places(layer);
     }
     return 0;
 }

@@ -62,6 +62,7 @@ struct files_entry {
     bool in_layer; /* something stands for it in the layer, if only a whiteout */
     bool opaque;
     bool noise;      /* the session's own: neither shown nor committed */
+    bool place;      /* made for the session, and nothing by itself */
     bool extra_bits; /* has bits of the mode that are never committed */
     uint64_t device, inode, links;
     /* Why it cannot be committed, or what went wrong, and the errno of it (or 0). NULL: nothing. */

@@ -15,6 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "sandbox/view_mounts.h"
+
 int files_open(int root, const char *path, int flags)
 {
     struct open_how how = {
@@ -88,5 +90,6 @@ bool files_has_attribute(int fd, const char *name, const char *value)
 
 bool files_is_attribute(const char *name)
 {
-    return strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0;
+    return strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0 &&
+           strcmp(name, PWK_VIEW_PLACE_MARK) != 0;
 }

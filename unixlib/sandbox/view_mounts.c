@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,16 +87,22 @@ int pwk_view_move_aside(int folder, const char *name)
     return renameat(folder, name, folder, aside) < 0 ? -errno : 0;
 }
 
+/* What is made here is for the session, not of its programs: pwkctl files goes by the mark. Without
+ * attributes it is listed there. */
 static int make_at(int base, const char *name, bool folder)
 {
     int fd;
 
-    if (folder)
-        return mkdirat(base, name, 0700) < 0 && errno != EEXIST ? -errno : 0;
-    fd = openat(base, name, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-    return fd < 0 && errno != EEXIST ? -errno : 0;
+    if (folder && mkdirat(base, name, 0700) < 0)
+        return errno != EEXIST ? -errno : 0;
+    fd =
+        openat(base, name,
+               O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (folder ? O_DIRECTORY : O_CREAT | O_EXCL), 0600);
+    if (fd < 0)
+        return folder || errno == EEXIST ? 0 : -errno;
+    fsetxattr(fd, PWK_VIEW_PLACE_MARK, "", 0, 0);
+    close(fd);
+    return 0;
 }
 
 /* One step of a walk. Others may write to the folder meanwhile, and then it is tried again. */

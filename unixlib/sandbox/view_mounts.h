@@ -21,6 +21,10 @@
 
 #define PWK_VIEW_MAX_KEPT 64
 
+/* The attribute of folders and files that a walk has made. A program can make and remove it too: it
+ * says nothing of a file that is not empty, nor of what lies in a folder. */
+#define PWK_VIEW_PLACE_MARK "user.pwk.place"
+
 struct pwk_kept {
     char path[PATH_MAX];
     int tree;
