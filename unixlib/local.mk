@@ -189,7 +189,8 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/learn.h unixlib/launcher/learn.c unixlib/launcher/control_profile.c \
 	unixlib/launcher/registry_tree.h unixlib/launcher/registry_tree.c \
 	unixlib/launcher/registry_data.h unixlib/launcher/registry_data.c \
-	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.c \
+	unixlib/launcher/control_places.c unixlib/launcher/control_kernels.h unixlib/launcher/control_kernels.c \
+	unixlib/launcher/control_kernels_all.c \
 	unixlib/launcher/doctor.h unixlib/launcher/doctor.c unixlib/launcher/doctor_cage.c
 
 bin_PROGRAMS += pwk-wine pwkctl

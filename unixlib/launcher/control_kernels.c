@@ -3,6 +3,7 @@
  * control_kernels.c - pwkctl ps, stats, remove and env.
  */
 #include "launcher/control.h"
+#include "launcher/control_kernels.h"
 #include "launcher/attached.h"
 #include "launcher/windows_library.h"
 
@@ -19,6 +20,8 @@
 #include "launcher/plan.h"
 #include "wine/location.h"
 
+static const char ps_usage[] = "ps [--all] [--json]";
+
 /* As in process_kernel.h's statistics, where there are such. */
 static const char *const counter_names[PWK_COUNTER_COUNT] = {
     [PWK_SYSCALLS_INTERCEPTED] = "syscalls_intercepted",
@@ -29,8 +32,7 @@ static const char *const counter_names[PWK_COUNTER_COUNT] = {
     [PWK_AUDIT_DROPPED] = "audit_dropped",
 };
 
-/* Prints `root`, which it takes over, as one JSON text. */
-static int print_json(json_t *root)
+int control_print_json(json_t *root)
 {
     int rc = root == NULL ? -1 : json_dumpf(root, stdout, JSON_INDENT(2));
 
@@ -129,33 +131,60 @@ static int show_kernel(const char *name, json_t *list, struct pwk_error *error)
     return rc == -ENOENT ? 0 : rc; /* a kernel may end while we look */
 }
 
+/* Takes --all out of the words, and tells whether it was there. */
+static bool take_all(int *argc, char *words[])
+{
+    int count = 0;
+    bool all = false;
+
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(words[i], "--all") == 0 || strcmp(words[i], "-a") == 0)
+            all = true;
+        else
+            words[count++] = words[i];
+    }
+    *argc = count;
+    return all;
+}
+
+static int list_running(char *const names[], bool json)
+{
+    json_t *list = json ? json_array() : NULL;
+    struct pwk_error error;
+    int rc = 0;
+
+    if (!json)
+        printf("%-20s %8s  %-7s %12s  %s\n", "KERNEL", "PID", "WINDOWS", "SYSCALLS", "PROGRAM");
+    for (size_t i = 0; rc == 0 && names[i] != NULL; i++)
+        rc = show_kernel(names[i], list, &error);
+    if (rc == 0)
+        return json ? control_print_json(list) : CONTROL_OK;
+    json_decref(list);
+    return control_fail(CONTROL_FAILED, &error);
+}
+
 int control_ps(int argc, char *const argv[])
 {
-    char prefix[PATH_MAX];
+    char prefix[PATH_MAX], *words[4];
     struct pwk_error error;
     char **names = NULL;
-    json_t *list = NULL;
-    bool json;
+    bool json, all;
     int rc;
 
-    if (!control_words(argc, argv, &json, NULL, 0))
-        return control_usage("ps [--json]");
+    if (argc > 4)
+        return control_usage(ps_usage);
+    memcpy(words, argv, (size_t)argc * sizeof(words[0]));
+    all = take_all(&argc, words);
+    if (!control_words(argc, words, &json, NULL, 0))
+        return control_usage(ps_usage);
     rc = pwk_prefix_path(prefix, &error);
     if (rc == 0)
         rc = pwk_state_list(prefix, &names, &error);
     if (rc != 0)
         return control_fail(CONTROL_FAILED, &error);
-    if (json)
-        list = json_array();
-    else
-        printf("%-20s %8s  %-7s %12s  %s\n", "KERNEL", "PID", "WINDOWS", "SYSCALLS", "PROGRAM");
-    for (size_t i = 0; rc == 0 && names[i] != NULL; i++)
-        rc = show_kernel(names[i], list, &error);
+    rc = all ? control_list_kernels(names, json) : list_running(names, json);
     pwk_state_list_free(names);
-    if (rc == 0)
-        return json ? print_json(list) : CONTROL_OK;
-    json_decref(list);
-    return control_fail(CONTROL_FAILED, &error);
+    return rc;
 }
 
 static int sum_counters(const struct control_kernel *kernel, uint64_t totals[PWK_COUNTER_COUNT],
@@ -204,7 +233,7 @@ int control_stats(int argc, char *const argv[])
     }
     object = json_pack("{s:s}", "kernel", name);
     add_counters(object, totals);
-    return print_json(object);
+    return control_print_json(object);
 }
 
 int control_remove(int argc, char *const argv[])
@@ -267,7 +296,7 @@ int control_env(int argc, char *const argv[])
             print_export(library.names[i], library.values[i]);
     }
     if (json)
-        status = print_json(object);
+        status = control_print_json(object);
     pwk_windows_library_finish(&library);
     return status;
 }

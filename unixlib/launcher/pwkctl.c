@@ -19,6 +19,7 @@ static const char help[] =
     "Look at process kernels and manage them.\n"
     "\n"
     "  ps [--json]                              processes that run under a kernel\n"
+    "  ps --all [--json]                        all kernels: what they do, last use, size\n"
     "  stats NAME [--json]                      a kernel's counters\n"
     "  env [--json]                             what loads pwk.dll without pwk-wine, for a shell\n"
     "  doctor [--json]                          check that all that pwk needs is there\n"

@@ -262,6 +262,8 @@ static void run_init(const struct pwk_session_plan *plan, struct inherited inher
         _exit(1);
     close(inherited.report);
     serve(plan, &init, inherited.lock);
+    /* When the kernel was last used: pwkctl ps --all. */
+    futimens(inherited.held, NULL);
     pwk_session_group_remove(plan, inherited.group);
     _exit(0);
 }

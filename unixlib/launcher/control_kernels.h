@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control_kernels.h - what the commands on kernels as such share.
+ */
+#ifndef PWK_LAUNCHER_CONTROL_KERNELS_H
+#define PWK_LAUNCHER_CONTROL_KERNELS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "kernel/error.h"
+
+/* Prints `root`, which it takes over, as one JSON text; the exit status. */
+int control_print_json(json_t *root);
+
+/* control_kernels_all.c: pwkctl ps --all, of the kernels with these names (ended by NULL); the exit
+ * status. A kernel that ends meanwhile is left out. */
+int control_list_kernels(char *const names[], bool json);
+
+#endif
