@@ -3,6 +3,7 @@
 # debian13.sh - the same build under Debian 13's Wine 10, in a root of its own that is made once
 # by debootstrap: isolation, layers, versions, streams, key handles, transactions, the Win32 calls
 # that Wine lacks, sandbox, audit and attaching, by the very scripts that test them here.
+# In: PWK_TRIXIE_ROOT (where that root is), PWK_TRIXIE_TESTS (other tests than these).
 . "$(dirname "$0")/library.sh"
 
 root=${PWK_TRIXIE_ROOT:-/var/cache/pwk-trixie}
@@ -72,8 +73,8 @@ inside='
         /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 # Two at a time: they wait more than they work.
-tests='own_session files audit attach policy windows_version raw_calls isolation overlay exit_status
-    key_handles transactions raw_sites win32_registry windows_numbers'
+tests=${PWK_TRIXIE_TESTS:-'own_session files audit attach policy windows_version raw_calls isolation overlay exit_status
+    key_handles transactions raw_sites win32_registry windows_numbers'}
 # shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '
     timeout --foreground --signal=KILL 300 unshare --mount --propagation private --pid --fork --kill-child \

@@ -338,9 +338,10 @@ needs_namespaces()
 # session_folder KERNEL: where its session's run-time files are.
 session_folder()
 {
-    local state=$WINEPREFIX/pwk/kernels/$1
+    local state=$WINEPREFIX/pwk/kernels/$1 kind=session
 
-    printf '%s/pwk/session-%s-%x\n' "$XDG_RUNTIME_DIR" "$(stat -c %D "$state")" \
+    [ ! -e "$state/ephemeral" ] || kind=ephemeral
+    printf '%s/pwk/%s-%s-%x\n' "$XDG_RUNTIME_DIR" "$kind" "$(stat -c %D "$state")" \
         "$(stat -c %i "$state")"
 }
 
