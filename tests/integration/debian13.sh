@@ -7,7 +7,8 @@
 . "$(dirname "$0")/library.sh"
 
 root=${PWK_TRIXIE_ROOT:-/var/cache/pwk-trixie}
-packages=wine64,libsqlite3-0,libinih1,libjansson4,libseccomp2
+# What pwk needs, and what its tests work with.
+packages=wine64,libsqlite3-0,libinih1,libjansson4,libseccomp2,iproute2,strace,nsis
 
 [ -x "$pwk_wine" ] || die "$pwk_wine is not built: run ./bootstrap build"
 [ "$(id -u)" = 0 ] || skip 'a Debian 13 root needs root'
@@ -32,13 +33,15 @@ make_root()
     debootstrap --variant=minbase --include="$packages" trixie "$root.new" "$mirror" \
         >"$shared/debootstrap.log" 2>&1 ||
         die "debootstrap failed: $(tail -n 3 "$shared/debootstrap.log")"
+    echo "$packages" >"$root.new/packages"
+    rm -rf "$root"
     mv "$root.new" "$root"
 }
 
 mkdir -p "$shared"
 exec 8>"$shared/trixie.lock"
 flock 8
-[ -e "$root/usr/lib/x86_64-linux-gnu/wine/x86_64-unix/ntdll.so" ] || make_root
+[ "$(cat "$root/packages" 2>/dev/null)" = "$packages" ] || make_root
 exec 8>&-
 
 mkdir -p "$work/runtime"
@@ -55,6 +58,7 @@ inside='
     root=$1
     mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
+    mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
     mount -t tmpfs none "$root/tmp"
     mount -t tmpfs none "$root/mnt"

@@ -3,7 +3,8 @@
 # session_kills.sh - own sessions in which something is killed (SIGKILL) at a random point of their
 # life: afterwards nothing of them is left on the machine, and what programs were told is written is
 # there. Several at once, each with kernels of its own. In: PWK_SESSION_KILLS (how many; `make
-# check-sessions` takes 500), PWK_SESSION_LANES (how many at once), PWK_SESSION_SEED.
+# check-sessions` takes 500), PWK_SESSION_LANES (how many at once), PWK_SESSION_SEED,
+# PWK_SESSION_KINDS (of the kinds below, those to choose from).
 . "$(dirname "$0")/library.sh"
 begin
 needs_namespaces
@@ -23,8 +24,7 @@ probe=$programs/process_probe.exe
 #   join-call  the same for a second program that joins: the first one must not notice
 #   writing    any of them while a program writes values, or files, as fast as it can
 #   saving     first process or wineserver after the last program, while wineserver saves
-kinds=(launcher init wineserver program any two early init-early call call join-call writing writing
-    saving)
+read -ra kinds <<<"${PWK_SESSION_KINDS:-launcher init wineserver program any two early init-early call call join-call writing writing saving}"
 victims=(launcher init wineserver program any)
 if strace -f -b execve -o /dev/null -e inject=setns:signal=KILL:when=1 true 2>/dev/null; then
     can_inject=yes
@@ -277,12 +277,10 @@ round_writing()
 {
     if [ $((round % 2)) = 0 ]; then
         launch "r$round" "$programs/set_values.exe" set "r$round" 20000
-        come_to "r$round" 0
     else
-        launch "r$round" cmd.exe /c \
-            "md c:\\w$round & for /L %i in (0,1,20000) do @(echo %i> c:\\w$round\\%i.txt & echo %i)"
-        come_to "r$round" '0 '
-    fi && {
+        launch "r$round" "$programs/set_values.exe" files "c:\\w$round" 20000
+    fi
+    come_to "r$round" 0 && {
         pause 300
         strike "${victims[RANDOM % 5]}"
     }
@@ -444,8 +442,8 @@ for kernel in "${kernels[@]}"; do
         if [ "$file" = 1 ]; then
             folder=$WINEPREFIX/pwk/kernels/$kernel/files/upper/drive_c/w$round
             for ((i = 0; i < count; i++)); do
-                read -r text 2>/dev/null <"$folder/$i.txt" && [ "${text%%[!0-9]*}" = "$i" ] ||
-                    missing="$missing $kernel/w$round/$i.txt"
+                { read -r text <"$folder/$i"; } 2>/dev/null && [ "$text" = "$i" ] ||
+                    missing="$missing $kernel/w$round/$i"
             done
         else
             own "$kernel" "${options[@]}" "$programs/set_values.exe" verify "r$round" "$count" \

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * set_values.c - a Windows program that sets registry values and says which ones it was told are
- * written, for the test that kills it.
+ * set_values.c - a Windows program that sets registry values, or writes files, and says which ones
+ * it was told are written, for the tests that kill it.
  *
  *   set_values set NAME COUNT      sets 0..COUNT-1 below HKCU\Software\pwk-test\NAME and prints
  *                                  each number after the call for it has returned
  *   set_values verify NAME COUNT   status 0 where 0..COUNT-1 are all there and right
+ *   set_values files FOLDER COUNT  makes FOLDER and in it the files 0..COUNT-1, each of which holds
+ *                                  its number, and prints each number after its file is closed
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,6 +61,30 @@ static int verify_values(HKEY key, unsigned long count)
     return missing ? 1 : 0;
 }
 
+static int write_files(const char *folder, unsigned long count)
+{
+    if (!CreateDirectoryA(folder, NULL)) {
+        fprintf(stderr, "%s: error %lu\n", folder, GetLastError());
+        return 2;
+    }
+    for (unsigned long i = 0; i < count; i++) {
+        char path[MAX_PATH], text[16];
+        int length = snprintf(text, sizeof(text), "%lu\n", i);
+        DWORD written;
+        HANDLE file;
+
+        snprintf(path, sizeof(path), "%s\\%lu", folder, i);
+        file = CreateFileA(path, GENERIC_WRITE, 0, NULL, CREATE_NEW, FILE_ATTRIBUTE_NORMAL, NULL);
+        if (file == INVALID_HANDLE_VALUE || !WriteFile(file, text, (DWORD)length, &written, NULL) ||
+            !CloseHandle(file)) {
+            fprintf(stderr, "%s: error %lu\n", path, GetLastError());
+            return 2;
+        }
+        say(i);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     char path[256];
@@ -68,6 +94,8 @@ int main(int argc, char **argv)
 
     if (argc != 4)
         return 3;
+    if (strcmp(argv[1], "files") == 0)
+        return write_files(argv[2], strtoul(argv[3], NULL, 10));
     verify = strcmp(argv[1], "verify") == 0;
     snprintf(path, sizeof(path), "Software\\pwk-test\\%s", argv[2]);
     status = verify ? RegOpenKeyExA(HKEY_CURRENT_USER, path, 0, KEY_READ, &key)
