@@ -76,40 +76,68 @@ static int identify(hive_store_t *store, const char *path, struct registry_error
     return -EUCLEAN;
 }
 
+static int open_database(const char *path, hive_store_t **out, struct registry_error *error)
+{
+    hive_store_t *store = calloc(1, sizeof *store);
+    int persist = 1, code;
+
+    if (!store)
+        return -ENOMEM;
+    code = sqlite3_open_v2(
+        path, &store->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE, NULL);
+    if (errno_of(code) < 0) {
+        snprintf(error->text, sizeof error->text, "%s: cannot be opened: %s", path,
+                 store->db ? sqlite3_errmsg(store->db) : "no memory left");
+        hive_store_close(store);
+        return errno_of(code);
+    }
+    sqlite3_busy_timeout(store->db, 10000);
+    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_exec(store->db, "PRAGMA query_only=1", NULL, NULL, NULL);
+    *out = store;
+    return 0;
+}
+
 int hive_store_open_for_check(const char *path, hive_store_t **out, struct registry_error *error)
 {
     hive_store_t *store;
-    int persist = 1, code, result;
+    int result;
 
     if (access(path, F_OK) < 0) {
         result = -errno;
         snprintf(error->text, sizeof error->text, "%s: %s", path, strerror(-result));
         return result;
     }
-    store = calloc(1, sizeof *store);
-    if (!store)
-        return -ENOMEM;
-    code = sqlite3_open_v2(
-        path, &store->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE, NULL);
-    result = errno_of(code);
-    if (result == 0) {
-        sqlite3_busy_timeout(store->db, 10000);
-        sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        sqlite3_exec(store->db, "PRAGMA query_only=1", NULL, NULL, NULL);
-        result = identify(store, path, error);
-    } else {
-        snprintf(error->text, sizeof error->text, "%s: cannot be opened: %s", path,
-                 store->db ? sqlite3_errmsg(store->db) : "no memory left");
-    }
+    result = open_database(path, &store, error);
+    if (result < 0)
+        return result;
+    result = identify(store, path, error);
     if (result < 0) {
         hive_store_close(store);
         return result;
     }
     *out = store;
     return 0;
+}
+
+bool hive_store_is_unborn(const char *path)
+{
+    int64_t application, version, tables;
+    struct registry_error unused;
+    hive_store_t *store;
+    bool unborn;
+
+    if (open_database(path, &store, &unused) < 0)
+        return false;
+    unborn = query_number(store, "PRAGMA application_id", &application) == 0 &&
+             query_number(store, "PRAGMA user_version", &version) == 0 &&
+             query_number(store, "SELECT count(*) FROM sqlite_schema", &tables) == 0 &&
+             application == 0 && version == 0 && tables == 0;
+    hive_store_close(store);
+    return unborn;
 }
 
 /* ---- findings ---- */

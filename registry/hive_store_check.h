@@ -20,6 +20,11 @@ struct hive_check {
  * a line, for what no repair should touch: somebody else's database, or one of a newer pwk. */
 int hive_store_open_for_check(const char *path, hive_store_t **out, struct registry_error *error);
 
+/* True for a database without a table or a mark of pwk's: whoever was making a registry of it has
+ * been killed, and the next one will. Also where a registry's file was emptied by somebody; the
+ * caller knows whether there was one. */
+bool hive_store_is_unborn(const char *path);
+
 /* Looks at every page and row, in one state of the store whoever writes meanwhile. 0 also with
  * findings; a negative errno where looking itself failed (-EUCLEAN: on damage, told). */
 int hive_store_check_all(hive_store_t *store, struct hive_check *check);

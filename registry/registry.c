@@ -3,6 +3,7 @@
  * registry.c - the registry object: opening and closing, locks, and keeping the cache in step
  * with other processes.
  */
+#include "registry/hive_store_check.h"
 #include "registry/large_key.h"
 #include "registry/repair.h"
 
@@ -97,6 +98,12 @@ static int take_over_store(registry_t *registry, const struct coherence_finding 
     return result;
 }
 
+static int no_registry(registry_t *registry, struct registry_error *error)
+{
+    snprintf(error->text, sizeof error->text, "%s: there is no registry here", registry->database);
+    return -ENOENT;
+}
+
 static int open_parts(registry_t *registry, const char *directory,
                       const struct registry_options *options, struct registry_error *error)
 {
@@ -105,15 +112,15 @@ static int open_parts(registry_t *registry, const char *directory,
     struct stat status;
     int result;
 
-    if (!options->create && access(registry->database, F_OK) < 0) {
-        snprintf(error->text, sizeof error->text, "%s: there is no registry here",
-                 registry->database);
-        return -ENOENT;
-    }
+    if (!options->create && access(registry->database, F_OK) < 0)
+        return no_registry(registry, error);
     snprintf(path, sizeof path, "%s/registry.coherence", directory);
     result = coherence_open(path, &registry->coherence, &finding, error);
     if (result == 0 && finding.first)
         result = registry_finish_repair(directory, error);
+    if (result == 0 && !options->create && finding.first && !finding.used &&
+        hive_store_is_unborn(registry->database))
+        return no_registry(registry, error);
     /* SQLite would take an empty file for a new database and drop the log that belongs to it. */
     if (result == 0 && finding.used && stat(registry->database, &status) == 0 &&
         status.st_size == 0) {

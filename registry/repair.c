@@ -380,6 +380,9 @@ static int open_coherence(struct work *work)
     if (result < 0)
         return result;
     work->alone = finding.first;
+    if (finding.first && !finding.used &&
+        hive_store_is_unborn(path_of(path, work->directory, "registry.db")))
+        return fail_system(work, -ENOENT, "registry.db");
     if (work->check->repair && !work->alone)
         return fail(work, -EBUSY, "registry.db",
                     "the registry is in use; end the programs that run under the kernel first");

@@ -73,6 +73,7 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/process_usage.h unixlib/sandbox/process_usage.c \
 	unixlib/sandbox/governor.h unixlib/sandbox/governor.c \
 	unixlib/sandbox/session_numbers.h unixlib/sandbox/session_numbers.c \
+	unixlib/sandbox/session_orphans.h unixlib/sandbox/session_orphans.c \
 	unixlib/sandbox/walls.h \
 	unixlib/sandbox/view.h unixlib/sandbox/view.c \
 	unixlib/sandbox/view_mounts.h unixlib/sandbox/view_mounts.c \

@@ -33,6 +33,7 @@ make_root()
     debootstrap --variant=minbase --include="$packages" trixie "$root.new" "$mirror" \
         >"$shared/debootstrap.log" 2>&1 ||
         die "debootstrap failed: $(tail -n 3 "$shared/debootstrap.log")"
+    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root.new/etc/hosts" # the installer's work
     echo "$packages" >"$root.new/packages"
     rm -rf "$root"
     mv "$root.new" "$root"

@@ -165,6 +165,13 @@ wait "${held[again]}" 2>/dev/null
 matches 'a killed session ends its programs' '^(137|1)$' $?
 equal 'the kernel starts again' green "$(own a cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
 
+# --- a process that was never let go does not keep a session up, unless somebody is there to do it ---
+until_true 30 session_is_over a || fail 'the session of a does not end'
+ok 'a program ends and leaves a suspended child' own a "$probe" suspended never status 0
+until_true 60 session_is_over a || fail 'a child that nobody lets go keeps the session up'
+own a cmd.exe /c "start /b $(windows_path "$probe") suspended 8 arguments begun" >"$work/late"
+until_true 60 grep -q '\[begun\]' "$work/late" || fail 'a child was ended that was to be let go'
+
 # --- the prefix is as it was ---
 until_true 30 session_is_over a || fail 'the session of a does not end'
 stop_prefix "$WINEPREFIX"

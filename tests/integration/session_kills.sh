@@ -99,29 +99,34 @@ milliseconds_now()
 
 # ---- the system calls of a start ----
 
-# points FOLDER [OPTIONS]: traces a start; a file for each process that is not Wine's yet, with a
-# line "CALL NUMBER" for each call up to where it only waits.
+# points FOLDER ROLES [OPTIONS]: traces a start; for each process that is not Wine's yet, in the order
+# of their births, a file of its role's name with a line "ROLE CALL NUMBER" for each call up to where
+# it only waits.
 points()
 {
-    local folder=$1
-    shift
+    local folder=$1 roles=$2
+    shift 2
     mkdir "$folder"
     within 120 strace -f -b execve -qq -o "$folder/trace" "$pwk_wine" "$@" "$probe" status 0 ||
         die "a start that is traced fails"
-    awk -v folder="$folder" '
+    awk -v folder="$folder" -v roles="$roles" '
+        BEGIN { expected = split(roles, names, " ") }
+        !($1 in role) { role[$1] = ++births <= expected ? names[births] : "another" }
         /resumed>|\+\+\+|---/ { next }
         $2 ~ /^(clock_nanosleep|rt_sigtimedwait)/ { waits[$1] = 1 }
         !waits[$1] && match($2, /^[a-z0-9_]+\(/) {
             call = substr($2, 1, RLENGTH - 1)
-            print call, ++count[$1, call] >(folder "/" $1 ".calls")
-        }' "$folder/trace"
+            print role[$1], call, ++count[$1, call] >(folder "/" role[$1])
+        }
+        END { exit births != expected }' "$folder/trace" ||
+        die "a start has other processes than $roles"
     rm "$folder/trace"
 }
 
 # choose_point FOLDER: each process as often as every other, each of its calls likewise.
 choose_point()
 {
-    local processes=("$1"/*.calls) calls
+    local processes=("$1"/*) calls
 
     mapfile -t calls <"${processes[RANDOM % ${#processes[@]}]}"
     echo "${calls[RANDOM % ${#calls[@]}]}"
@@ -165,7 +170,8 @@ launch_waiting()
     launch "r$round" cmd.exe /c "$command & echo told& $(windows_path "$probe") wait"
 }
 
-# come_to NAME LINE: false where the launcher ends before; the round's kill is to come yet.
+# come_to NAME LINE: false where the launcher ends before; the round's kill is to come yet. A program
+# that joins at the moment in which the session of the round before falls to pieces goes with it.
 come_to()
 {
     local begun
@@ -173,7 +179,14 @@ come_to()
     begun=$(milliseconds_now)
     until held_said "$1" 1 "$2"; do
         if process_is_gone "${held[$1]}"; then
-            lane_fails "ends by itself: $(cat "$work/$1.err")"
+            wait "${held[$1]}"
+            ended=$?
+            if [ "$ended" = 137 ] && [ "$kernel" = "$last_kernel" ]; then
+                echo "$kind: (taken along by the kill before)" >>"$results/taken-along"
+                taken=yes
+            else
+                lane_fails "ends by itself, status $ended: $(cat "$work/$1.err")"
+            fi
             return 1
         fi
         [ $(($(milliseconds_now) - begun)) -lt 60000 ] || {
@@ -242,35 +255,45 @@ round_init_early()
     let_end "r$round"
 }
 
+# aim FOLDER: what is launched next is killed at one of the calls.
+aim()
+{
+    read -r role call number < <(choose_point "$1")
+    wrapper=(strace -f -b execve -qq -o "$work/r$round.trace" -e "trace=$call"
+        -e "inject=$call:signal=KILL:when=$number")
+}
+
+# Another process may have come to its own call of that number first.
+count_aimed()
+{
+    ! grep -q 'killed by SIGKILL' "$work/r$round.trace" || struck "aimed at $role"
+}
+
 round_call()
 {
-    local point wrapper=()
+    local role call number wrapper=()
 
-    point=$(choose_point "$work/points$ephemeral")
-    wrapper=(strace -f -b execve -qq -o "$work/r$round.trace" -e "trace=${point% *}"
-        -e "inject=${point% *}:signal=KILL:when=${point#* }")
+    aim "$work/points$ephemeral"
     launch_waiting
     let_end "r$round"
-    grep -q 'killed by SIGKILL' "$work/r$round.trace" && struck launcher-or-maker-or-init-or-joiner
+    count_aimed
 }
 
 # The first program is there before and after, whatever becomes of the second.
 round_join_call()
 {
-    local point wrapper=()
+    local role call number wrapper=()
 
     launch_waiting
     if come_to "r$round" ready; then
-        point=$(choose_point "$work/points-join")
-        wrapper=(strace -f -b execve -qq -o "$work/r$round.trace" -e "trace=${point% *}"
-            -e "inject=${point% *}:signal=KILL:when=${point#* }")
+        aim "$work/points-join"
         launch "second$round" "$probe" wait
         let_end "second$round"
-        grep -q 'killed by SIGKILL' "$work/r$round.trace" && struck launcher-or-joiner-or-program
+        count_aimed
         process_is_gone "${held[r$round]}" && lane_fails 'a killed joiner takes the first along'
     fi
     let_end "r$round"
-    [ "$ended" = 0 ] || lane_fails "the first program's status is $ended"
+    [ "$ended" = 0 ] || [ -n "$taken" ] || lane_fails "the first program's status is $ended"
 }
 
 round_writing()
@@ -318,12 +341,13 @@ state_is_gone()
 
 one_round()
 {
-    local kind=${kinds[RANDOM % ${#kinds[@]}]} kernel options=() ephemeral='' wrapper=()
+    local kind=${kinds[RANDOM % ${#kinds[@]}]} kernel options=() ephemeral='' wrapper=() taken=''
 
     case $kind in *call) [ -n "$can_inject" ] || kind=early ;; esac
-    case $((RANDOM % 5)) in
-    0) kernel=e$round options=(--ephemeral) ephemeral=-ephemeral ;;
-    1) kernel=limit$lane options=(--max-cpu 90%) ;;
+    case $((RANDOM % 5))$kind in
+    0join-call) kernel=plain$lane$((RANDOM % 2)) ;; # strace would wait for the second's reaper
+    0*) kernel=e$round options=(--ephemeral) ephemeral=-ephemeral ;;
+    1*) kernel=limit$lane options=(--max-cpu 90%) ;;
     *) kernel=plain$lane$((RANDOM % 2)) ;;
     esac
     case $kind in
@@ -341,12 +365,13 @@ one_round()
     elif [ "$kind" != call ] && ! until_true 30 state_is_gone "$kernel"; then
         lane_fails "its state is left: $(find "$WINEPREFIX/pwk/kernels/$kernel" | head -n 5)"
     fi
-    rm -f "$work"/*"[a-z]$round."{in,out,err,trace}
+    last_kernel=$kernel
+    rm -f "$work"/{r,second}"$round".*
 }
 
 run_lane()
 {
-    local lane=$1 results=$work/lane$1 round start_time=1500 ended
+    local lane=$1 results=$work/lane$1 round start_time=1500 ended last_kernel=''
 
     RANDOM=$((seed + lane))
     for ((round = lane + 1; round <= rounds; round += lanes)); do
@@ -371,11 +396,13 @@ groups()
 say "$rounds rounds, $lanes at once, seed $seed, load $(cut -d ' ' -f 1-3 /proc/loadavg)"
 mounts_before=$(mounts)
 if [ -n "$can_inject" ]; then
-    points "$work/points" --kernel plain00 --session own
-    points "$work/points-ephemeral" --kernel trace --ephemeral --session own
+    roles='maker init joiner program'
+    points "$work/points" "launcher $roles" --kernel plain00 --session own
+    points "$work/points-ephemeral" "launcher reaper-maker reaper $roles" --kernel trace \
+        --ephemeral --session own
     hold first "$pwk_wine" --kernel plain00 --session own "$probe" wait
     held_says first 1 ready
-    points "$work/points-join" --kernel plain00 --session own
+    points "$work/points-join" 'launcher joiner program' --kernel plain00 --session own
     go_on first
     wait "${held[first]}"
 fi
@@ -383,14 +410,14 @@ begun=$SECONDS
 running=()
 for ((i = 0; i < lanes; i++)); do
     mkdir "$work/lane$i"
-    touch "$work/lane$i"/{failures,kills,told,written}
+    touch "$work/lane$i"/{failures,kills,taken-along,told,written}
     run_lane "$i" 2>"$work/lane$i/errors" &
     running+=("$!")
     background+=("$!")
 done
 wait "${running[@]}"
 say "$rounds rounds took $((SECONDS - begun)) s, load $(cut -d ' ' -f 1-3 /proc/loadavg); killed:"
-cat "$work"/lane*/kills | sort | uniq -c | sort -rn | sed "s/^/$test_name: /"
+cat "$work"/lane*/{kills,taken-along} | sort | uniq -c | sort -rn | sed "s/^/$test_name: /"
 for ((i = 0; i < lanes; i++)); do
     last=$(cat "$work/lane$i/round" 2>/dev/null)
     [ "${last:-0}" -gt $((rounds - lanes)) ] || fail "lane $i has not run to its end: ${last:-0}"
@@ -464,7 +491,8 @@ for kernel in "${kernels[@]}"; do
 done
 equal 'nothing else in the kernels'"'"' folders' '' "$(cd "$WINEPREFIX/pwk/kernels" &&
     find . -mindepth 2 -maxdepth 3 ! -path './*/files/upper' ! -path './*/files/work' \
-        ! -path './*/store/registry.*' ! -name store ! -name files ! -name audit.jsonl)"
+        ! -path './*/store/registry.*' ! -name store ! -name files ! -name audit.jsonl \
+        ! -name session.up)"
 equal 'nor in overlayfs'"'"' own' '' \
     "$(find "$WINEPREFIX"/pwk/kernels/*/files/work -mindepth 2)"
 equal 'nor in the run-time folders' '' "$(find "$XDG_RUNTIME_DIR/pwk" -mindepth 2 \

@@ -67,39 +67,73 @@ equal 'and its status is its own' 7 "$(own ends --max-cpu 20% "$probe" status 7;
 matches 'a session with a limit is not joined without it' 'up.*cpu 20%' \
     "$(own ends "$probe" status 0 2>&1)"
 
-# --- the launcher's job control: who is stopped by its shell stays stopped ---
-hold stopped "$pwk_wine" --kernel stopped --session own --max-cpu 10% cmd.exe /c \
-    'echo ready & for /L %i in (0,0,1) do @rem'
-until_true 60 grep -q ready "$work/stopped.out" || fail 'the burner does not begin'
+# --- job control: what a user stops with Ctrl-Z stays stopped until it is continued ---
+# In a terminal of its own with a shell in it: without one that could continue it, Linux throws a
+# process group's SIGTSTP away.
+type_in()
+{
+    # shellcheck disable=SC2059 # with its escapes
+    printf "$1" >&"${held_input[terminal]}"
+}
+
+burner_time()
+{
+    cut -d ' ' -f 14,15 "/proc/$burner/stat"
+}
+
+time_has_passed()
+{
+    [ "$(burner_time)" != "$before" ]
+}
+
+burner_says_ready()
+{
+    grep -v 'echo ready' "$work/terminal.out" | grep -q ready
+}
+
+shell_says_stopped()
+{
+    [ "$(grep -c '^\[1\].*Stopped' "$work/terminal.out")" -ge "$1" ]
+}
+
+stays_stopped()
+{
+    type_in '\032'
+    stops=$((stops + 1))
+    until_true 30 shell_says_stopped "$stops" || return 0 # seen below
+    sleep 1
+    before=$(burner_time)
+    sleep 2
+    ! time_has_passed
+}
+
+hold terminal script --quiet --command 'bash --norc --noprofile -i' /dev/null
+type_in "'$pwk_wine' --kernel stopped --session own --max-cpu 10%% cmd.exe /c "
+type_in "'echo ready & for /L %%i in (0,0,1) do @rem'\n"
+until_true 60 burner_says_ready || fail 'the burner does not begin'
 init=$(session_init stopped)
 sleep 1
 burner=$(for process in $(session_processes "$init"); do
     sed "s/.*) //;s/^/$process /" "/proc/$process/stat" 2>/dev/null
 done | sort -n -k 13 | tail -n 1 | cut -d ' ' -f 1)
-# Not SIGTSTP, which Linux throws away where the process group has no shell. A stop signal that waits
-# while the process is continued is forgotten too: one may get lost.
-stays_stopped()
-{
-    local used
-
-    kill -STOP "$burner"
-    sleep 1
-    used=$(cut -d ' ' -f 14,15 "/proc/$burner/stat")
-    sleep 2
-    [ "$used" = "$(cut -d ' ' -f 14,15 "/proc/$burner/stat")" ]
-}
-assertions=$((assertions + 1))
-until_true 15 stays_stopped || fail 'a stopped program does not stay stopped'
-before=$(time_used "$init")
-kill -CONT "$burner"
-sleep 2
-assertions=$((assertions + 1))
-[ "$(time_used "$init")" -gt "$before" ] || fail 'it does not go on'
+stops=0
+for i in 1 2 3; do
+    assertions=$((assertions + 1))
+    # A stop signal that waits at the very moment in which the governor continues is forgotten by
+    # Linux: one may get lost, as it may be pressed again.
+    stays_stopped || { type_in 'fg\n' && sleep 1 && stays_stopped; } ||
+        fail "stop $i: a stopped program does not stay stopped"
+    ok "stop $i: the shell has been told" shell_says_stopped "$stops"
+    before=$(burner_time)
+    type_in 'fg\n'
+    ok "stop $i: it goes on" until_true 30 time_has_passed
+done
 
 # --- a killed first process leaves nobody stopped ---
 kill -KILL "$init"
-wait "${held[stopped]}" 2>/dev/null
 ok 'nothing of it is left' until_true 10 test ! -e "/proc/$burner"
+type_in 'exit\n'
+wait "${held[terminal]}"
 
 # --- disks ---
 head -c 1M /dev/urandom >"$WINEPREFIX/drive_c/block"

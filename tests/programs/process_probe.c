@@ -9,10 +9,13 @@
  *   process_probe both                  "out" to standard output, "err" to standard error
  *   process_probe status N              ends with status N
  *   process_probe run TEXT...           starts itself with TEXT..., ends with its status
- *   process_probe wait                  prints "ready", waits for a line (or the end) of input
+ *   process_probe suspended SECONDS TEXT...  starts itself with TEXT... suspended, lets it go on
+ * after so many seconds; where that is "never", it ends and does not process_probe wait prints
+ * "ready", waits for a line (or the end) of input
  */
 #include <fcntl.h>
 #include <io.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,20 +65,41 @@ static int copy_input(void)
     return ferror(stdin) ? 1 : 0;
 }
 
-/* The rest of the own command line, after the word "run", goes to the child unharmed. */
-static int run_child(const wchar_t *command_line)
+/* The rest of the own command line, after `word`, goes to the child unharmed. */
+static bool start_child(const wchar_t *command_line, const wchar_t *word, DWORD flags,
+                        PROCESS_INFORMATION *process)
 {
-    const wchar_t *rest = wcsstr(command_line, L" run ");
+    const wchar_t *rest = wcsstr(command_line, word);
     wchar_t program[MAX_PATH], command[8192];
     STARTUPINFOW startup = {.cb = sizeof(startup)};
-    PROCESS_INFORMATION process;
-    DWORD status = 1;
 
     GetModuleFileNameW(NULL, program, MAX_PATH);
     if (!rest || wcslen(rest) > 7000)
-        return 3;
-    _snwprintf(command, 8192, L"\"%ls\" %ls", program, rest + 5);
-    if (!CreateProcessW(program, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process))
+        return false;
+    _snwprintf(command, 8192, L"\"%ls\" %ls", program, rest + wcslen(word));
+    return CreateProcessW(program, command, NULL, NULL, TRUE, flags, NULL, NULL, &startup, process);
+}
+
+static int leave_suspended(const wchar_t *command_line, const wchar_t *seconds)
+{
+    PROCESS_INFORMATION process;
+    wchar_t words[64];
+
+    _snwprintf(words, 64, L" suspended %ls ", seconds);
+    if (!start_child(command_line, words, CREATE_SUSPENDED, &process))
+        return 2;
+    if (wcscmp(seconds, L"never") == 0)
+        return 0;
+    Sleep(1000 * (DWORD)wcstol(seconds, NULL, 10));
+    return ResumeThread(process.hThread) != 1;
+}
+
+static int run_child(const wchar_t *command_line)
+{
+    PROCESS_INFORMATION process;
+    DWORD status = 1;
+
+    if (!start_child(command_line, L" run ", 0, &process))
         return 2;
     WaitForSingleObject(process.hProcess, INFINITE);
     GetExitCodeProcess(process.hProcess, &status);
@@ -113,6 +137,8 @@ int main(void)
         return (int)wcstol(argv[2], NULL, 10);
     if (wcscmp(argv[1], L"run") == 0 && argc > 2)
         return run_child(GetCommandLineW());
+    if (wcscmp(argv[1], L"suspended") == 0 && argc > 3)
+        return leave_suspended(GetCommandLineW(), argv[2]);
     if (wcscmp(argv[1], L"wait") == 0)
         return wait_for_line();
     return 3;

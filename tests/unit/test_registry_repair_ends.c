@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test_registry_repair_ends.c - repairs of stores whose last process was killed, repairs that are refused,
- * and repairs that do not come to their end.
+ * test_registry_repair_ends.c - repairs of stores whose last process was killed, repairs that are
+ * refused, and repairs that do not come to their end.
  */
 #include "tests/unit/repair_fixture.h"
 
@@ -254,6 +254,51 @@ static void a_repair_on_a_full_disk(void **state)
     on_a_small_disk("size=16m", repair_on_a_full_disk);
 }
 
+/* Whoever began to make the store was killed: nothing is damaged, there is just no registry yet. */
+static void check_unborn(void)
+{
+    const struct registry_options only_look = {.read_only = true};
+    struct registry_check check;
+    struct registry_error error;
+    registry_t *registry;
+
+    assert_int_equal(run(false, &check, &error), -ENOENT);
+    assert_int_equal(run(true, &check, &error), -ENOENT);
+    assert_int_equal(registry_open(store_folder, &only_look, &registry, &error), -ENOENT);
+    registry = open_store();
+    registry_close(registry);
+    is_clean();
+}
+
+static void a_store_that_was_never_made(void **state)
+{
+    (void)state;
+    assert_int_equal(close(open(in_folder("registry.db"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
+                     0);
+    check_unborn();
+}
+
+static void a_store_of_which_only_the_mode_was_set(void **state)
+{
+    (void)state;
+    run_sql("PRAGMA journal_mode=WAL");
+    check_unborn();
+}
+
+/* The same file where there was a registry is damage. */
+static void a_store_that_was_emptied(void **state)
+{
+    const struct registry_options only_look = {.read_only = true};
+    registry_t *registry;
+
+    (void)state;
+    make_store();
+    assert_int_equal(truncate(in_folder("registry.db"), 0), 0);
+    remove(in_folder("registry.db-wal"));
+    assert_true(check_store(false).findings > 0);
+    assert_int_equal(registry_open(store_folder, &only_look, &registry, NULL), -EUCLEAN);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -265,6 +310,9 @@ int main(void)
         TEST(a_repair_that_is_killed),
         TEST(a_repair_that_only_needs_its_name),
         TEST(a_repair_on_a_full_disk),
+        TEST(a_store_that_was_never_made),
+        TEST(a_store_of_which_only_the_mode_was_set),
+        TEST(a_store_that_was_emptied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

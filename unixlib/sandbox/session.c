@@ -31,6 +31,7 @@
 #include "sandbox/session_internal.h"
 #include "sandbox/session_known.h"
 #include "sandbox/session_limits.h"
+#include "sandbox/session_orphans.h"
 #include "sandbox/user_map.h"
 #include "sandbox/view.h"
 #include "sandbox/walls.h"
@@ -83,6 +84,7 @@ int pwk_session_pidfd(pid_t pid)
 struct init {
     struct pwk_governor *governor; /* NULL: no limits */
     pwk_audit_collector_t *collector;
+    struct pwk_session_orphans orphans;
     uint64_t collect_at, check_at; /* nanoseconds of CLOCK_MONOTONIC */
 };
 
@@ -166,6 +168,7 @@ static void wait_for_end(struct init *init, int lock)
         if (!wait_and_look(init))
             continue;
         reap();
+        pwk_session_orphans_look(&init->orphans, lock, now());
         if (!others_are_left() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
             /* Who joined before the lock was had has a child here by now. */
             if (!others_are_left())
