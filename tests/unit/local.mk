@@ -29,7 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
 	tests/unit/test_audit_apart tests/unit/test_learn \
 	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup \
-	tests/unit/test_session_held \
+	tests/unit/test_session_held tests/unit/test_view_shown \
 	tests/unit/test_process_namespace \
 	tests/unit/test_policy_supervisor \
 	$(ATTACH_TESTS) $(FILES_TESTS) \

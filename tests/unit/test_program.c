@@ -309,6 +309,48 @@ static void programs_of_a_layer(void **state)
     assert_int_equal(-ENOENT, find_in_layer("/drive_c/New App/App.exe"));
 }
 
+/* What a session is to show: no link is followed but a drive's. */
+static void expect_place(const char *path, const char *folder, const char *expected)
+{
+    char place[PATH_MAX];
+
+    pwk_program_place(place, path, folder, below("prefix"));
+    assert_string_equal(place, expected);
+}
+
+static void places_of_programs(void **state)
+{
+    char path[PATH_MAX], place[PATH_MAX];
+
+    (void)state;
+    expect_place("/tmp/a/x.exe", "/", "/tmp/a/x.exe");
+    expect_place("x.exe", "/tmp/a", "/tmp/a/x.exe");
+    expect_place("./sub/x.exe", "/tmp/a", "/tmp/a/sub/x.exe");
+    expect_place(".//x.exe", "/tmp/a", "/tmp/a/x.exe");
+    expect_place("../b/x.exe", "/tmp/a", "/tmp/b/x.exe");
+    expect_place("../../x.exe", "/tmp/a", "/x.exe");
+    expect_place("../../../x.exe", "/tmp/a", "/x.exe");
+    expect_place("..x/y.exe", "/tmp/a", "/tmp/a/..x/y.exe");
+    expect_place("x.exe", "/", "/x.exe");
+    /* Without a current folder it cannot be told. */
+    expect_place("x.exe", "", "x.exe");
+    /* What stands behind a folder's name may be a link's "..". */
+    expect_place("sub/../x.exe", "/tmp/a", "/tmp/a/sub/../x.exe");
+    assert_int_equal(0, symlink("/tmp/shown//", below("prefix/dosdevices/y:")));
+    assert_int_equal(0, symlink("/tmp/a", below("prefix/link")));
+    snprintf(path, sizeof(path), "%s", below("prefix/dosdevices/z:/tmp/b/x.exe"));
+    expect_place(path, "/", "/tmp/b/x.exe");
+    pwk_program_place(place, path, "/", "");
+    assert_string_equal(place, path);
+    expect_place(below("prefix/dosdevices/y:/x.exe"), "/", "/tmp/shown/x.exe");
+    /* C: leads into the prefix; D: is not there; a link is none of ours. */
+    for (const char *const *other =
+             (const char *const[]){"prefix/dosdevices/c:/x.exe", "prefix/dosdevices/d:/x.exe",
+                                   "prefix/link/x.exe", NULL};
+         *other; other++)
+        expect_place(below(*other), "/", below(*other));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +362,7 @@ int main(void)
         cmocka_unit_test(scripts_pass),
         cmocka_unit_test(names_like_options_are_made_paths),
         cmocka_unit_test(programs_of_a_layer),
+        cmocka_unit_test(places_of_programs),
     };
 
     return cmocka_run_group_tests(tests, make_world, remove_world);

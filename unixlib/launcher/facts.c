@@ -16,6 +16,7 @@
 #include "launcher/ephemeral.h"
 #include "launcher/plan.h"
 #include "launcher/prefix.h"
+#include "sandbox/view_shown.h"
 
 #define DEFAULT_KERNEL "default"
 
@@ -232,13 +233,19 @@ static int find_full_program(struct pwk_facts *facts, const struct pwk_arguments
     return rc;
 }
 
-/* Where programs write to the prefix itself, they can change where its drives lead. */
+/* As typed: before links are followed, which programs may have made, to another folder of /tmp.
+ * Where programs write to the prefix itself, they can change where its drives lead, too. */
 static void find_place(struct pwk_facts *facts, const struct pwk_arguments *arguments)
 {
     enum pwk_files_mode files = arguments->files ? arguments->files : facts->profile.files;
 
     pwk_program_place(facts->place, facts->program.path, facts->folder,
                       files == PWK_FILES_SHARED ? "" : facts->prefix);
+}
+
+static bool is_covered(const char *path)
+{
+    return pwk_view_is_in(path, pwk_view_covered, PWK_VIEW_COVERED);
 }
 
 int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *arguments,
@@ -286,10 +293,12 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
         if (found != 0)
             return found == -ENOENT ? PWK_EXIT_NOT_FOUND : PWK_EXIT_CANNOT_RUN;
     }
+    find_place(facts, arguments);
     if (rc == 0)
         rc = find_full_program(facts, arguments, error);
-    if (rc == 0)
-        find_place(facts, arguments);
+    if (rc == 0 && !is_covered(facts->place) && !is_covered(facts->program.path) &&
+        facts->program.path[0] == '/')
+        strcpy(facts->place, facts->program.path);
     return rc == 0 ? 0 : PWK_EXIT_FAILED;
 }
 

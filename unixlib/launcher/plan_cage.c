@@ -161,8 +161,9 @@ static void add_files(struct pwk_plan *plan, bool *failed)
         pwk_plan_add(plan, failed, PWK_STEP_CAGE,
                      "show it the prefix itself: what programs write there is everybody's");
     pwk_plan_mark(pwk_plan_add(plan, failed, PWK_STEP_CAGE,
-                               "give it a /tmp and a /run of its own, and of pwk's files this "
-                               "kernel's store alone"),
+                               "give it a /tmp and a /run of its own, with the folders that "
+                               "its programs lie in and are started from, and of pwk's files "
+                               "this kernel's store alone"),
                   PWK_WORTH_BOUNDARY);
     if (cage->homes[0][0] == '\0')
         pwk_plan_add(plan, failed, PWK_STEP_CAGE, "show it the home folder as it is");
