@@ -20,7 +20,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/process_address.c \
 	unixlib/kernel/audit.h unixlib/kernel/audit_internal.h unixlib/kernel/audit.c \
 	unixlib/kernel/audit_ring.h unixlib/kernel/audit_ring.c \
-	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c \
+	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c unixlib/kernel/number_text.h \
 	unixlib/kernel/audit_log.h unixlib/kernel/audit_log.c \
 	unixlib/kernel/audit_drain.c unixlib/kernel/audit_rings.c unixlib/kernel/audit_thread.c \
 	unixlib/kernel/audit_collector.c \

@@ -37,7 +37,8 @@ UNIT_TESTS = \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_registry_large_key \
-	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall
+	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \
+	tests/unit/test_trap
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
@@ -50,6 +51,8 @@ ATTACH_LIBS = libattach.a libpolicy.a libsandbox.a libkernel.a libregistry.a $(S
 	$(CMOCKA_LIBS)
 tests_unit_test_call_site_LDADD = libsandbox.a $(LDADD)
 tests_unit_test_process_namespace_LDADD = $(ATTACH_LIBS)
+tests_unit_test_trap_SOURCES = tests/unit/test_trap.c $(ATTACH_FIXTURE)
+tests_unit_test_trap_LDADD = $(ATTACH_LIBS)
 tests_unit_test_trapped_call_SOURCES = tests/unit/test_trapped_call.c $(ATTACH_FIXTURE)
 tests_unit_test_trapped_call_LDADD = $(ATTACH_LIBS)
 tests_unit_test_notify_loop_SOURCES = tests/unit/test_notify_loop.c $(ATTACH_FIXTURE)

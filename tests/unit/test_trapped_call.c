@@ -90,6 +90,40 @@ static void calls_of_a_handler_are_made(void)
     CHECK(pwk_raw_syscall(SYS_close, -1, 0, 0, 0, 0, 0) == -EBADF);
 }
 
+static volatile sig_atomic_t caught;
+
+static void catch(int signal)
+{
+    (void)signal;
+    caught++;
+}
+
+static int64_t interrupt_itself(struct pwk_trapped_call *call)
+{
+    (void)call;
+    CHECK(syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1) == 0);
+    return caught;
+}
+
+/* A handler may wait, and is interrupted as the call would have been: but for what the thread itself
+ * holds back. */
+static void signals_reach_a_handler(void)
+{
+    struct sigaction action = {.sa_handler = catch};
+    sigset_t set;
+
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    pwk_trapped_call_set(SYS_getppid, interrupt_itself);
+    arm();
+    CHECK(syscall(SYS_getppid) == 1);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+    CHECK(syscall(SYS_getppid) == 1);
+    CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+    CHECK(caught == 2);
+}
+
 /* A filter without the exemption, over one that has it. */
 static void the_exempt_instruction_may_be_trapped_too(void)
 {
@@ -202,6 +236,7 @@ static void handlers_are_replaced_while_they_run(void)
 IN_CHILD(a_handler_answers)
 IN_CHILD(without_a_handler_it_is_refused)
 IN_CHILD(calls_of_a_handler_are_made)
+IN_CHILD(signals_reach_a_handler)
 IN_CHILD(the_exempt_instruction_may_be_trapped_too)
 IN_CHILD(other_conventions_are_refused)
 IN_CHILD(handlers_are_replaced_while_they_run)
@@ -212,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_a_handler_answers),
         cmocka_unit_test(test_without_a_handler_it_is_refused),
         cmocka_unit_test(test_calls_of_a_handler_are_made),
+        cmocka_unit_test(test_signals_reach_a_handler),
         cmocka_unit_test(test_the_exempt_instruction_may_be_trapped_too),
         cmocka_unit_test(test_other_conventions_are_refused),
         cmocka_unit_test(test_handlers_are_replaced_while_they_run),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/number_text.h"
 #include "kernel/utf8.h"
 
 #define STRING_MAX 2048 /* bytes of one value; longer ones are cut, and "cut":true says so */
@@ -71,14 +72,12 @@ void audit_record_fill(struct audit_record *record, const char *event, const cha
     put_pairs(record, pairs);
 }
 
-static size_t write_number(char *out, uint64_t number, size_t width);
-
 void audit_record_fill_about(struct audit_record *record, pid_t pid, const char *event,
                              const char *verdict, va_list pairs)
 {
     char number[NAME_MAX_BYTES + 1];
 
-    number[write_number(number, (uint64_t)pid, 1)] = '\0';
+    pwk_decimal(number, (uint64_t)pid);
     audit_record_fill_plain(record, event, verdict);
     put_string(record, "pid", NAME_MAX_BYTES);
     put_string(record, number, NAME_MAX_BYTES);
@@ -132,27 +131,11 @@ static bool add_bytes(struct line *line, const char *bytes, size_t size)
 
 #define ADD(line, literal) add_bytes(line, literal, sizeof(literal) - 1)
 
-/* At least `width` digits. */
-static size_t write_number(char *out, uint64_t number, size_t width)
-{
-    char digits[20];
-    size_t count = 0;
-
-    while (number > 0 || count < width) {
-        digits[count++] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    for (size_t i = 0; i < count; i++) {
-        out[i] = digits[count - 1 - i];
-    }
-    return count;
-}
-
 static void add_number(struct line *line, uint64_t number, size_t width)
 {
     char digits[20];
 
-    add_bytes(line, digits, write_number(digits, number, width));
+    add_bytes(line, digits, pwk_number_digits(digits, number, 10, width));
 }
 
 /* One character in JSON: control characters, DEL included, as \u00XX. */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/number_text.h"
+
 struct nt_personality nt_personality;
 
 ntstatus nt_forward(const struct nt_call *call)
@@ -32,13 +34,10 @@ ntstatus nt_deny(const struct nt_call *call, ntstatus status, const char *what)
 
 void nt_audit_call(unsigned row, ntstatus status)
 {
-    static const char digits[] = "0123456789abcdef";
-    char text[] = "0x00000000";
+    char text[PWK_NUMBER_TEXT];
 
-    for (int i = 0; i < 8; i++)
-        text[2 + i] = digits[(uint32_t)status >> (28 - 4 * i) & 15];
     pwk_audit_write(nt_personality.audit, PWK_AUDIT_ALL, "call", NT_ERROR(status) ? "failed" : "served",
-                    "service", nt_services[row].name, "status", text, NULL);
+                    "service", nt_services[row].name, "status", pwk_hexadecimal(text, (uint32_t)status, 8), NULL);
 }
 
 void nt_report_store_error(int error)

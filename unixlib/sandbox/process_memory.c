@@ -15,8 +15,9 @@
 
 #define PAGE 4096
 
-/* The process's own memory goes through a pipe: Linux looks at each address as in any call, and the
- * policy, which keeps programs out of other processes, need not let process_vm_readv(2) through. */
+/* The way where process_vm_readv(2) is refused, as by a policy that keeps programs out of other
+ * processes, and for mappings of devices, which it does not reach: Linux looks at each address as in
+ * any call. It takes two descriptors for the while. */
 static int copy_through_pipe(const void *from, void *to, size_t size)
 {
     int ends[2];
@@ -66,16 +67,19 @@ static int transfer(long nr, pid_t pid, uint64_t address, void *data, size_t siz
 
 int pwk_process_read(pid_t pid, uint64_t address, void *data, size_t size)
 {
-    if (is_own(pid))
-        return copy_through_pipe((const void *)(uintptr_t)address, data, size);
-    return transfer(SYS_process_vm_readv, pid, address, data, size);
+    int result = transfer(SYS_process_vm_readv, pid, address, data, size);
+
+    return result < 0 && is_own(pid)
+               ? copy_through_pipe((const void *)(uintptr_t)address, data, size)
+               : result;
 }
 
 int pwk_process_write(pid_t pid, uint64_t address, const void *data, size_t size)
 {
-    if (is_own(pid))
-        return copy_through_pipe(data, (void *)(uintptr_t)address, size);
-    return transfer(SYS_process_vm_writev, pid, address, (void *)data, size);
+    int result = transfer(SYS_process_vm_writev, pid, address, (void *)data, size);
+
+    return result < 0 && is_own(pid) ? copy_through_pipe(data, (void *)(uintptr_t)address, size)
+                                     : result;
 }
 
 ssize_t pwk_process_read_string(pid_t pid, uint64_t address, char *text, size_t size)

@@ -11,12 +11,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 
+#include "kernel/number_text.h"
 #include "sandbox/call_site.h"
 #include "sandbox/policy_arm.h"
 #include "sandbox/sigsys.h"
@@ -66,16 +66,15 @@ __asm__(".pushsection .text\n"
 static void record_refusal(uint32_t *place, uint32_t number, uint64_t address, const char *reason)
 {
     uint32_t count = __atomic_add_fetch(place, 1, __ATOMIC_RELAXED);
-    char numbers[3][24];
+    char numbers[3][PWK_NUMBER_TEXT];
 
     pwk_count(*trap.slot, PWK_DENIALS, 1);
     if (count & (count - 1))
         return;
-    snprintf(numbers[0], sizeof numbers[0], "0x%x", number);
-    snprintf(numbers[1], sizeof numbers[1], "0x%llx", (unsigned long long)address);
-    snprintf(numbers[2], sizeof numbers[2], "%u", count);
-    pwk_audit_write(trap.audit, PWK_AUDIT_DENIALS, "native_call", "denied", "number", numbers[0],
-                    "address", numbers[1], "reason", reason, "count", numbers[2], NULL);
+    pwk_audit_write(trap.audit, PWK_AUDIT_DENIALS, "native_call", "denied", "number",
+                    pwk_hexadecimal(numbers[0], number, 1), "address",
+                    pwk_hexadecimal(numbers[1], address, 1), "reason", reason, "count",
+                    pwk_decimal(numbers[2], count), NULL);
 }
 
 /* A gate that Windows does not have (`int 0x80`): what Windows makes of it is the processor's

@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdlib.h>
 
+#include "kernel/number_text.h"
 #include "kernel/process_kernel_internal.h"
 #include "sandbox/policy_built_in.h"
 #include "sandbox/sigsys.h"
@@ -32,14 +33,14 @@ static int64_t refuse(struct pwk_trapped_call *call)
 {
     const struct pwk_booted_kernel *booted = pwk_get_booted_kernel();
     const char *name = pwk_call_name(call->nr);
-    char number[16];
+    char number[PWK_NUMBER_TEXT + 1];
 
     if (booted && booted->audit) {
-        snprintf(number, sizeof number, "%d", call->nr);
+        number[0] = '-';
+        pwk_decimal(call->nr < 0 ? number + 1 : number, (uint64_t)llabs(call->nr));
         pwk_count(booted->slot, PWK_DENIALS, 1);
         pwk_audit_write(booted->audit, PWK_AUDIT_DENIALS, "syscall", "denied", "syscall",
-                        *name ? name : number, "number", number,
-                        "reason", "trapped", NULL);
+                        *name ? name : number, "number", number, "reason", "trapped", NULL);
     }
     return -ENOSYS;
 }
