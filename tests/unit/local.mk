@@ -38,7 +38,7 @@ UNIT_TESTS = \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_registry_large_key \
 	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \
-	tests/unit/test_trap
+	tests/unit/test_trap tests/unit/test_tracee tests/unit/test_policy_kill
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
@@ -74,6 +74,10 @@ tests_unit_test_attach_SOURCES = tests/unit/test_attach.c $(TARGET_FIXTURE)
 tests_unit_test_attach_LDADD = $(ATTACH_LIBS)
 tests_unit_test_attach_ends_SOURCES = tests/unit/test_attach_ends.c $(TARGET_FIXTURE)
 tests_unit_test_attach_ends_LDADD = $(ATTACH_LIBS)
+tests_unit_test_tracee_SOURCES = tests/unit/test_tracee.c $(TARGET_FIXTURE)
+tests_unit_test_tracee_LDADD = $(ATTACH_LIBS)
+tests_unit_test_policy_kill_SOURCES = tests/unit/test_policy_kill.c $(ATTACH_FIXTURE)
+tests_unit_test_policy_kill_LDADD = $(ATTACH_LIBS)
 tests_unit_test_own_process_SOURCES = tests/unit/test_own_process.c $(ATTACH_FIXTURE)
 tests_unit_test_own_process_LDADD = $(ATTACH_LIBS)
 

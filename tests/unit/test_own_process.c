@@ -17,12 +17,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "attach_fixture.h"
 #include "pwk/process_kernel.h"
+#include "sandbox/own_process.h"
 
 static process_kernel_t *new_kernel(void)
 {
@@ -221,6 +223,46 @@ static void sigsys_stays_ours(void)
     CHECK(syscall(SYS_getppid) == 4711);
 }
 
+static void allow_descriptors(rlim_t count)
+{
+    CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){count, 1024}) == 0);
+}
+
+/* A program that has used up its descriptors changes its signals as ever. */
+static void signals_without_descriptors(void)
+{
+    process_kernel_t *kernel = new_kernel();
+    struct sigaction action = {.sa_handler = call_in_handler};
+    sigset_t set, before;
+
+    CHECK(pk_register_syscall(kernel, SYS_getppid, answer_4711) == 0);
+    CHECK(pk_attach(kernel, 0) == 0);
+    allow_descriptors(0);
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    sigemptyset(&set);
+    CHECK(sigprocmask(SIG_SETMASK, &set, &before) == 0);
+    CHECK(syscall(SYS_rt_sigaction, SIGUSR1, 16, NULL, 8) == -1 && errno == EFAULT);
+    CHECK(syscall(SYS_rt_sigprocmask, SIG_BLOCK, 8, NULL, 8) == -1 && errno == EFAULT);
+    CHECK(raise(SIGUSR1) == 0);
+    CHECK(answered);
+}
+
+/* Where it cannot be told whether a thread blocks SIGSYS, for want of descriptors to look, it is
+ * taken for one that does. */
+static void what_cannot_be_told_counts_as_blocked(void)
+{
+    int first = dup(0); /* the lowest that is free */
+
+    CHECK(first >= 0 && close(first) == 0);
+    CHECK(pwk_signal_guard_check() == 0);
+    allow_descriptors((rlim_t)first); /* not enough for the list of threads */
+    CHECK(pwk_signal_guard_check() == -EBUSY);
+    allow_descriptors((rlim_t)first + 1); /* nor for a thread */
+    CHECK(pwk_signal_guard_check() == -EBUSY);
+    allow_descriptors((rlim_t)first + 2);
+    CHECK(pwk_signal_guard_check() == 0);
+}
+
 static void *keep_blocked(void *argument)
 {
     atomic_int *stage = argument;
@@ -313,6 +355,8 @@ IN_CHILD(some_calls_cannot_be_trapped)
 IN_CHILD(handlers_have_helpers)
 IN_CHILD(calls_may_be_let_through)
 IN_CHILD(sigsys_stays_ours)
+IN_CHILD(signals_without_descriptors)
+IN_CHILD(what_cannot_be_told_counts_as_blocked)
 IN_CHILD(a_thread_that_blocks_sigsys_is_not_killed)
 IN_CHILD(blocked_calls_of_starting_processes)
 IN_CHILD(threads_may_run_meanwhile)
@@ -326,6 +370,8 @@ int main(void)
         cmocka_unit_test(test_handlers_have_helpers),
         cmocka_unit_test(test_calls_may_be_let_through),
         cmocka_unit_test(test_sigsys_stays_ours),
+        cmocka_unit_test(test_signals_without_descriptors),
+        cmocka_unit_test(test_what_cannot_be_told_counts_as_blocked),
         cmocka_unit_test(test_a_thread_that_blocks_sigsys_is_not_killed),
         cmocka_unit_test(test_blocked_calls_of_starting_processes),
         cmocka_unit_test(test_threads_may_run_meanwhile),

@@ -14,10 +14,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "attach_fixture.h"
+#include "sandbox/own_process.h"
 #include "sandbox/process_memory.h"
 #include "sandbox/trapped_call.h"
 
@@ -92,7 +94,7 @@ static void calls_of_a_handler_are_made(void)
 
 static volatile sig_atomic_t caught;
 
-static void catch(int signal)
+static void catch (int signal)
 {
     (void)signal;
     caught++;
@@ -105,8 +107,8 @@ static int64_t interrupt_itself(struct pwk_trapped_call *call)
     return caught;
 }
 
-/* A handler may wait, and is interrupted as the call would have been: but for what the thread itself
- * holds back. */
+/* A handler may wait, and is interrupted as the call would have been: but for what the thread
+ * itself holds back. */
 static void signals_reach_a_handler(void)
 {
     struct sigaction action = {.sa_handler = catch};
@@ -114,6 +116,7 @@ static void signals_reach_a_handler(void)
 
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     pwk_trapped_call_set(SYS_getppid, interrupt_itself);
+    pwk_signal_guard_start();
     arm();
     CHECK(syscall(SYS_getppid) == 1);
     sigemptyset(&set);
@@ -186,6 +189,29 @@ static void memory_is_read_without_faults(void **context)
                      -ENAMETOOLONG);
 }
 
+/* A policy that keeps programs out of other processes. */
+static void memory_is_read_where_other_processes_are_shut(void)
+{
+    static struct sock_filter others[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_writev, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0x00050000 | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, 0x7fff0000), /* allow */
+    };
+    static char from[3 * 4096 + 7], to[sizeof from];
+    struct sock_fprog program = {5, others};
+
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (char)(i * 7);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_seccomp, 1, 0, &program) == 0);
+    CHECK(pwk_process_read(getpid(), (uintptr_t)from, to, sizeof to) == 0);
+    CHECK(memcmp(from, to, sizeof to) == 0);
+    CHECK(pwk_process_read(getpid(), 16, to, 6) == -EFAULT);
+    CHECK(pwk_process_write(getpid(), 16, to, 6) == -EFAULT);
+    CHECK(pwk_process_write(getpid(), (uintptr_t)to, "bye", 4) == 0 && strcmp(to, "bye") == 0);
+}
+
 static atomic_bool stop;
 
 static void *storm(void *argument)
@@ -236,6 +262,7 @@ static void handlers_are_replaced_while_they_run(void)
 IN_CHILD(a_handler_answers)
 IN_CHILD(without_a_handler_it_is_refused)
 IN_CHILD(calls_of_a_handler_are_made)
+IN_CHILD(memory_is_read_where_other_processes_are_shut)
 IN_CHILD(signals_reach_a_handler)
 IN_CHILD(the_exempt_instruction_may_be_trapped_too)
 IN_CHILD(other_conventions_are_refused)
@@ -252,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_other_conventions_are_refused),
         cmocka_unit_test(test_handlers_are_replaced_while_they_run),
         cmocka_unit_test(memory_is_read_without_faults),
+        cmocka_unit_test(test_memory_is_read_where_other_processes_are_shut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,8 +16,8 @@
 #define PAGE 4096
 
 /* The way where process_vm_readv(2) is refused, as by a policy that keeps programs out of other
- * processes, and for mappings of devices, which it does not reach: Linux looks at each address as in
- * any call. It takes two descriptors for the while. */
+ * processes, and for mappings of devices, which it does not reach: Linux looks at each address as
+ * in any call. It takes two descriptors for the while. */
 static int copy_through_pipe(const void *from, void *to, size_t size)
 {
     int ends[2];
@@ -41,6 +41,15 @@ static int copy_through_pipe(const void *from, void *to, size_t size)
     if (size == 0)
         return 0;
     return done < 0 ? (int)done : -EFAULT;
+}
+
+/* `answered` by process_vm_readv(2), which stands where it was not a refusal and the pipe does no
+ * better, be it for want of descriptors. */
+static int try_pipe(const void *from, void *to, size_t size, int answered)
+{
+    int result = copy_through_pipe(from, to, size);
+
+    return result < 0 && answered == -EFAULT ? answered : result;
 }
 
 static bool is_own(pid_t pid)
@@ -70,7 +79,7 @@ int pwk_process_read(pid_t pid, uint64_t address, void *data, size_t size)
     int result = transfer(SYS_process_vm_readv, pid, address, data, size);
 
     return result < 0 && is_own(pid)
-               ? copy_through_pipe((const void *)(uintptr_t)address, data, size)
+               ? try_pipe((const void *)(uintptr_t)address, data, size, result)
                : result;
 }
 
@@ -78,7 +87,7 @@ int pwk_process_write(pid_t pid, uint64_t address, const void *data, size_t size
 {
     int result = transfer(SYS_process_vm_writev, pid, address, (void *)data, size);
 
-    return result < 0 && is_own(pid) ? copy_through_pipe(data, (void *)(uintptr_t)address, size)
+    return result < 0 && is_own(pid) ? try_pipe(data, (void *)(uintptr_t)address, size, result)
                                      : result;
 }
 
