@@ -120,8 +120,9 @@ cp "$probe" "$hidden/probe.exe"
         own hides "$hidden/runtime/$name/probe.exe" status 0 >/dev/null 2>&1
         equal "a program among run-time files ($name) is refused" 126 $?
     done
-    ok 'the current folder among them' env -C "$hidden/runtime/pwk" "$pwk_wine" --kernel hides \
-        --session own "$probe" status 0
+    # The session has a folder of this name, in which nobody would find again what is written.
+    equal 'with the current folder among them a program starts in /' 'Z:\' \
+        "$(cd "$hidden/runtime" && own hides cmd.exe /c cd 2>/dev/null | tr -d '\r')"
     equal 'neither they nor what holds them is shown' '0 0 0' \
         "$(mounts hides "$hidden/runtime") $(mounts hides "$hidden/runtime/pwk") $(mounts hides "$hidden")"
     ok 'nor anything that lies beside the own ones' \
@@ -129,8 +130,40 @@ cp "$probe" "$hidden/probe.exe"
     echo "$failures $assertions" >"$work/counted"
     kill -KILL "$(session_init hides)"
 )
-read -r part_failures part_assertions <"$work/counted"
-failures=$part_failures assertions=$part_assertions
+read -r failures assertions <"$work/counted"
+
+# --- a prefix beside the programs ---
+beside=$(mktemp -d /tmp/pwk-test-beside.XXXXXX)
+other_folders+=("$beside")
+copy_prefix "$beside/prefix"
+cp "$probe" "$beside/probe.exe"
+echo note >"$beside/note"
+(
+    export WINEPREFIX=$beside/prefix
+    mkdir -p "$WINEPREFIX/pwk/kernels/other"
+    up near
+    ok 'a program changes the prefix' own near cmd.exe /c 'echo green> c:\colour.txt'
+    equal 'one beside the prefix runs' 3 \
+        "$(cd "$beside" && own near probe.exe status 3 >/dev/null 2>&1; echo $?)"
+    equal 'in its folder' note "$(cd "$beside" && own near cmd.exe /c 'type note' | tr -d '\r')"
+    equal 'the prefix is the view of it' green \
+        "$(cd "$beside" && own near cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+    ok 'what is changed by its path, too' env -C "$beside" "$pwk_wine" --kernel near --session own \
+        cmd.exe /c 'echo blue> prefix\drive_c\colour.txt'
+    equal 'is the view of it' blue "$(own near cmd.exe /c 'type c:\colour.txt' | tr -d '\r')"
+    ok 'and not the prefix' test ! -e "$beside/prefix/drive_c/colour.txt"
+    equal 'no other kernel is there' near \
+        "$(ls "/proc/$(session_init near)/root$beside/prefix/pwk/kernels")"
+    equal 'of its own state the store alone' store \
+        "$(ls "/proc/$(session_init near)/root$beside/prefix/pwk/kernels/near")"
+    equal 'it is mounted once' 1 "$(mounts near "$beside")"
+    go_on near
+    ok 'the first program goes on' wait "${held[near]}"
+    echo "$failures $assertions" >"$work/counted"
+    kill -KILL "$(session_init near)"
+    stop_prefix "$WINEPREFIX"
+)
+read -r failures assertions <"$work/counted"
 
 # --- a hidden home folder ---
 case $work/ in

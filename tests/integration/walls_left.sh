@@ -55,7 +55,8 @@ untouched()
 
 things()
 {
-    find "$prefix" "$home" -path "$state/files" -prune -o -path "$runtime" -prune -o -print | sort
+    find "$prefix" "$home" -path "$state/files" -prune -o -path "$state/session.up" -prune -o \
+        -path "$runtime" -prune -o -print | sort
 }
 
 machine

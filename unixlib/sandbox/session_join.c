@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -21,6 +22,8 @@
 #include "sandbox/privileges.h"
 #include "sandbox/session_internal.h"
 #include "sandbox/session_shown.h"
+#include "sandbox/view_mounts.h"
+#include "sandbox/view_shown.h"
 #include "sandbox/walls.h"
 
 #define ENDING_MS 5000 /* for all processes of a killed session to go */
@@ -36,7 +39,7 @@ static int join(const struct pwk_session_plan *plan, const struct pwk_session *s
     prctl(PR_SET_DUMPABLE, 0);
     refused->result = pwk_session_shown_find(plan, session, &shown, &refused->error);
     if (refused->result == 0 && shown.count > 0)
-        refused->result = pwk_session_shown_take(session, &shown, &refused->error);
+        refused->result = pwk_session_shown_take(plan, session, &shown, &refused->error);
     if (result == 0 && setns(session->init, pwk_session_namespaces(plan) &
                                                 ~(shown.entered ? CLONE_NEWUSER : 0)) < 0)
         result = -errno;
@@ -60,9 +63,46 @@ static int check_descriptors(struct pwk_error *error)
     return 0;
 }
 
+/* ---- the current folder ---- */
+
+struct folder {
+    char path[PATH_MAX];
+    bool compared; /* the session has a folder of its own above it, and may have another there */
+    dev_t device;
+    ino_t inode;
+};
+
+static void find_folder(const struct pwk_session_plan *plan, struct folder *folder)
+{
+    struct stat st;
+
+    if (!getcwd(folder->path, sizeof(folder->path)))
+        strcpy(folder->path, "/");
+    folder->compared = pwk_view_is_in(folder->path, pwk_view_covered, PWK_VIEW_COVERED) &&
+                       !pwk_view_is_below(folder->path, plan->prefix);
+    if (folder->compared && stat(".", &st) == 0) {
+        folder->device = st.st_dev;
+        folder->inode = st.st_ino;
+    }
+}
+
+/* What only has its name, since something that is shown lies in it or a program has made it, would
+ * take files that nobody finds again. */
+static int enter_folder(const struct folder *folder)
+{
+    struct stat st;
+    bool entered = chdir(folder->path) == 0;
+
+    if (entered && folder->compared)
+        entered = stat(".", &st) == 0 && st.st_dev == folder->device && st.st_ino == folder->inode;
+    return entered || chdir("/") == 0 ? 0 : -errno;
+}
+
+/* ---- the program's process ---- */
+
 /* In the child that runs the program. `parent` is a pidfd. It stays one that nobody of the session
  * can look into until it executes something, since what it was forked with is from outside. */
-static int settle(const struct pwk_session_plan *plan, const char *folder, int parent,
+static int settle(const struct pwk_session_plan *plan, const struct folder *folder, int parent,
                   struct pwk_error *error)
 {
     struct pollfd gone = {.fd = parent, .events = POLLIN};
@@ -70,8 +110,9 @@ static int settle(const struct pwk_session_plan *plan, const char *folder, int p
 
     if (result < 0)
         return result;
-    if (chdir(folder) < 0 && chdir("/") < 0)
-        return pwk_session_fail(error, -errno, folder);
+    result = enter_folder(folder);
+    if (result < 0)
+        return pwk_session_fail(error, result, folder->path);
     /* Linux may be without key rings: then nothing is to be left behind. */
     if (pwk_wall_stands(PWK_WALL_KEYRING) &&
         syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
@@ -137,12 +178,11 @@ static pid_t fork_into(const struct pwk_session_plan *plan, const struct pwk_ses
                        int *failed, struct pwk_error *error)
 {
     int parent = pwk_session_pidfd(getpid()), ends[2];
-    char folder[PATH_MAX];
+    struct folder folder;
     pid_t result;
 
     *failed = 0;
-    if (!getcwd(folder, sizeof(folder)))
-        strcpy(folder, "/");
+    find_folder(plan, &folder);
     if (parent < 0)
         return pwk_session_fail(error, -errno, "no pidfd");
     if (pipe2(ends, O_CLOEXEC) < 0) {
@@ -158,7 +198,7 @@ static pid_t fork_into(const struct pwk_session_plan *plan, const struct pwk_ses
         close(ends[1]);
         if (refused.result < 0)
             *error = refused.error;
-        *failed = refused.result < 0 ? -ENOENT : settle(plan, folder, parent, error);
+        *failed = refused.result < 0 ? -ENOENT : settle(plan, &folder, parent, error);
         return 0;
     }
     close(parent);

@@ -9,8 +9,10 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -160,23 +162,84 @@ static int take(const char *path, bool read_only, const struct stat *expected)
     return result;
 }
 
-int pwk_session_shown_take(const struct pwk_session *session, struct pwk_session_shown *shown,
-                           struct pwk_error *error)
+/* True where of the view's folder of that name nothing is the prefix's own, which has other
+ * kernels' state in it. */
+static bool hides_states(int view, int prefix)
 {
-    if (pwk_wall_stands(PWK_WALL_USERS) && setns(session->init, CLONE_NEWUSER) < 0)
-        return fail(error, -errno, shown->places[0].path, strerror(errno));
-    shown->entered = true;
-    if (unshare(CLONE_NEWNS) < 0)
-        return fail(error, -errno, shown->places[0].path, strerror(errno));
-    for (size_t i = 0; i < shown->count; i++) {
-        int tree =
-            take(shown->places[i].path, shown->places[i].read_only, &shown->places[i].outside);
+    struct stat inside, outside;
 
-        if (tree < 0)
-            return fail(error, tree, shown->places[i].path, strerror(-tree));
-        shown->places[i].tree = tree;
+    return fstatat(view, "pwk", &inside, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(prefix, "pwk", &outside, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !is_same(&inside, &outside);
+}
+
+/* Puts the session's view of the prefix over the prefix, in this process's own mount namespace: a
+ * folder that holds the prefix is taken with the view in it. */
+static int cover_prefix(const struct pwk_session_plan *plan, const struct pwk_session *session)
+{
+    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), view = -1, place, result;
+
+    if (own < 0)
+        return -errno;
+    result = setns(session->init, CLONE_NEWNS) < 0 ? -errno : 0;
+    if (result == 0)
+        result = view = pwk_view_open_tree(plan->prefix);
+    if (setns(own, CLONE_NEWNS) < 0 && result >= 0)
+        result = -errno;
+    close(own);
+    place = open(plan->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (place < 0 && result >= 0)
+        result = -errno;
+    if (result >= 0)
+        result = hides_states(view, place) ? pwk_view_move_tree(view, place) : -ESTALE;
+    if (view >= 0)
+        close(view);
+    if (place >= 0)
+        close(place);
+    return result;
+}
+
+static bool holds_prefix(const struct pwk_session_plan *plan, const char *path)
+{
+    char real[PATH_MAX];
+
+    return pwk_view_is_below(plan->prefix, path) ||
+           (realpath(plan->prefix, real) && pwk_view_is_below(real, path));
+}
+
+static int take_all(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                    struct pwk_session_shown *shown, const char **path)
+{
+    bool covered = false;
+    int result = 0;
+
+    for (size_t i = 0; result >= 0 && i < shown->count; i++) {
+        *path = shown->places[i].path;
+        if (!covered && holds_prefix(plan, *path)) {
+            result = cover_prefix(plan, session);
+            covered = true;
+        }
+        if (result >= 0)
+            result = shown->places[i].tree =
+                take(*path, shown->places[i].read_only, &shown->places[i].outside);
     }
-    return 0;
+    return result < 0 ? result : 0;
+}
+
+int pwk_session_shown_take(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                           struct pwk_session_shown *shown, struct pwk_error *error)
+{
+    const char *path = shown->places[0].path;
+    int result = 0;
+
+    if (pwk_wall_stands(PWK_WALL_USERS) && setns(session->init, CLONE_NEWUSER) < 0)
+        return fail(error, -errno, path, strerror(errno));
+    shown->entered = true;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        result = -errno;
+    if (result == 0)
+        result = take_all(plan, session, shown, &path);
+    return result < 0 ? fail(error, result, path, strerror(-result)) : 0;
 }
 
 /* ---- inside ---- */

@@ -41,8 +41,8 @@ int pwk_session_shown_find(const struct pwk_session_plan *plan, const struct pwk
 
 /* Enters the session's user namespace, and takes copies of what is missing. By a process of one
  * thread that is about to join and never comes back. 0 or a negative errno with its line. */
-int pwk_session_shown_take(const struct pwk_session *session, struct pwk_session_shown *shown,
-                           struct pwk_error *error);
+int pwk_session_shown_take(const struct pwk_session_plan *plan, const struct pwk_session *session,
+                           struct pwk_session_shown *shown, struct pwk_error *error);
 
 /* Mounts them, in the session's mount namespace. 0 or a negative errno with its line. */
 int pwk_session_shown_put(struct pwk_session_shown *shown, struct pwk_error *error);

@@ -36,10 +36,18 @@ bool pwk_view_is_hidden(const struct pwk_session_plan *plan, const char *path)
 
 enum answer { SHOW, GO_ON, NEVER };
 
-/* `top` against a folder of which nothing may be seen. */
-static enum answer against(const char *top, const char *folder)
+static enum answer against_path(const char *top, const char *folder)
 {
     return pwk_view_is_below(top, folder) ? NEVER : pwk_view_is_below(folder, top) ? GO_ON : SHOW;
+}
+
+/* `top` against a folder of which nothing may be seen, by its name and where that leads. */
+static enum answer against(const char *top, const char *folder)
+{
+    enum answer answer = against_path(top, folder);
+    char real[PATH_MAX];
+
+    return answer == SHOW && realpath(folder, real) ? against_path(top, real) : answer;
 }
 
 /* Where services of the user's, other kernels and stock Wine are reached. */
@@ -69,12 +77,20 @@ static enum answer against_services(const struct pwk_session_plan *plan, const c
     return answer;
 }
 
+/* A link on the way would have another folder shown than is named. */
+static bool is_behind_link(const char *top)
+{
+    char parent[PATH_MAX], real[PATH_MAX];
+
+    strcpy(parent, top);
+    *strrchr(parent, '/') = '\0';
+    return realpath(parent, real) && strcmp(parent, real) != 0;
+}
+
 static enum answer may_be_shown(const struct pwk_session_plan *plan, const char *top, bool later)
 {
-    enum answer answer = against_services(plan, top);
+    enum answer answer = is_behind_link(top) ? NEVER : against_services(plan, top);
 
-    if (answer == SHOW && later)
-        answer = against(top, plan->prefix);
     for (size_t i = 0; answer == SHOW && later && i < PWK_SESSION_HOMES; i++)
         if (plan->homes[i][0])
             answer = against(top, plan->homes[i]);

@@ -31,9 +31,9 @@ bool pwk_view_is_hidden(const struct pwk_session_plan *plan, const char *path);
 /* What is to be shown of a covered folder for the sake of `path` in it: the first folder on the way
  * that holds nothing that the session must not see, with all that is in it, since programs come
  * with files beside them; or the file itself. False where nothing is to be shown: the path lies
- * elsewhere, in the prefix, or among run-time files and sockets of others. `later`: in a session
- * that is up. What is taken from outside then has the machine's prefix and home folder in it, and
- * not the session's. */
+ * elsewhere, in the prefix, or among run-time files and sockets of others. What holds the prefix is
+ * to be shown with the session's view of it. `later`: in a session that is up, where a hidden home
+ * folder would come along with what holds it. */
 bool pwk_view_shown(const struct pwk_session_plan *plan, const char *path, bool later,
                     char top[PATH_MAX]);
 
