@@ -5,8 +5,9 @@
  *   cage PREFIX STATE RUNTIME WALL[,WALL...]|- PROGRAM ARGUMENTS...
  *
  * With "-" all walls stand. Where OUTSIDE_HOME is set, that home folder is hidden, but for what
- * OUTSIDE_HOME_FOLDER names in it, if anything. The status is the program's; 125 where there was no
- * session, and 124 where a wall of that name does not exist. The session is ended at once.
+ * OUTSIDE_HOME_FOLDER names in it, if anything. Where OUTSIDE_GROUPS is set, the session gets a
+ * control group in that folder. The status is the program's; 125 where there was no session, and
+ * 124 where a wall of that name does not exist. The session is ended at once.
  */
 #include <linux/capability.h>
 #include <poll.h>
@@ -124,6 +125,8 @@ int main(int argc, char *argv[])
     take(plan.homes[0], "OUTSIDE_HOME");
     take(plan.home_folder, "OUTSIDE_HOME_FOLDER");
     plan.installed[0] = getenv("OUTSIDE_INSTALLED");
+    take(plan.cgroup.parent, "OUTSIDE_GROUPS");
+    plan.cgroup.cpu = plan.cgroup.parent[0] != '\0';
     if (strcmp(argv[4], "-") != 0 && !take_out(argv[4]))
         return 124;
     if (pwk_session_enter(&plan, &session, &error) < 0) {

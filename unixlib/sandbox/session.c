@@ -260,6 +260,8 @@ static void run_init(const struct pwk_session_plan *plan, struct inherited inher
     if (report.result == 0 &&
         (report.result = pwk_session_govern(plan, inherited.group >= 0, &init.governor)) < 0)
         pwk_session_fail(&report.error, report.result, "its limits");
+    if (report.result < 0)
+        pwk_session_group_remove(plan, inherited.group);
     if (write(inherited.report, &report, sizeof(report)) != (ssize_t)sizeof(report) ||
         report.result < 0)
         _exit(1);
@@ -283,18 +285,23 @@ static int start_init(const struct pwk_session_plan *plan, struct inherited inhe
     char byte = 0;
     pid_t init;
 
-    inherited.group = pwk_session_group_make(plan, folder);
     if (pipe2(go, O_CLOEXEC) < 0)
         return pwk_session_fail(error, -errno, "no pipe");
+    inherited.group = pwk_session_group_make(plan, folder);
     init = fork();
     if (init == 0) {
         close(go[1]);
-        if (read(go[0], &byte, 1) != 1)
+        if (read(go[0], &byte, 1) != 1) { /* whoever was to write it was killed */
+            pwk_session_group_remove(plan, inherited.group);
             _exit(1);
+        }
         run_init(plan, inherited);
     }
-    if (init < 0)
-        return pwk_session_fail(error, -errno, "its first process");
+    if (init < 0) {
+        result = pwk_session_fail(error, -errno, "its first process");
+        pwk_session_group_remove(plan, inherited.group);
+        return result;
+    }
     result = pwk_session_known_write(plan, init, folder);
     if (result == 0 && write(go[1], &byte, 1) != 1)
         result = -EPIPE;
