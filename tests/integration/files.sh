@@ -30,6 +30,12 @@ state_of_prefix()
     ) | sort
 }
 
+# True where somebody wants the lock that another one holds.
+somebody_waits_at()
+{
+    grep -q -e "-> FLOCK .*:$(stat -c %i "$1") " /proc/locks
+}
+
 paths()
 {
     cut -f 1,5 | tr '\t' ' '
@@ -128,7 +134,7 @@ begun=$work/begun
     own a "$probe" status 0 >/dev/null 2>&1
     touch "$begun"
 ) &
-sleep 2
+ok 'who begins a session comes to the lock' until_true 60 somebody_waits_at "$lock"
 fails 'no session begins meanwhile' test -e "$begun"
 exec {held_lock}>&-
 until_true 60 test -e "$begun" || fail 'the session does not begin afterwards'

@@ -189,8 +189,9 @@ come_to()
             fi
             return 1
         fi
-        [ $(($(milliseconds_now) - begun)) -lt 60000 ] || {
-            lane_fails "does not come to '$2'"
+        # Wine waits ten seconds for each service that two boots of one session both start.
+        [ $(($(milliseconds_now) - begun)) -lt 180000 ] || {
+            lane_fails "does not come to '$2': $(cat "$work/$1.err")"
             return 1
         }
         sleep 0.02
