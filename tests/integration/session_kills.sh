@@ -197,6 +197,7 @@ come_to()
         sleep 0.02
     done
     start_time=$(($(milliseconds_now) - begun))
+    [ "$start_time" -lt 5000 ] || start_time=5000
 }
 
 # let_end NAME: the launcher must end, and within the time that Linux needs for its session.
