@@ -17,7 +17,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/remove_tree.h unixlib/kernel/remove_tree.c \
 	unixlib/kernel/process_table.h unixlib/kernel/process_table_internal.h \
 	unixlib/kernel/process_table.c unixlib/kernel/process_slots.c \
-	unixlib/kernel/process_address.c \
+	unixlib/kernel/process_address.c unixlib/kernel/process_status.h unixlib/kernel/process_status.c \
 	unixlib/kernel/audit.h unixlib/kernel/audit_internal.h unixlib/kernel/audit.c \
 	unixlib/kernel/audit_ring.h unixlib/kernel/audit_ring.c \
 	unixlib/kernel/audit_text.h unixlib/kernel/audit_text.c unixlib/kernel/number_text.h \

@@ -6,14 +6,13 @@
 #include "sandbox/governor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/process_usage.h"
 
 #define MS UINT64_C(1000000)
@@ -102,18 +101,8 @@ static double time_left(const struct budget *budget, bool holding)
 static uint64_t pending_stops(pid_t pid)
 {
     static const int stops[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
-    unsigned long long shared = 0;
-    char path[40], line[128];
-    uint64_t found = 0;
-    FILE *file;
+    uint64_t shared = pwk_process_status_number(pid, "ShdPnd", 16, 0), found = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-    file = fopen(path, "re");
-    while (file && fgets(line, sizeof(line), file))
-        if (sscanf(line, "ShdPnd: %llx", &shared) == 1)
-            break;
-    if (file)
-        fclose(file);
     for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
         found |= shared & (UINT64_C(1) << (stops[i] - 1));
     return found;

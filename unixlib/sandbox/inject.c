@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/process_memory.h"
 #include "sandbox/tracee.h"
 
@@ -43,21 +45,16 @@ struct status {
 
 static int read_status(pid_t pid, struct status *status)
 {
-    char path[32], line[256];
-    FILE *file;
+    struct pwk_status_field fields[] = {
+        {.name = "State"}, {.name = "Tgid"}, {.name = "TracerPid"}, {.name = "Uid"}};
 
-    *status = (struct status){.uid = -1};
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    file = fopen(path, "re");
-    if (!file)
+    if (pwk_process_status(pid, fields, 4) < 0)
         return -ESRCH;
-    while (fgets(line, sizeof line, file)) {
-        sscanf(line, "State: %c", &status->state);
-        sscanf(line, "Tgid: %d", &status->tgid);
-        sscanf(line, "TracerPid: %d", &status->tracer);
-        sscanf(line, "Uid: %d", &status->uid);
-    }
-    fclose(file);
+    *status =
+        (struct status){.state = fields[0].value[0],
+                        .tgid = (int)strtol(fields[1].value, NULL, 10),
+                        .tracer = (int)strtol(fields[2].value, NULL, 10),
+                        .uid = fields[3].value[0] ? (int)strtol(fields[3].value, NULL, 10) : -1};
     return status->state == 'Z' || status->state == 'X' || status->tgid != pid ? -ESRCH : 0;
 }
 

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/call_arguments.h"
 #include "sandbox/notify_loop.h"
 
@@ -47,18 +48,7 @@ static struct {
 
 static pid_t find_process(pid_t tid)
 {
-    char path[64], line[128];
-    pid_t pid = tid;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-    file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "Tgid: %d", &pid) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return pid;
+    return (pid_t)pwk_process_status_number(tid, "Tgid", 10, (uint64_t)tid);
 }
 
 /* The place of a thread's process; of two threads with one place the later one has it. Mutex

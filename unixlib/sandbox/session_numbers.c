@@ -6,33 +6,24 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
+
 /* The last number of the line NSpid: that in the process's own namespace. 0: it cannot be told. */
 static pid_t number_inside(pid_t outside)
 {
-    char path[40], text[4096], *line, *last;
-    ssize_t size;
-    int fd;
+    struct pwk_status_field field = {.name = "NSpid"};
+    const char *last;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)outside);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (pwk_process_status(outside, &field, 1) < 0)
         return 0;
-    size = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[size > 0 ? size : 0] = '\0';
-    line = strstr(text, "\nNSpid:");
-    if (!line)
-        return 0;
-    line[1 + strcspn(line + 1, "\n")] = '\0';
-    last = strrchr(line, '\t');
-    return last ? (pid_t)strtol(last + 1, NULL, 10) : 0;
+    last = strrchr(field.value, '\t');
+    return (pid_t)strtol(last ? last + 1 : field.value, NULL, 10);
 }
 
 static int add(struct pwk_session_numbers *numbers, pid_t inside, pid_t outside)

@@ -7,12 +7,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/process_memory.h"
 #include "sandbox/trapped_call.h"
 
@@ -71,21 +71,14 @@ void pwk_signal_guard_start(void)
 }
 
 /* True also where it cannot be told. */
-static bool blocks_sigsys(const char *tid)
+static bool blocks_sigsys(pid_t tid)
 {
-    char path[64], line[128];
-    unsigned long long mask = 0;
-    FILE *file;
+    struct pwk_status_field mask = {.name = "SigBlk"};
+    int result = pwk_process_status(tid, &mask, 1);
 
-    snprintf(path, sizeof path, "/proc/self/task/%.16s/status", tid);
-    file = fopen(path, "re");
-    if (!file)
-        return errno != ENOENT && errno != ESRCH; /* which say that it has ended */
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "SigBlk: %llx", &mask) == 1)
-            break;
-    fclose(file);
-    return mask & SIGSYS_BIT;
+    if (result < 0)
+        return result != -ENOENT && result != -ESRCH; /* which say that it has ended */
+    return strtoull(mask.value, NULL, 16) & SIGSYS_BIT;
 }
 
 static bool any_blocks_sigsys(void)
@@ -95,7 +88,7 @@ static bool any_blocks_sigsys(void)
     bool found = tasks == NULL;
 
     while (tasks && !found && (entry = readdir(tasks)))
-        found = entry->d_name[0] != '.' && blocks_sigsys(entry->d_name);
+        found = entry->d_name[0] != '.' && blocks_sigsys((pid_t)strtol(entry->d_name, NULL, 10));
     if (tasks)
         closedir(tasks);
     return found;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel/process_kernel_internal.h"
+#include "kernel/process_status.h"
 #include "sandbox/call_filter.h"
 #include "sandbox/inject.h"
 #include "sandbox/keeper.h"
@@ -64,18 +65,9 @@ static ssize_t read_other_string(const struct pk_call *call, uint64_t address, c
 
 static pid_t other_pid(const struct pk_call *call)
 {
-    char path[32], line[256];
-    int tgid = -ESRCH;
-    FILE *file;
+    pid_t tgid = (pid_t)pwk_process_status_number(call->public.tid, "Tgid", 10, 0);
 
-    snprintf(path, sizeof path, "/proc/%d/status", (int)call->public.tid);
-    file = fopen(path, "re");
-    if (!file)
-        return -ESRCH;
-    while (fgets(line, sizeof line, file) && sscanf(line, "Tgid: %d", &tgid) != 1)
-        continue;
-    fclose(file);
-    return pwk_notify_is_waiting(notification(call)) ? tgid : -ESRCH;
+    return tgid > 0 && pwk_notify_is_waiting(notification(call)) ? tgid : -ESRCH;
 }
 
 static const struct pk_call_origin other_process_origin = {
@@ -88,18 +80,7 @@ static const struct pk_call_origin other_process_origin = {
 /* Kilobytes of data that the thread's process has; 0 where it has gone. */
 static uint64_t data_in_use(pid_t tid)
 {
-    char path[32], line[256];
-    unsigned long long kilobytes = 0;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
-    file = fopen(path, "re");
-    if (!file)
-        return 0;
-    while (fgets(line, sizeof line, file) && sscanf(line, "VmData: %llu", &kilobytes) != 1)
-        continue;
-    fclose(file);
-    return kilobytes;
+    return pwk_process_status_number(tid, "VmData", 10, 0);
 }
 
 /* Linux takes the pages that a fixed mapping replaces off its size before it looks at RLIMIT_DATA,
