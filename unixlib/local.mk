@@ -55,6 +55,7 @@ libattach_a_SOURCES = \
 	unixlib/sandbox/call_filter.h unixlib/sandbox/call_filter.c \
 	unixlib/sandbox/own_process.h unixlib/sandbox/own_process.c unixlib/sandbox/signal_guard.c \
 	unixlib/sandbox/inject.h unixlib/sandbox/inject.c \
+	unixlib/sandbox/data_limit.h unixlib/sandbox/data_limit.c \
 	unixlib/sandbox/tracee.h unixlib/sandbox/tracee.c \
 	unixlib/sandbox/keeper.h unixlib/sandbox/keeper.c \
 	unixlib/sandbox/process_namespace.c \

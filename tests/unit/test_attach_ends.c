@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "target_fixture.h"
 
 static void be_traced(void)
@@ -162,12 +164,84 @@ static void memory_is_limited(void **context)
     assert_int_equal(end_target(pid), 0);
 }
 
+/* Threads that ask at the same moment are not each let have what is left. */
+#define ASKING 12
+#define SHARE (16 * MIB)
+#define ROUNDS 40
+
+static pthread_barrier_t together;
+static atomic_int had;
+
+static void *ask_for_memory(void *place)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&together);
+        if (mmap(place, SHARE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                 0) == place)
+            had++;
+        else
+            CHECK(errno == ENOMEM);
+        pthread_barrier_wait(&together);
+        CHECK(mmap(place, SHARE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+              place);
+        pthread_barrier_wait(&together);
+    }
+    return NULL;
+}
+
+static void take_memory_together(void)
+{
+    pthread_t threads[ASKING];
+    char *reserved = mmap(NULL, ASKING * SHARE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int most = 0, least = ASKING;
+
+    CHECK(reserved != MAP_FAILED);
+    CHECK(pthread_barrier_init(&together, NULL, ASKING + 1) == 0);
+    /* Before the limit: their stacks and heaps are data too, and stay. */
+    for (int i = 0; i < ASKING; i++)
+        CHECK(pthread_create(&threads[i], NULL, ask_for_memory, reserved + i * SHARE) == 0);
+    wait_for_stop();
+    for (int round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&together);
+        pthread_barrier_wait(&together);
+        most = had > most ? had : most;
+        least = had < least ? had : least;
+        had = 0;
+        pthread_barrier_wait(&together);
+    }
+    for (int i = 0; i < ASKING; i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    shared->answer = most;
+    CHECK(least > 0);
+}
+
+static void memory_is_limited_for_threads_together(void **context)
+{
+    pid_t pid;
+
+    (void)context;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* its shadow of the address space counts as data */
+#endif
+    pid = start_target(take_memory_together);
+    wait_stage(1);
+    /* Room for two or three beside what the target has. */
+    kernel->private_data = create_memory_limiter(
+        pwk_process_status_number(pid, "VmData", 10, 0) * 1024 + 3 * SHARE - SHARE / 2);
+    assert_non_null(kernel->private_data);
+    assert_int_equal(pk_attach(kernel, pid), 0);
+    shared->stop = true;
+    assert_int_equal(end_target(pid), 0);
+    assert_in_range(shared->answer, 1, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(refusals_say_why),
         TEST(ordinary_users_attach_to_their_own),
         TEST(memory_is_limited),
+        TEST(memory_is_limited_for_threads_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kernel/process_kernel_internal.h"
 #include "kernel/process_status.h"
 #include "sandbox/call_filter.h"
+#include "sandbox/data_limit.h"
 #include "sandbox/inject.h"
 #include "sandbox/keeper.h"
 #include "sandbox/notify_loop.h"
@@ -33,7 +33,7 @@ struct supervision {
     int keeper;                /* socket, or -1 */
     process_kernel_t *kernel;  /* NULL: detached */
     unsigned index;
-    size_t data; /* bytes that it is held to; 0: no limit */
+    struct pwk_data_limit data;
     struct pwk_notify_thread loop;
 };
 
@@ -77,32 +77,11 @@ static const struct pk_call_origin other_process_origin = {
     .process = other_pid,
 };
 
-/* Kilobytes of data that the thread's process has; 0 where it has gone. */
-static uint64_t data_in_use(pid_t tid)
-{
-    return pwk_process_status_number(tid, "VmData", 10, 0);
-}
-
-/* Linux takes the pages that a fixed mapping replaces off its size before it looks at RLIMIT_DATA,
- * whatever they were: memory in the address space that Wine has reserved would cost nothing. The
- * arguments are plain values, so that what they allow may be let through. */
-static bool exceeds_limit(const struct supervision *supervision,
-                          const struct pwk_notification *call)
-{
-    const uint64_t fixed = MAP_FIXED | MAP_PRIVATE;
-
-    if (supervision->data == 0 || call->nr != SYS_mmap || !(call->args[2] & PROT_WRITE) ||
-        (call->args[3] & fixed) != fixed)
-        return false;
-    return call->args[1] > supervision->data ||
-           data_in_use(call->tid) * 1024 > supervision->data - call->args[1];
-}
-
 /* A number that an earlier kernel had registered, and this one has not, is nobody's affair. */
 static void serve(void *context, const struct pwk_notification *notified,
                   struct pwk_notify_answer *answer)
 {
-    const struct supervision *supervision = context;
+    struct supervision *supervision = context;
     struct pk_call call = {
         .public = {.nr = notified->nr, .tid = notified->tid},
         .origin = &other_process_origin,
@@ -111,7 +90,7 @@ static void serve(void *context, const struct pwk_notification *notified,
 
     if (notified->arch != AUDIT_ARCH_X86_64)
         return;
-    if (exceeds_limit(supervision, notified)) {
+    if (pwk_data_limit_exceeded(&supervision->data, notified)) {
         answer->value = -ENOMEM;
         return;
     }
@@ -204,7 +183,7 @@ static int open_listener(struct supervision *supervision, const int *numbers, si
 {
     struct sock_fprog program;
     int result = pwk_call_filter_build(&program, PWK_CALL_FILTER_NOTIFY, numbers, count,
-                                       supervision->data != 0);
+                                       supervision->data.bytes != 0);
 
     if (result < 0)
         return result;
@@ -215,7 +194,7 @@ static int open_listener(struct supervision *supervision, const int *numbers, si
     supervision->listener = result;
     for (size_t i = 0; i < count; i++)
         supervision->covered[numbers[i]] = true;
-    supervision->fixed_mappings = supervision->data != 0;
+    supervision->fixed_mappings = supervision->data.bytes != 0;
     return 0;
 }
 
@@ -273,10 +252,10 @@ int pwk_supervise_attach(unsigned index, process_kernel_t *kernel, pid_t pid, si
             return result;
         supervision->next = supervisions;
         supervisions = supervision;
-        supervision->data = data;
+        supervision->data = (struct pwk_data_limit){.bytes = data};
         result = count > 0 || data > 0 ? open_listener(supervision, numbers, count) : 0;
     }
-    supervision->data = data;
+    supervision->data = (struct pwk_data_limit){.bytes = data};
     if (result == 0 && supervision->listener >= 0)
         result = start(supervision, index, kernel);
     supervision->index = index;
