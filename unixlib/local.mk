@@ -47,7 +47,9 @@ libsandbox_a_SOURCES = \
 	unixlib/sandbox/policy_built_in.h unixlib/sandbox/policy_built_in.c \
 	unixlib/sandbox/policy_arm.h unixlib/sandbox/policy_arm.c \
 	unixlib/sandbox/policy_install.h unixlib/sandbox/policy_page.c \
-	unixlib/sandbox/policy_boot.h unixlib/sandbox/policy_boot.c
+	unixlib/sandbox/policy_boot.h unixlib/sandbox/policy_boot.c \
+	unixlib/sandbox/mark.h unixlib/sandbox/mark.c \
+	unixlib/sandbox/server_policy.h unixlib/sandbox/server_policy.c
 
 # The part of the sandbox that builds filters, for native programs and pwkctl: pwk.so goes without
 # it, since each library that a Windows program's start has to load takes time.
@@ -211,16 +213,23 @@ libwineroom_location_a_SOURCES = unixlib/wine/location.c unixlib/wine/stub_numbe
 
 # The loader is the program that every process of a kernel runs.
 loaderdir = $(pkglibdir)/loader/x86_64
-loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64
+loader_PROGRAMS = pwk/loader/x86_64/pwk-loader64 pwk/loader/x86_64/wineserver
 pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
 	unixlib/wine/unix_services.h unixlib/wine/unix_services.c \
 	unixlib/wine/names.h unixlib/wine/names.c \
 	unixlib/wine/thread_start.h unixlib/wine/thread_start.c \
+	unixlib/wine/server_connect.h unixlib/wine/server_connect.c \
 	unixlib/wine/bus_error.h unixlib/wine/bus_error.c \
-	unixlib/wine/layout.h unixlib/wine/layout.c
+	unixlib/wine/layout.h unixlib/wine/layout.c \
+	unixlib/sandbox/mark.h unixlib/sandbox/mark.c
 pwk_loader_x86_64_pwk_loader64_CPPFLAGS = $(AM_CPPFLAGS)
 pwk_loader_x86_64_pwk_loader64_LDFLAGS = $(AM_LDFLAGS) -Wl,-export-dynamic
 pwk_loader_x86_64_pwk_loader64_LDADD = -ldl
+
+# Beside the loader Wine looks for its server first.
+pwk_loader_x86_64_wineserver_SOURCES = unixlib/wine/server_entry.c
+pwk_loader_x86_64_wineserver_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
+pwk_loader_x86_64_wineserver_LDADD = libwineroom_location.a libsandbox.a libkernel.a
 
 # pwk.so: the kernel as Wine's Unix library; libpwk.so: the same for native programs.
 CORE_ARCHIVES = libsandbox.a libkernel.a libregistry.a

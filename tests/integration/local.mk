@@ -35,6 +35,8 @@ EXTRA_DIST += tests/integration/library.sh tests/integration/demonstration.sh
 
 check_PROGRAMS += tests/integration/check_json_lines
 tests_integration_check_json_lines_LDADD = $(JANSSON_LIBS)
+check_PROGRAMS += tests/integration/call_in
+tests_integration_call_in_LDADD = libattach.a libsandbox.a libkernel.a
 
 WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/process_probe.exe tests/programs/make_calls.exe \

@@ -58,6 +58,7 @@ got_out()
 cannot_be_tried()
 {
     case $1 in
+    *server*) [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" -gt 1 ] ;;
     disk) [ -z "${OUTSIDE_DISK:-}" ] ;;
     other-family) [ -z "${OUTSIDE_FAMILY:-}" ] ;;
     key | key-32) [ -z "${OUTSIDE_KEY:-}" ] ;;

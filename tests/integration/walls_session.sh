@@ -8,15 +8,16 @@
 escape=$PWK_BUILDDIR/tests/walls/escape
 nobody=65534
 
-# native SCRIPT: runs a shell script as a program of kernel a's session, and waits for it.
+# native SCRIPT [KERNEL SESSION]: runs a shell script as a program of kernel a's own session, or of
+# another one, and waits for it.
 native()
 {
     local done=$work/shown/done
 
     rm -f "$done"
     printf '%s\n' "$1" "touch $done" >"$work/shown/script"
-    kernel a --session own "$programs/run_native.exe" 'Z:\bin\sh' "$work/shown/script" \
-        "$(windows_path "$done")" 2>/dev/null
+    kernel "${2:-a}" --session "${3:-own}" "$programs/run_native.exe" 'Z:\bin\sh' \
+        "$work/shown/script" "$(windows_path "$done")" 2>/dev/null
 }
 
 session_is_over()
@@ -52,6 +53,42 @@ all_ways_out()
     [ "$tried" -ge 50 ] || fail "$who: only $tried ways out were tried"
     say "$who: $tried ways out tried in a session of pwk-wine's"
     equal "$who: the prefix's file is as it was" unchanged "$(cat "$OUTSIDE_PREFIX_FILE")"
+}
+
+# What a program has of the session's rights.
+rights()
+{
+    local rights
+
+    native 'cat /proc/self/status' >"$work/answers"
+    rights=$(tr -d '\r' <"$work/answers")
+    matches "$who: a program has no capability" $'CapPrm:\t0+\n' "$rights"
+    matches "$who: nor hands one on" $'CapAmb:\t0+' "$rights"
+}
+
+# hunt KERNEL SESSION: loaders that a program meets before they have a policy, and those of them
+# whose memory it could write to.
+hunt()
+{
+    local tries=0
+
+    rm -f "$work/shown/stop"
+    native "$PWK_BUILDDIR/tests/walls/hunt 5 '$work/shown/stop'" "$1" "$2" >"$work/hunted" &
+    while kill -0 $! 2>/dev/null && [ "$tries" -lt 60 ]; do
+        kernel "$1" --session "$2" "$programs/process_probe.exe" status 0 2>/dev/null
+        tries=$((tries + 1))
+    done
+    touch "$work/shown/stop"
+    wait $!
+    tr -d '\r' <"$work/hunted"
+}
+
+fresh_loaders()
+{
+    equal "$who: nobody looks into a loader without a policy" 'met 5 opened 0' "$(hunt a own)"
+    # The shared session is no boundary: here the hunter shows that it can do it.
+    [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" != 0 ] ||
+        equal "$who: in the shared session it does" 'met 5 opened 5' "$(hunt b shared)"
 }
 
 from_windows()
@@ -124,6 +161,8 @@ as_one_user()
     printf unchanged >"$OUTSIDE_PREFIX_FILE"
     end_session
     all_ways_out
+    rights
+    fresh_loaders
     from_windows
     left_behind
     end_session

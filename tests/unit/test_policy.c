@@ -330,6 +330,55 @@ static void what_is_named_singly_opens_its_arguments(void **state)
     expect(&filter, open);
 }
 
+/* wineserver's policy, as it is armed. */
+static void wineserver(void **state)
+{
+    static struct filter filter;
+    static const struct expectation expected[] = {{"openat", ALLOW},
+                                                  {"read", ALLOW},
+                                                  {"epoll_wait", ALLOW},
+                                                  {"sendmsg", ALLOW},
+                                                  {"socket", ALLOW, {1, 1}},
+                                                  {"socket", ALLOW, {2, 1}},
+                                                  {"socket", REFUSE(EAFNOSUPPORT), {38, 5}},
+                                                  {"ptrace", ALLOW, {16}},
+                                                  {"tgkill", ALLOW},
+                                                  {"sched_setaffinity", ALLOW},
+                                                  {"clone", ALLOW, {0x1200011}},
+                                                  {"clone", REFUSE(EPERM), {0x10000011}},
+                                                  {"exit_group", ALLOW},
+                                                  {"rt_sigreturn", ALLOW},
+                                                  {"execve", REFUSE(EPERM)},
+                                                  {"execveat", REFUSE(EPERM)},
+                                                  {"vfork", REFUSE(EPERM)},
+                                                  {"clone3", REFUSE(ENOSYS)},
+                                                  {"process_vm_writev", REFUSE(EPERM)},
+                                                  {"pidfd_getfd", REFUSE(ENOSYS)},
+                                                  {"unshare", REFUSE(EPERM)},
+                                                  {"setns", REFUSE(EPERM)},
+                                                  {"mount", REFUSE(EPERM)},
+                                                  {"chroot", REFUSE(EPERM)},
+                                                  {"bpf", REFUSE(EPERM)},
+                                                  {"keyctl", REFUSE(EPERM)},
+                                                  {"memfd_create", REFUSE(EPERM)},
+                                                  {"prctl", REFUSE(EPERM), {38, 1}},
+                                                  {"seccomp", REFUSE(EPERM)},
+                                                  {"ioctl", REFUSE(EPERM), {0, 0x5412}},
+                                                  {"io_uring_setup", REFUSE(ENOSYS)},
+                                                  {NULL}};
+    const struct pwk_policy_program *program = &pwk_policy_server_program;
+
+    (void)state;
+    filter.length = pwk_guard_write(filter.code, 0);
+    memcpy(filter.code + filter.length, program->code, program->length * sizeof(*program->code));
+    filter.length += program->length;
+    expect(&filter, expected);
+    for (const char *const *name = pwk_policy_server; *name != NULL; name++)
+        number(*name);
+    for (int call = -1; call < 600; call++)
+        assert_int_equal(decide(&filter, AUDIT_ARCH_I386, call, NULL), REFUSE(ENOSYS));
+}
+
 /* A call that is decided by number alone costs nothing: Linux keeps a bitmap of those. */
 static void ordinary_calls_are_decided_by_number(void **state)
 {
@@ -464,6 +513,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(what_is_named_singly_opens_its_arguments),
         cmocka_unit_test(ordinary_calls_are_decided_by_number),
+        cmocka_unit_test(wineserver),
         cmocka_unit_test(built_in_programs),
         cmocka_unit_test(rules_over_a_program),
         cmocka_unit_test(tables),

@@ -7,7 +7,8 @@
  * With "-" all walls stand. Where OUTSIDE_HOME is set, that home folder is hidden, but for what
  * OUTSIDE_HOME_FOLDER names in it, if anything. Where OUTSIDE_GROUPS is set, the session gets a
  * control group in that folder. The status is the program's; 125 where there was no session, and
- * 124 where a wall of that name does not exist. The session is ended at once.
+ * 124 where a wall of that name does not exist. The session is ended at once. Beside the program
+ * waits what wineserver and a fresh loader are to it: a process that joined the session as it did.
  */
 #include <linux/capability.h>
 #include <poll.h>
@@ -20,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sandbox/mark.h"
 #include "sandbox/session.h"
 #include "sandbox/walls.h"
 
@@ -65,6 +67,23 @@ static void hand_capabilities_on(void)
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
 }
 
+/* As the loader starts wineserver: with what it was born with. It ends with its session. */
+static void start_server(const char *program)
+{
+    int ready[2];
+    char byte;
+
+    if (pipe(ready) < 0 || (fork() == 0 && dup2(ready[1], STDOUT_FILENO) >= 0)) {
+        close(ready[0]);
+        execl(program, program, "--wait", NULL);
+        _exit(125);
+    }
+    close(ready[1]);
+    if (read(ready[0], &byte, 1) != 1)
+        _exit(125);
+    close(ready[0]);
+}
+
 static int run(const struct pwk_session_plan *plan, struct pwk_session *session, char *program[])
 {
     struct pwk_error error;
@@ -73,8 +92,11 @@ static int run(const struct pwk_session_plan *plan, struct pwk_session *session,
 
     if (child == 0) {
         if (failed == 0) {
+            start_server(program[0]);
             if (out[PWK_WALL_CAPABILITIES])
                 hand_capabilities_on();
+            else if (pwk_mark_is_held() && pwk_mark_give_up() < 0)
+                _exit(125);
             execv(program[0], program);
             perror(program[0]);
         } else {

@@ -5,13 +5,16 @@
  *   escape --outside FOLDER COMMAND...  makes what there is to reach, and runs COMMAND beside it
  *   escape --list                       the attempts, one a line: name, walls, root or all
  *   escape --all                        tries each in a process of its own: name and answer
+ *   escape --wait                       waits as wineserver, and writes a byte when it does
  *   escape NAME                         tries one; status 0 out, 1 held, 77 not possible here
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +98,17 @@ static int try_all(void)
     return 0;
 }
 
+static int wait_as_server(void)
+{
+    prctl(PR_SET_NAME, "wineserver");
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (write(STDOUT_FILENO, "", 1) != 1)
+        return 2;
+    close(STDOUT_FILENO);
+    for (;;)
+        pause();
+}
+
 int main(int argc, char *argv[])
 {
     if (argc > 3 && strcmp(argv[1], "--outside") == 0)
@@ -103,6 +117,8 @@ int main(int argc, char *argv[])
         return list();
     if (argc == 2 && strcmp(argv[1], "--all") == 0)
         return try_all();
+    if (argc == 2 && strcmp(argv[1], "--wait") == 0)
+        return wait_as_server();
     for (size_t group = 0; argc == 2 && groups[group]; group++)
         for (const struct attempt *at = groups[group]; at->name; at++)
             if (strcmp(at->name, argv[1]) == 0)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Ways out of an own session, and the session's code with walls that can be taken out.
-check_PROGRAMS += tests/walls/escape tests/walls/cage tests/walls/server
+check_PROGRAMS += tests/walls/escape tests/walls/cage tests/walls/server tests/walls/hunt
 tests_walls_server_SOURCES = tests/walls/server.c
+tests_walls_hunt_SOURCES = tests/walls/hunt.c
 tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/escape.c \
 	tests/walls/processes.c tests/walls/mounts.c tests/walls/files.c \
 	tests/walls/sockets.c tests/walls/calls.c tests/walls/outside.c

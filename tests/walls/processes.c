@@ -2,18 +2,21 @@
 /*
  * processes.c - ways to other processes, and to more rights than the session's programs have.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +91,77 @@ static int try_init_namespace(void)
 static int try_ptrace_init(void)
 {
     return judge(ptrace(PTRACE_SEIZE, 1, NULL, NULL));
+}
+
+/* ---- wineserver ---- */
+
+/* The session's wineserver, or what cage.c has put in its place; 0 where none runs. */
+static int find_server(void)
+{
+    static const char start[] = "wineserver";
+    const struct dirent *entry;
+    DIR *folder = opendir("/proc");
+    int found = 0;
+
+    while (folder && !found && (entry = readdir(folder))) {
+        char name[sizeof(start)] = "";
+        int process = atoi(entry->d_name), fd = -1;
+
+        if (process > 0)
+            fd = open_of_process(process, "comm", O_RDONLY);
+        if (fd >= 0 && read(fd, name, sizeof(start) - 1) > 0 && strcmp(name, start) == 0)
+            found = process;
+        if (fd >= 0)
+            close(fd);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+static int try_server_memory(void)
+{
+    int server = find_server();
+
+    return server ? judge(open_of_process(server, "mem", O_RDWR)) : 2;
+}
+
+static int try_server_descriptors(void)
+{
+    int server = find_server();
+
+    return server ? judge(open_of_process(server, "fd/0", O_RDONLY)) : 2;
+}
+
+static int try_ptrace_server(void)
+{
+    int server = find_server();
+
+    return server ? judge(ptrace(PTRACE_ATTACH, server, NULL, NULL)) : 2;
+}
+
+/* To an address where nothing lies, which who may write is told. */
+static int try_write_server(void)
+{
+    char byte = 0;
+    struct iovec from = {&byte, 1}, to = {NULL, 1};
+    int server = find_server();
+
+    if (!server)
+        return 2;
+    if (process_vm_writev(server, &from, 1, &to, 1, 0) < 0 && errno == EFAULT)
+        return OUT;
+    return judge(-1);
+}
+
+static int try_server_descriptor(void)
+{
+    int server = find_server(), process;
+
+    if (!server)
+        return 2;
+    process = (int)syscall(SYS_pidfd_open, server, 0);
+    return process < 0 ? 2 : judge(syscall(SYS_pidfd_getfd, process, 0, 0));
 }
 
 /* ---- rights ---- */
@@ -173,6 +247,11 @@ const struct attempt process_attempts[] = {
     {"init-descriptors", try_init_descriptors, "capabilities", false},
     {"init-namespace", try_init_namespace, "capabilities", false},
     {"ptrace-init", try_ptrace_init, "capabilities", false},
+    {"server-memory", try_server_memory, "mark", false},
+    {"server-descriptors", try_server_descriptors, "mark", false},
+    {"server-descriptor", try_server_descriptor, "mark", false},
+    {"ptrace-server", try_ptrace_server, "mark", false},
+    {"write-server", try_write_server, "mark", false},
     {"capabilities", try_capabilities, "capabilities", false},
     {"capabilities-by-exec", try_capabilities_by_exec, "capabilities", false},
     {"new-privileges", try_new_privileges, "no-new-privs,calls", false},

@@ -8,15 +8,13 @@
 
 #include "sandbox/policy.h"
 
-static int write_program(enum pwk_syscall_base base, const char *name)
+static int write_program(struct pwk_policy *policy, const char *name)
 {
     struct pwk_policy_code code;
-    struct pwk_policy policy;
     struct pwk_error error;
 
-    pwk_policy_lay_base(&policy, base);
-    pwk_policy_fill(&policy);
-    if (pwk_policy_compile_whole(&policy, &code, &error) != 0) {
+    pwk_policy_fill(policy);
+    if (pwk_policy_compile_whole(policy, &code, &error) != 0) {
         fprintf(stderr, "generate_policy: %s: %s\n", name, error.text);
         return 1;
     }
@@ -27,6 +25,17 @@ static int write_program(enum pwk_syscall_base base, const char *name)
     printf("};\n");
     pwk_policy_code_finish(&code);
     return 0;
+}
+
+static int write_programs(void)
+{
+    struct pwk_policy strict, ordinary, server;
+
+    pwk_policy_lay_base(&ordinary, PWK_SYSCALLS_DEFAULT);
+    pwk_policy_lay_base(&strict, PWK_SYSCALLS_STRICT);
+    pwk_policy_lay_server(&server);
+    return write_program(&ordinary, "default") + write_program(&strict, "strict") +
+           write_program(&server, "server");
 }
 
 static void write_actions(void)
@@ -67,8 +76,7 @@ static void write_names(void)
 int main(void)
 {
     printf("/* Made by unixlib/sandbox/generate_policy.c. */\n");
-    if (write_program(PWK_SYSCALLS_DEFAULT, "default") != 0 ||
-        write_program(PWK_SYSCALLS_STRICT, "strict") != 0)
+    if (write_programs() != 0)
         return 1;
     write_actions();
     write_names();

@@ -80,6 +80,7 @@ void pwk_policy_code_finish(struct pwk_policy_code *code);
 
 /* For the build: the base's own words, from the groups; then the fallback where no word is. */
 void pwk_policy_lay_base(struct pwk_policy *policy, enum pwk_syscall_base base);
+void pwk_policy_lay_server(struct pwk_policy *policy);
 void pwk_policy_fill(struct pwk_policy *policy);
 /* For the build: a call's name from libseccomp or from our table; false where it has none. */
 bool pwk_policy_find_name(int number, char name[PWK_SYSCALL_NAME_MAX + 1]);
@@ -96,8 +97,11 @@ extern const struct pwk_policy_group pwk_policy_groups[];
 extern const size_t pwk_policy_group_count;
 const struct pwk_policy_group *pwk_policy_find_group(const char *name); /* NULL: none */
 
-/* What the process must be able to do whatever the policy says: return from a signal, end. */
+/* What the process must be able to do whatever the policy says: return from a signal, end, and give
+ * the mark up (mark.h), which comes after arming; a process has no capabilities to get by it. */
 extern const char *const pwk_policy_essential[];
+/* What wineserver needs, of any version and C library. */
+extern const char *const pwk_policy_server[];
 /* What processes do where no handler can serve a trapped call. */
 extern const char *const pwk_policy_untrappable[];
 /* Calls newer than the libseccomp of Debian 12. */

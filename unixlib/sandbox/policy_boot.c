@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/mark.h"
 #include "sandbox/policy_arm.h"
 #include "sandbox/policy_built_in.h"
 #include "sandbox/trapped_call.h"
@@ -16,6 +18,7 @@ static struct {
     enum pwk_policy_origin origin; /* PWK_POLICY_NONE: nothing is left to arm */
     struct pwk_policy_page *page;  /* PWK_POLICY_FILE */
     int file;
+    bool marked;
 } taken;
 
 /* A policy that is not built in may trap calls. */
@@ -28,6 +31,7 @@ int pwk_policy_boot_take(const struct pwk_boot_record *record, struct pwk_error 
 {
     int result = 0;
 
+    taken.marked = pwk_mark_is_held();
     if (record->policy_armed)
         return pwk_policy_is_armed()
                    ? open_door(record)
@@ -53,7 +57,14 @@ static void mark_armed(char *variable)
         line[sizeof(PWK_POLICY_LINE) - 1] = PWK_POLICY_ARMED;
 }
 
-int pwk_policy_boot_arm(char *variable, struct pwk_error *error)
+static bool has_one_thread(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/task", &st) == 0 && st.st_nlink == 3;
+}
+
+static int arm(char *variable, struct pwk_error *error)
 {
     const struct pwk_policy_program *program;
     int result;
@@ -73,5 +84,24 @@ int pwk_policy_boot_arm(char *variable, struct pwk_error *error)
     taken.origin = PWK_POLICY_NONE;
     if (result == 0)
         mark_armed(variable);
+    return result;
+}
+
+/* The mark goes last: without it others can look in, and write what a process without a policy
+ * would do for them. Every policy lets capset through. */
+int pwk_policy_boot_arm(char *variable, struct pwk_error *error)
+{
+    bool marked = taken.marked;
+    int result = 0;
+
+    taken.marked = false;
+    if (marked && !has_one_thread())
+        result = pwk_error_set(error, -EBUSY,
+                               "threads run before the Linux policy is armed: please report this");
+    if (result == 0)
+        result = arm(variable, error);
+    if (result == 0 && marked && (result = pwk_mark_give_up()) < 0)
+        pwk_error_set(error, result, "the process cannot be opened to its session: %s",
+                      strerror(-result));
     return result;
 }

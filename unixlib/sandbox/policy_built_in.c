@@ -11,6 +11,9 @@ const struct pwk_policy_program pwk_policy_programs[2] = {
     [PWK_SYSCALLS_STRICT] = {strict_code, sizeof(strict_code) / sizeof(strict_code[0])},
 };
 
+const struct pwk_policy_program pwk_policy_server_program = {
+    server_code, sizeof(server_code) / sizeof(server_code[0])};
+
 const char *pwk_call_name(int number)
 {
     return number >= 0 && number < PWK_POLICY_CALLS ? call_names + call_name_offsets[number] : "";

@@ -24,6 +24,9 @@ struct pwk_policy_program {
 
 extern const struct pwk_policy_program pwk_policy_programs[2]; /* by enum pwk_syscall_base */
 
+/* wineserver's (server_policy.h). */
+extern const struct pwk_policy_program pwk_policy_server_program;
+
 /* What the base's own words make of each call: enum pwk_syscall_action, or
  * PWK_POLICY_UNNAMED. */
 #define PWK_POLICY_UNNAMED 0xff

@@ -62,9 +62,9 @@ static int check_call(const struct pwk_policy_laying *laying, const char *name, 
                       enum pwk_syscall_action action, struct pwk_error *error)
 {
     if (action != PWK_SYSCALL_ALLOW && laying->essential[number])
-        return pwk_error_set(error, -EINVAL,
-                             "without %s no process can go on or end: only 'allow' is possible",
-                             name);
+        return pwk_error_set(
+            error, -EINVAL,
+            "without %s no process can begin, go on or end: only 'allow' is possible", name);
     if (action == PWK_SYSCALL_TRAP && laying->untrappable[number])
         return pwk_error_set(error, -EINVAL,
                              "processes make %s where no handler can serve it: use errno", name);
@@ -149,6 +149,19 @@ void pwk_policy_lay_base(struct pwk_policy *policy, enum pwk_syscall_base base)
     pwk_policy_lay_word(&laying, &bases[base].rule, NULL);
     for (int number = 0; number < PWK_POLICY_CALLS; number++)
         if (laying.essential[number])
+            policy->actions[number] = PWK_SYSCALL_ALLOW;
+}
+
+void pwk_policy_lay_server(struct pwk_policy *policy)
+{
+    bool allowed[PWK_POLICY_CALLS] = {false};
+
+    *policy = (struct pwk_policy){.fallback = PWK_SYSCALL_ERRNO};
+    memset(policy->actions, PWK_POLICY_UNNAMED, sizeof(policy->actions));
+    mark(allowed, pwk_policy_essential);
+    mark(allowed, pwk_policy_server);
+    for (int number = 0; number < PWK_POLICY_CALLS; number++)
+        if (allowed[number])
             policy->actions[number] = PWK_SYSCALL_ALLOW;
 }
 

@@ -6,8 +6,8 @@
 #ifndef PWK_SANDBOX_PRIVILEGES_H
 #define PWK_SANDBOX_PRIVILEGES_H
 
-/* Gives up every capability of the calling thread, for itself and whatever it executes, and the
- * way to get any (no_new_privs, bounding set, securebits). 0 or a negative errno.
+/* Gives up every capability of the calling thread but the mark (mark.h), for itself and whatever it
+ * executes, and the way to get any (no_new_privs, bounding set, securebits). 0 or a negative errno.
  * Source: capabilities(7). */
 int pwk_privileges_drop(void);
 

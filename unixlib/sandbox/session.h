@@ -80,10 +80,10 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
 /* Starts a child of the calling process inside the session, which is begun anew if it was killed
  * meanwhile: without privileges (see privileges.h) and in the caller's current folder, or in /
  * where the view does not have it; with the calls of call_wall.h refused; in a keyring of its own;
- * with no descriptor that survives exec but 0, 1 and 2, none of which may be a folder. It cannot be
- * looked into until it executes something, and is to do so at once. The child ends with its parent.
- * What the plan is to show and the session, which is up, does not is brought along
- * (session_shown.h); where that cannot be, `*failed` is -ENOENT.
+ * with no descriptor that survives exec but 0, 1 and 2, none of which may be a folder. It has the
+ * mark (mark.h): what it executes is to give that up before it runs code of a program's. The child
+ * ends with its parent. What the plan is to show and the session, which is up, does not is brought
+ * along (session_shown.h); where that cannot be, `*failed` is -ENOENT.
  * Answers twice, as fork(2): the child's number or a negative errno in the caller, and 0 in the
  * child, where `*failed` is a negative errno if it could not be made ready: it must then tell the
  * error and end. To be called by a process of one thread. */

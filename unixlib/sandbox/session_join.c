@@ -100,8 +100,9 @@ static int enter_folder(const struct folder *folder)
 
 /* ---- the program's process ---- */
 
-/* In the child that runs the program. `parent` is a pidfd. It stays one that nobody of the session
- * can look into until it executes something, since what it was forked with is from outside. */
+/* In the child that runs the program. `parent` is a pidfd. Nobody of the session can look into it:
+ * not before it executes something, since what it was forked with is from outside and it is not
+ * dumpable, nor afterwards, while it has the mark. */
 static int settle(const struct pwk_session_plan *plan, const struct folder *folder, int parent,
                   struct pwk_error *error)
 {

@@ -13,6 +13,7 @@
 #define PWK_WALLS(WALL)                                                                            \
     WALL(CAPABILITIES, "capabilities")   /* programs have none, and get none */                    \
     WALL(NO_NEW_PRIVS, "no-new-privs")   /* nor by executing something */                          \
+    WALL(MARK, "mark")                   /* nor look into wineserver and fresh loaders */          \
     WALL(NESTING, "nesting")             /* no user namespace inside the session's */              \
     WALL(CALLS, "calls")                 /* Linux calls that need no session (call_wall.h) */      \
     WALL(DESCRIPTORS, "descriptors")     /* nothing handed in but 0, 1 and 2 */                    \

@@ -33,6 +33,8 @@
 #include "wine/snapshot.h"
 #include "wine/unix_services.h"
 
+#define BOOT_FAILED 125 /* as pwk-wine's own status */
+
 static struct {
     void *ntdll;
     char *ntdll_dll; /* of a process that was found running */
@@ -126,6 +128,22 @@ static volatile uint32_t *peb_major_version(void)
 static uint32_t settled_major_version(void)
 {
     return *peb_major_version();
+}
+
+__attribute__((visibility("default"))) void pwk_boot_connected(void);
+
+/* In a session of the kernel's own all that Wine starts from here on is the kernel's too. Before
+ * wineserver knows the process, it must be past doing what other clients have it do for them
+ * without a policy. In the shared session Wine's helpers must go without: the first call arms it
+ * there. */
+void pwk_boot_connected(void)
+{
+    struct pwk_error error;
+
+    if (boot.record.session != PWK_SESSION_OWN || pwk_policy_boot_arm(boot.variable, &error) == 0)
+        return;
+    fprintf(stderr, "pwk: %s\n", error.text);
+    _exit(BOOT_FAILED);
 }
 
 static int first_call(void)

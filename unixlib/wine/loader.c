@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel/boot_record.h"
+#include "sandbox/mark.h"
 #include "wine/boot.h"
 #include "wine/bus_error.h"
 #include "wine/layout.h"
@@ -23,6 +24,7 @@
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
 #include "wine/prefix_write.h"
+#include "wine/server_connect.h"
 #include "wine/thread_start.h"
 #include "wine/unix_services.h"
 
@@ -31,6 +33,7 @@
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
 typedef int (*watch_function)(void *, const char *);
 typedef int (*write_function)(void *, const char *, int);
+typedef void (*connection_function)(void);
 typedef void (*wine_main)(int argc, char *argv[], char *envp[]);
 
 static int fail(const char *what, const char *mend)
@@ -82,6 +85,7 @@ static int boot(void *ntdll, const char *program, char ***environment)
     if (function(ntdll, ntdll_dll, program, environment) < 0)
         return EXIT_FAILED;
     pwk_threads_start_with(arm);
+    pwk_server_connection_begins((connection_function)dlsym(kernel, PWK_CONNECTED_SYMBOL));
     pwk_bus_errors_end_process();
     pwk_names_judged_by((pwk_name_judge)dlsym(kernel, PWK_MAY_ASK_SYMBOL));
     pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
@@ -130,6 +134,8 @@ int main(int argc, char *argv[])
     /* Wine would execute its loader a second time, for the sake of a preloader that is not used
      * here, and the kernel would be booted twice. */
     setenv("WINELOADERNOEXEC", "1", 1);
+    if (!getenv(PWK_BOOT_VARIABLE) && pwk_mark_is_held() && pwk_mark_give_up() < 0)
+        return fail("this process cannot be made one of the session's", "use --session shared");
     watches = getenv(PWK_WATCH_VARIABLE) != NULL;
     if (watches && fork() != 0)
         return 0;
