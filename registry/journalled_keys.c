@@ -70,14 +70,15 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
     touch_cached_parent(registry, row->parent, row->last_write);
 }
 
-/* 1 where a new key has to do with the layer below: it would stand over a tombstone, or its parent
- * becomes the kernel's by it. A volatile key makes nothing else last. */
+/* 1 where a new key has to do with the layer below: it would stand over a tombstone (which a key
+ * that the layer below has lost meanwhile may still hold), or its parent becomes the kernel's by it.
+ * A volatile key makes nothing else last. */
 static int lower_is_concerned(registry_t *registry, const struct hive_key *row,
                               const struct cached_key *parent)
 {
     int result;
 
-    if (parent->layer == HIVE_UPPER || parent->layer & HIVE_SUPERSEDE_TREE)
+    if (parent->layer & HIVE_SUPERSEDE_TREE)
         return 0;
     if (!(parent->layer & HIVE_UPPER) && !(row->flags & REGISTRY_VOLATILE))
         return 1;

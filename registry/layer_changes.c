@@ -205,6 +205,30 @@ static int tell_missing(struct visiting *visiting, uint64_t last, bool hidden,
     return tell(visiting, &change);
 }
 
+/* The keys on the way to a branch that is there must be there too. Leaves the branch's path. */
+static int tell_way(struct visiting *visiting, const struct registry_path *branch)
+{
+    uint64_t id = REGISTRY_ROOT_KEY;
+    size_t at = 0, start, units;
+    int result = 0;
+
+    visiting->path.units = 0;
+    while (result == 0 && layer_next_component(branch, &at, &start, &units)) {
+        struct hive_key row;
+        uint32_t flags;
+        if (!layer_enter(&visiting->path, branch->text + start, units))
+            return -EINVAL;
+        if (at == branch->units)
+            return 0;
+        result = hive_store_find_key(visiting->store, id, branch->text + start, units, &id, &flags);
+        if (result == 0)
+            result = hive_store_read_key(visiting->store, id, &row);
+        if (result == 0 && row.layer & HIVE_UPPER)
+            result = tell_key_itself(visiting, &row);
+    }
+    return result;
+}
+
 static int tell_branch(struct visiting *visiting, const struct registry_path *branch)
 {
     uint64_t id = REGISTRY_ROOT_KEY;
@@ -225,13 +249,12 @@ static int tell_branch(struct visiting *visiting, const struct registry_path *br
             skips(visiting, name, units))
             return result;
         result = hive_store_read_key(visiting->store, id, &row);
+        hidden = hidden || (at < branch->units && row.layer & HIVE_SUPERSEDE_TREE);
         if (result == 0 && !layer_enter(&visiting->path, name, units))
             result = -EINVAL;
-        /* The keys on the way must be there. */
-        if (result == 0 && at < branch->units && row.layer & HIVE_UPPER)
-            result = tell_key_itself(visiting, &row);
-        hidden = hidden || (at < branch->units && row.layer & HIVE_SUPERSEDE_TREE);
     }
+    if (result == 0)
+        result = tell_way(visiting, branch);
     return result ? result : tell_key(visiting, id, hidden);
 }
 

@@ -197,24 +197,44 @@ static void leave(struct settling *settling, size_t path_units)
     settling->apart -= settling->apart > 0;
 }
 
-/* The lower layer has it: then it stays, and differs unless the kernel made it anew. */
+/* The lower layer has it: 1 where it differs from that. What the kernel made anew stands beside a
+ * tombstone, which has no meaning any more when that is the lower layer's too (0). */
 static int still_hides(struct settling *settling, uint64_t id, bool value, const uint16_t *name,
                        size_t units)
 {
-    const size_t before = settling->path.units;
     uint64_t subkey = NO_KEY;
-    int result = value ? has_value(settling->store, id, name, units)
+    uint32_t layer = 0;
+    int result = value ? hive_store_value_layer(settling->store, id, name, units, &layer)
                        : find(settling->store, id, name, units, &subkey);
 
-    if (result < 0 || result == 1 || subkey != NO_KEY)
-        return result < 0 ? result : 0;
-    if (value)
+    if (result < 0 && result != -ENOENT)
+        return result;
+    return value ? layer != HIVE_LOWER : subkey == NO_KEY;
+}
+
+static int drop_tombstone(struct settling *settling, uint64_t id, bool value, const uint16_t *name,
+                          size_t units)
+{
+    if (settling->hidden)
+        return 0;
+    return value ? hive_store_drop_value_tombstone(settling->store, id, name, units)
+                 : hive_store_drop_key_tombstone(settling->store, id, name, units);
+}
+
+/* A value that the kernel has beside the tombstone has been counted itself. */
+static int keep_tombstone(struct settling *settling, uint64_t id, bool value, const uint16_t *name,
+                          size_t units)
+{
+    const size_t before = settling->path.units;
+    int result = value ? has_value(settling->store, id, name, units) : 0;
+
+    if (value && result == 0)
         differs(settling);
-    else if (enter(settling, name, units)) {
+    else if (!value && enter(settling, name, units)) {
         differs(settling);
         leave(settling, before);
     }
-    return 0;
+    return result < 0 ? result : 0;
 }
 
 static int settle_tombstones(struct settling *settling, uint64_t id, uint64_t lower, bool values)
@@ -231,9 +251,10 @@ static int settle_tombstones(struct settling *settling, uint64_t id, uint64_t lo
                         : find(settling->lower, lower, name, units, &below);
         if (result == 1 || below != NO_KEY)
             result = still_hides(settling, id, values, name, units);
-        else if (result == 0 && !settling->hidden)
-            result = values ? hive_store_drop_value_tombstone(settling->store, id, name, units)
-                            : hive_store_drop_key_tombstone(settling->store, id, name, units);
+        if (result == 0)
+            result = drop_tombstone(settling, id, values, name, units);
+        else if (result == 1)
+            result = keep_tombstone(settling, id, values, name, units);
     }
     free(names.data);
     return result;

@@ -16,6 +16,7 @@ INTEGRATION_TESTS = \
 	tests/integration/hammer.sh tests/integration/session_kills.sh \
 	tests/integration/walls_session.sh tests/integration/walls_left.sh tests/integration/session_home.sh \
 	tests/integration/policy.sh tests/integration/own_installer.sh \
+	tests/integration/registry_commit.sh \
 	tests/integration/kill_safety.sh tests/integration/raw_calls.sh \
 	tests/integration/windows_version.sh tests/integration/install.sh \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh tests/integration/no_sockets.sh \
@@ -48,7 +49,7 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/attached.exe tests/programs/native_handlers.exe \
 	tests/programs/hammer.exe tests/programs/jump_native.exe \
-	tests/programs/winsock.exe tests/programs/run_native.exe
+	tests/programs/winsock.exe tests/programs/run_native.exe tests/programs/odd_registry.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 WINDOWS_DLLS = tests/programs/high_image.dll
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
@@ -101,6 +102,8 @@ tests/programs/high_image.dll: tests/programs/high_image.c
 	$(COMPILE_WINDOWS) -shared $(srcdir)/tests/programs/high_image.c $(HIGH_IMAGE)
 tests/programs/jump_native.exe: tests/programs/jump_native.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/jump_native.c
+tests/programs/odd_registry.exe: tests/programs/odd_registry.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/odd_registry.c -lntdll -ladvapi32
 tests/programs/run_native.exe: tests/programs/run_native.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/run_native.c
 tests/programs/winsock.exe: tests/programs/winsock.c

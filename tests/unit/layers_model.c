@@ -227,3 +227,78 @@ void model_follow(struct model *model, const struct lower_node *now, bool anew)
         }
     }
 }
+
+/* ---- the ends of the kernel's layer ---- */
+
+static void copy_down(const struct model *before, struct lower_node *lower, int node)
+{
+    lower[node].there = model_has(before, node);
+    for (int i = 0; i < VALUES; i++) {
+        uint32_t found = 0;
+        lower[node].has[i] = lower[node].there && model_value(before, node, i, &found);
+        lower[node].values[i] = lower[node].has[i] ? found : 0;
+    }
+    for (int name = 0; !is_leaf(node) && name < NAMES; name++)
+        copy_down(before, lower, child_of(node, name));
+}
+
+/* The keys above a node are the kernel's no more where nothing of it is left in them. */
+static void release_above(struct model *model, int node)
+{
+    while (node) {
+        struct upper_node *upper;
+        bool free;
+        node = parent_of(node);
+        upper = &model->upper[node];
+        free = upper->mark == MERGED && lower_shows(model, node) && model->lower[node].there;
+        for (int i = 0; i < VALUES; i++)
+            free = free && !upper->values[i].set && !upper->values[i].hidden;
+        for (int name = 0; name < NAMES; name++)
+            free = free && model->upper[child_of(node, name)].mark == ABSENT;
+        if (free)
+            upper->mark = ABSENT;
+    }
+}
+
+/* The highest key above the node that hides it, or -1. */
+static int hidden_by(const struct model *model, int node)
+{
+    int found = -1;
+
+    while (node) {
+        node = parent_of(node);
+        if (hides(model, node))
+            found = node;
+    }
+    return found;
+}
+
+void model_commit(struct model *model, int node)
+{
+    const struct model before = *model;
+    struct lower_node now[NODES];
+    int above = hidden_by(model, node);
+
+    memcpy(now, model->lower, sizeof now);
+    for (int at = node; at && model_has(&before, node); at = parent_of(at))
+        now[parent_of(at)].there = true;
+    copy_down(&before, now, node);
+    model_follow(model, now, false);
+    if (above < 0)
+        clear_branch(model, node);
+    else if (model->upper[above].mark == TOMBSTONE && !now[above].there)
+        model->upper[above].mark = ABSENT;
+    if (above < 0 || model->upper[above].mark != SUPERSEDES)
+        release_above(model, above < 0 ? node : above);
+}
+
+bool model_can_discard(const struct model *model, int node)
+{
+    return model->upper[node].mark != ABSENT && hidden_by(model, node) < 0;
+}
+
+void model_discard(struct model *model, int node)
+{
+    clear_branch(model, node);
+    release_above(model, node);
+}

@@ -59,6 +59,11 @@ void model_delete(struct model *model, int node);
 void model_rename(struct model *model, int from, int to);
 void model_set(struct model *model, int node, int value, uint32_t number);
 void model_delete_value(struct model *model, int node, int value);
+/* The lower layer gets what shows at the node and below it, and the kernel gives it up. */
+void model_commit(struct model *model, int node);
+/* False: what is above is the kernel's as a whole, or the kernel has nothing there. */
+bool model_can_discard(const struct model *model, int node);
+void model_discard(struct model *model, int node);
 /* The lower layer is this from now on. `anew`: nothing is known of what it was. */
 void model_follow(struct model *model, const struct lower_node *now, bool anew);
 

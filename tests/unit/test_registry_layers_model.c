@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * test_registry_layers_model.c - random operations of the kernel, random changes below it, at
- * random moments, with the store opened anew now and then, beside a model of two layers. Both are
- * compared whole after each step.
+ * random moments, with the store opened anew now and then and parts of the kernel's layer committed
+ * and discarded, beside a model of two layers. Both are compared whole after each step.
  *
  * PWK_LAYERS_SEED and PWK_LAYERS_RUNS choose other walks; a failure names its seed and step.
  */
@@ -10,6 +10,8 @@
 #include "tests/unit/lower_fixture.h"
 
 #include <unistd.h>
+
+#include "registry/layer_changes.h"
 
 enum { STEPS = 150, RUNS = 25 };
 static const char *const key_names[NAMES] = {"a", "b", "c"};
@@ -152,6 +154,156 @@ static void set_or_delete_value(struct walk *walk, int node)
     }
 }
 
+/* ---- commit and discard ---- */
+
+/* The node at a path below \\Registry, or -1. */
+static int node_of(const uint16_t *path, size_t units)
+{
+    static const char top[] = "Machine\\top";
+    int node = 0;
+
+    if (units < sizeof top - 1)
+        return -1;
+    for (size_t i = 0; i < sizeof top - 1; i++)
+        if ((path[i] | 0x20) != (top[i] | 0x20))
+            return -1;
+    for (size_t at = sizeof top - 1; at + 1 < units; at += 2)
+        node = child_of(node, path[at + 1] - 'a');
+    return node;
+}
+
+/* True for a name in the list of a ..._KEPT change. */
+static bool is_listed(const struct registry_layer_change *change, const char *name)
+{
+    const uint16_t *list = change->data;
+    size_t length = strlen(name);
+
+    for (size_t at = 0; at < change->size / 2; at += 1 + list[at])
+        if (list[at] == length && (!length || list[at + 1] == (uint16_t)name[0]))
+            return true;
+    return false;
+}
+
+static int value_of(const struct registry_layer_change *change)
+{
+    return change->name_units == 0 ? 0 : change->name[0] == 'v' ? 1 : 2;
+}
+
+/* What somebody does who brings the changes to the layer below. */
+static int do_below(void *context, const struct registry_layer_change *change)
+{
+    struct walk *walk = context;
+    int node = node_of(change->path, change->path_units);
+    struct lower_node *lower = &walk->lower[node];
+
+    if (node < 0)
+        return 0;
+    switch (change->kind) {
+    case REGISTRY_LAYER_KEY:
+        lower->there = true;
+        break;
+    case REGISTRY_LAYER_VALUE:
+        assert_true(lower->there);
+        lower->has[value_of(change)] = true;
+        memcpy(&lower->values[value_of(change)], change->data, sizeof lower->values[0]);
+        break;
+    case REGISTRY_LAYER_VALUE_DELETED:
+        lower->has[value_of(change)] = false;
+        break;
+    case REGISTRY_LAYER_SUBKEY_DELETED:
+        remove_lower(walk, child_of(node, change->name[0] - 'a'));
+        break;
+    case REGISTRY_LAYER_VALUES_KEPT:
+        for (int i = 0; i < VALUES; i++)
+            lower->has[i] = lower->has[i] && is_listed(change, value_names[i]);
+        break;
+    default:
+        for (int name = 0; !is_leaf(node) && name < NAMES; name++)
+            if (!is_listed(change, key_names[name]))
+                remove_lower(walk, child_of(node, name));
+    }
+    return 0;
+}
+
+static struct registry_path branch_of(struct walk *walk, int node)
+{
+    struct registry_path branch, typed;
+    char path[64], full[128];
+
+    snprintf(full, sizeof full, "Machine\\%s", join_path(node, "\\", path));
+    typed = wide(full);
+    assert_int_equal(registry_layer_path(walk->registry, typed.text, typed.units, &branch), 0);
+    return branch;
+}
+
+/* The layer below is what the model says that it is after the commit. */
+static void compare_below(struct walk *walk)
+{
+    for (int node = 0; node < NODES; node++) {
+        const struct lower_node *have = &walk->lower[node], *want = &walk->model.lower[node];
+        bool same = have->there == want->there;
+        for (int i = 0; same && have->there && i < VALUES; i++)
+            same = have->has[i] == want->has[i] &&
+                   (!have->has[i] || have->values[i] == want->values[i]);
+        if (!same)
+            fail_msg("seed %llu, step %d (%s): node %d is not what it should be below",
+                     (unsigned long long)walk->seed, walk->step, walk->what, node);
+    }
+}
+
+/* `again`: the registry has followed the new state before it is settled. */
+static void settle(struct walk *walk, const struct registry_path *branch, bool again)
+{
+    const struct registry_layer_visitor visitor = {.context = walk};
+    struct registry_lower lower = the_lower();
+    struct registry_layer_state state = {.instance = lower_instance};
+    int fds[REGISTRY_LOWER_TEXTS];
+    size_t left;
+
+    if (again)
+        has_key(walk->registry, "always");
+    assert_int_equal(lower.open(lower.context, &state.generation, fds, &state.count), 0);
+    state.fds = fds;
+    assert_int_equal(registry_settle_layer(walk->registry, &state, branch, 1, &visitor, &left), 0);
+    close(fds[0]);
+    if (left)
+        fail_msg("seed %llu, step %d (%s): %zu differences are left",
+                 (unsigned long long)walk->seed, walk->step, walk->what, left);
+}
+
+static void commit(struct walk *walk, int node)
+{
+    const struct registry_layer_visitor visitor = {.context = walk, .change = do_below};
+    struct registry_path branch = branch_of(walk, node);
+    char path[64];
+
+    snprintf(walk->what, sizeof walk->what, "commit %s", join_path(node, "\\", path));
+    assert_int_equal(registry_visit_layer(walk->registry, &branch, &visitor), 0);
+    model_commit(&walk->model, node);
+    for (int at = 0; at < NODES; at++)
+        for (int i = 0; i < VALUES; i++)
+            walk->lower[at].has[i] = walk->lower[at].has[i] && walk->lower[at].there;
+    compare_below(walk);
+    publish(walk);
+    settle(walk, &branch, random_below(walk, 2));
+}
+
+static void discard(struct walk *walk, int node)
+{
+    struct registry_path branch = branch_of(walk, node), at;
+    bool can = model_can_discard(&walk->model, node);
+    char path[64];
+    int result;
+
+    snprintf(walk->what, sizeof walk->what, "discard %s", join_path(node, "\\", path));
+    result = registry_discard_layer(walk->registry, &branch, 1, &at);
+    if (can != (result == 0) || (!can && result != -ENOENT && result != -ENOTDIR))
+        fail_msg("seed %llu, step %d (%s): the answer is %d", (unsigned long long)walk->seed,
+                 walk->step, walk->what, result);
+    if (can)
+        model_discard(&walk->model, node);
+}
+
 /* The store is opened anew; the lower layer may have changed, and the kept text be lost. */
 static void reopen(struct walk *walk)
 {
@@ -179,7 +331,13 @@ static void take_step(struct walk *walk)
     int node = (int)random_below(walk, NODES);
 
     strcpy(walk->what, "nothing");
-    switch (random_below(walk, 12)) {
+    switch (random_below(walk, 14)) {
+    case 12:
+        commit(walk, node);
+        break;
+    case 13:
+        discard(walk, node);
+        break;
     case 0:
         strcpy(walk->what, "change below");
         change_lower(walk);
