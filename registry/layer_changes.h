@@ -68,9 +68,9 @@ int registry_settle_layer(registry_t *registry, const struct registry_layer_stat
                           const struct registry_layer_visitor *visitor, size_t *left);
 
 /* Gives up all that the kernel did at the branches and shows what is below there, in one
- * transaction; keys get new ids. -ENOENT: the kernel has done nothing at a branch, which `at` is a
- * copy of; -ENOTDIR: what is above it is deleted or superseded as a whole, by the key `at`.
- * -ENODATA: it is not known what is below; a program has to be started first. */
+ * transaction; keys get new ids. -ENOENT: the kernel has done nothing at a branch (never said of
+ * all), which `at` is a copy of; -ENOTDIR: what is above it is deleted or superseded as a whole, by
+ * the key `at`. -ENODATA: it is not known what is below; a program has to be started first. */
 int registry_discard_layer(registry_t *registry, const struct registry_path *branches, size_t count,
                            struct registry_path *at);
 

@@ -11,7 +11,7 @@ libregistry_a_SOURCES = \
 	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
 	registry/lower_layer.h registry/lower_layer.c \
 	registry/layer_changes.h registry/layer_changes.c registry/layer_walk.h registry/layer_walk.c \
-	registry/layer_settle.c registry/layer_discard.c \
+	registry/layer_marks.c registry/layer_settle.c registry/layer_discard.c \
 	registry/hive_store_check.h registry/hive_store_check.c \
 	registry/hive_store_salvage.h registry/hive_store_salvage.c \
 	registry/hive_store_reattach.h registry/hive_store_reattach.c \

@@ -171,6 +171,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
 	unixlib/launcher/control_export.c unixlib/launcher/control_import.c \
 	unixlib/launcher/control_diff.c unixlib/launcher/control_registry_commit.c \
+	unixlib/launcher/control_left.c \
 	unixlib/launcher/registry_sides.h unixlib/launcher/registry_sides.c \
 	unixlib/launcher/registry_report.h unixlib/launcher/registry_report.c \
 	unixlib/launcher/registry_commit.h unixlib/launcher/registry_commit.c \

@@ -270,10 +270,11 @@ static void deny(const char *path)
     BYTE acl[256];
     char line[16];
     PSID everyone;
-    HKEY key;
+    HKEY software, key;
     LONG status;
 
-    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, wide(path), 0, KEY_ALL_ACCESS, &key) ||
+    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"Software", 0, KEY_READ, &software) ||
+        RegOpenKeyExW(software, wide(path), 0, KEY_ALL_ACCESS, &key) ||
         !AllocateAndInitializeSid(&world, 1, 0, 0, 0, 0, 0, 0, 0, 0, &everyone)) {
         failures++;
         return;

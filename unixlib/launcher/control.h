@@ -50,7 +50,7 @@ int control_registry_commit(const char *kernel, int count, char *const words[]);
 int control_registry_discard(const char *kernel, int count, char *const words[]);
 
 /* A line on stderr where the kernel has changes of the other kind, which would be forgotten: how
- * many, and how they are committed. (control_registry_commit.c, control_files.c) */
+ * many, and how they are committed. (control_left.c, control_files.c) */
 void control_tell_registry_left(const char *kernel);
 void control_tell_files_left(const char *kernel);
 

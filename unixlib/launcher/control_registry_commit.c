@@ -222,7 +222,9 @@ static int find_branches(struct work *work, int count)
         found++;
     }
     work->count = found;
+    /* All of the registry is read from here on. */
     work->session.key_name = NULL;
+    work->session.path.units = 0;
     return rc;
 }
 
@@ -363,8 +365,18 @@ static int run_commit(struct work *work)
 {
     struct registry_commit commit = {
         .session = &work->session, .branches = work->branches, .count = work->count};
-    int rc = registry_commit(&commit);
+    struct choice all = {0}, unsaved = {.unsaved = true};
+    int rc = compare(work, &all);
 
+    commit.changes.fd = -1;
+    if (rc == 0)
+        rc = compare(work, &unsaved);
+    if (rc == 0 && all.differences + unsaved.differences == 0) {
+        puts(work->json ? "[]" : "committed: 0 added, 0 changed, 0 deleted; left: 0");
+        return 0;
+    }
+    if (rc == 0)
+        rc = registry_commit(&commit);
     if (rc == 0 && commit.changes.page->phase == PWK_CHANGES_CHECKED) {
         print_failures(&commit);
         rc = say_what_was_left(work, &commit, 0);
@@ -450,49 +462,4 @@ int control_registry_discard(const char *kernel, int count, char *const words[])
     if (status == CONTROL_OK)
         control_tell_files_left(kernel);
     return status;
-}
-
-/* ---- for pwkctl files ---- */
-
-struct counting {
-    struct control_path last;
-    size_t keys;
-};
-
-static int count_key(void *context, const struct registry_tree_difference *difference)
-{
-    struct counting *counting = context;
-    struct control_path *last = &counting->last;
-
-    if (!registry_commit_is_saved(difference->path, difference->units) ||
-        difference->units > CONTROL_PATH_UNITS)
-        return 0;
-    if (counting->keys == 0 || last->units != difference->units ||
-        memcmp(last->text, difference->path, difference->units * sizeof(last->text[0])) != 0)
-        counting->keys++;
-    memcpy(last->text, difference->path, difference->units * sizeof(last->text[0]));
-    last->units = difference->units;
-    return 0;
-}
-
-void control_tell_registry_left(const char *kernel)
-{
-    static struct control_session session;
-    static struct counting counting;
-    struct registry_sides sides = {0};
-    int rc = control_session_open(&session, kernel, false);
-
-    if (rc == 0)
-        rc = session.profile.registry != PWK_REGISTRY_OVERLAY
-                 ? -EOPNOTSUPP
-                 : registry_sides_read(&sides, &session, NULL);
-    if (rc == 0)
-        rc = registry_tree_compare(sides.before, sides.after, count_key, &counting);
-    if (rc == 0 && counting.keys > 0)
-        fprintf(stderr,
-                "pwkctl: the kernel's registry has %zu changed key%s left: see pwkctl registry %s "
-                "diff, and pwkctl registry %s commit\n",
-                counting.keys, counting.keys == 1 ? "" : "s", kernel, kernel);
-    registry_sides_finish(&sides);
-    control_session_close(&session);
 }
