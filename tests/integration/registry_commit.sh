@@ -210,36 +210,36 @@ kernel_has_all()
         "$("$pwkctl" registry k ls -rv "$software\\pwk-many" | grep -c value-)"
 }
 
-writers()
-{
-    loader_processes '^PWK_PREFIX_CHANGES='
-}
-
-writer_is_there()
-{
-    [ -n "$(writers)" ]
-}
-
-# begin_commit: in the background, and goes on when its process in the prefix's session is there.
+# begin_commit: in the background, its process in the prefix's session in $writer.
 begin_commit()
 {
     "$pwkctl" registry k commit --yes >"$work/commit.out" 2>&1 &
     committing=$!
-    until_true 30 writer_is_there || fail 'no process of ours comes up in the session'
+    until_true 30 writer_is_there || fail "no process of ours comes up: $(cat "$work/commit.out")"
 }
 
-for delay in 0 0.7 1.2; do
+writer_is_there()
+{
+    writer=$(pgrep -P "$committing" pwk-loader64)
+}
+
+writer_is_gone()
+{
+    ! kill -0 "$writer" 2>/dev/null
+}
+
+for delay in 0 0.5 1 1.5 2; do
     begin_commit
     sleep "$delay"
-    kill -KILL "$committing"
+    kill -KILL "$committing" 2>/dev/null
     wait "$committing" 2>/dev/null
-    until_true 30 eval '! writer_is_there' || fail "the writer outlives pwkctl"
+    until_true 30 writer_is_gone || fail 'the writer outlives pwkctl'
     kernel_has_all "pwkctl killed after $delay s"
 done
 begin_commit
-kill -KILL $(writers)
+kill -KILL "$writer"
 wait "$committing"
-contains 'the writer killed' 'do it again' "$(sed 's/nothing was written/do it again/' "$work/commit.out")"
+matches 'the writer killed' 'nothing was written|do it again' "$(cat "$work/commit.out")"
 kernel_has_all 'the writer killed'
 stop_prefix "$WINEPREFIX"
 kernel_has_all 'the session ended'
