@@ -240,7 +240,7 @@ pwk/x86_64-unix/pwk.so: libwineroom.a libnt.a libwarm.a $(CORE_ARCHIVES)
 	@$(MKDIR_P) pwk/x86_64-unix
 	$(AM_V_CCLD)$(CC) $(AM_CFLAGS) $(CFLAGS) -shared -Wl,--no-undefined -o $@ $(AM_LDFLAGS) $(LDFLAGS) \
 		-Wl,--whole-archive libwineroom.a libnt.a libwarm.a libsandbox.a libkernel.a -Wl,--no-whole-archive \
-		libregistry.a -Wl,-z,now $(CORE_LIBS)
+		libregistry.a -Wl,-z,now -Wl,-z,text $(KERNEL_LIBS) -ldl -lrt
 
 LIBPWK_MAJOR = 0
 nativesodir = $(libdir)
