@@ -307,7 +307,7 @@ int lower_bring_in_step(registry_t *registry, const struct lower_source *sources
 }
 
 /* Generations of one instance only grow. */
-static bool covers(struct coherence_lower have, struct coherence_lower wanted)
+static bool covers(struct coherence_lower have, struct registry_lower_state wanted)
 {
     return have.instance == wanted.instance && (int64_t)(have.generation - wanted.generation) >= 0;
 }
@@ -355,7 +355,7 @@ int lower_tell_state(registry_t *registry)
 }
 
 static int synchronise(registry_t *registry, const int *fds, size_t count,
-                       struct coherence_lower state)
+                       struct registry_lower_state state)
 {
     struct lower_source sources[REGISTRY_LOWER_TEXTS];
     struct lower_changes changes = {.count = 0};
@@ -370,7 +370,9 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
         /* Another process may have been faster, with this state or a newer one. */
         if (result == 0 && !covers(stored, state)) {
             result = lower_bring_in_step(registry, sources, count, &changes);
-            result = result ? result : lower_write_state(registry, state);
+            result = result ? result
+                            : lower_write_state(registry, (struct coherence_lower){
+                                                              state.instance, state.generation});
         }
         if (changes.count > sizeof changes.list / sizeof changes.list[0])
             result = registry_end_write(registry, &guard, result, registry_everything,
@@ -389,21 +391,21 @@ static int synchronise(registry_t *registry, const int *fds, size_t count,
 static int follow(registry_t *registry)
 {
     const struct registry_lower *lower = &registry->lower;
-    /* The generation first: whose it is has been written before it. */
-    struct coherence_lower state = {.generation =
-                                        __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE)};
-    uint64_t seen = state.generation;
+    uint64_t seen = __atomic_load_n(lower->generation, __ATOMIC_ACQUIRE);
     int fds[REGISTRY_LOWER_TEXTS], result = 0;
+    struct registry_lower_state state;
     size_t count = 0;
 
-    state.instance = __atomic_load_n(lower->instance, __ATOMIC_ACQUIRE);
     if (coherence_lower(registry->coherence).instance == 0)
         result = lower_tell_state(registry);
+    if (result == 0)
+        result = lower->look(lower->context, &state);
+    if (result == 0)
+        seen = state.generation;
     if (result == 0 && !covers(coherence_lower(registry->coherence), state)) {
-        result = lower->open(lower->context, &state.generation, fds, &count);
+        result = lower->open(lower->context, &state, fds, &count);
         if (result == 0) {
             seen = state.generation;
-            state.instance = __atomic_load_n(lower->instance, __ATOMIC_ACQUIRE);
             result = synchronise(registry, fds, count, state);
         }
         while (count > 0)

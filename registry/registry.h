@@ -243,13 +243,20 @@ bool registry_is_within(registry_t *registry, uint64_t key, uint64_t ancestor);
 
 #define REGISTRY_LOWER_TEXTS 3
 
+/* One state of what is below. Generations of one instance only grow. */
+struct registry_lower_state {
+    uint64_t instance; /* who counts the generations; never 0 */
+    uint64_t generation;
+};
+
 /* Where the registry below the kernel's is to be had, as Wine's text, and when it has changed. */
 struct registry_lower {
-    const uint64_t *instance;   /* who counts the generations; never 0; may become another */
     const uint64_t *generation; /* in shared memory; its low half is a futex that is woken */
-    /* Opens the texts of the newest state and tells its generation; the descriptors are the
-     * caller's. May be called from any thread, with all signals blocked. */
-    int (*open)(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS], size_t *count);
+    /* Both may be called from any thread, with all signals blocked; 0 or a negative errno. The
+     * first tells the newest state; the second opens its texts too, which are the caller's. */
+    int (*look)(void *context, struct registry_lower_state *state);
+    int (*open)(void *context, struct registry_lower_state *state, int fds[REGISTRY_LOWER_TEXTS],
+                size_t *count);
     void *context;
     bool later;    /* the store is in step by other means, with what has been below since `seen` */
     uint64_t seen; /* a generation; what comes after it is followed */

@@ -30,8 +30,8 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/bound_callbacks.h unixlib/kernel/bound_callbacks.c \
 	unixlib/kernel/windows_process_kernel.c unixlib/kernel/prefix_registry.h \
 	unixlib/kernel/prefix_registry.c \
-	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c \
-	unixlib/kernel/prefix_state.h unixlib/kernel/prefix_state.c \
+	unixlib/kernel/prefix_layer.h unixlib/kernel/prefix_layer.c unixlib/kernel/prefix_watcher.c \
+	unixlib/kernel/prefix_files.h unixlib/kernel/prefix_files.c \
 	unixlib/kernel/prefix_changes.h unixlib/kernel/prefix_changes.c
 
 libsandbox_a_SOURCES = \
@@ -161,6 +161,9 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/program_place.c \
 	unixlib/launcher/prefix.h unixlib/launcher/prefix.c \
 	unixlib/launcher/ephemeral.h unixlib/launcher/ephemeral.c \
+	unixlib/launcher/detached.h unixlib/launcher/detached.c \
+	unixlib/launcher/below.h unixlib/launcher/below.c \
+	unixlib/launcher/follower.h unixlib/launcher/follower.c \
 	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \
 	unixlib/launcher/second_log.h unixlib/launcher/second_log.c \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/plan_internal.h \

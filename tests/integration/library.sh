@@ -335,6 +335,21 @@ needs_namespaces()
         skip 'no namespaces allowed here'
 }
 
+# The followers of this test's own sessions, one pid a line; of KERNEL's alone where one is named.
+followers()
+{
+    local process name
+
+    for process in /proc/[0-9]*; do
+        { read -r name <"$process/comm"; } 2>/dev/null && [ "$name" = pwk-follower ] &&
+            tr '\0' '\n' 2>/dev/null <"$process/environ" |
+            grep -qxF "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" &&
+            { [ -z "${1:-}" ] || readlink "$process"/fd/* 2>/dev/null |
+                grep -qF "follower-$(basename "$(session_folder "$1")")"; } &&
+            echo "${process#/proc/}"
+    done
+}
+
 # session_folder KERNEL: where its session's run-time files are.
 session_folder()
 {

@@ -19,7 +19,8 @@ INTEGRATION_TESTS = \
 	tests/integration/registry_commit.sh \
 	tests/integration/kill_safety.sh tests/integration/raw_calls.sh \
 	tests/integration/windows_version.sh tests/integration/install.sh \
-	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/starts.sh tests/integration/no_sockets.sh \
+	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/below_live.sh \
+	tests/integration/starts.sh tests/integration/no_sockets.sh \
 	tests/integration/kernels.sh tests/integration/session_held.sh tests/integration/session_shown.sh tests/integration/cut_short.sh tests/integration/walls.sh tests/integration/network.sh \
 	tests/integration/refusals.sh tests/integration/exit_status.sh \
 	tests/integration/ephemeral.sh tests/integration/bad_input.sh \
@@ -42,7 +43,7 @@ tests_integration_call_in_LDADD = libattach.a libsandbox.a libkernel.a
 WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/process_probe.exe tests/programs/make_calls.exe \
 	tests/programs/api_program.exe tests/programs/print_parameters.exe \
-	tests/programs/share_handles.exe \
+	tests/programs/share_handles.exe tests/programs/watch_key.exe \
 	tests/programs/transactions.exe \
 	tests/programs/raw_calls.exe tests/programs/raw_sites.exe tests/programs/high_image.exe \
 	tests/programs/windows_numbers.exe \
@@ -68,6 +69,8 @@ tests/programs/set_values.exe: tests/programs/set_values.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/set_values.c
 tests/programs/process_probe.exe: tests/programs/process_probe.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/process_probe.c
+tests/programs/watch_key.exe: tests/programs/watch_key.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/watch_key.c
 tests/programs/make_calls.exe: tests/programs/make_calls.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/make_calls.c
 tests/programs/share_handles.exe: tests/programs/share_handles.c

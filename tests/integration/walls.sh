@@ -18,6 +18,7 @@ make_machine()
     export OUTSIDE_PREFIX_FILE=$OUTSIDE_PREFIX/drive_c/file
     export OUTSIDE_OTHER_STATE=$OUTSIDE_PREFIX/pwk/kernels/b/secret
     export OUTSIDE_OTHER_RUNTIME=$machine/run/b/secret
+    export OUTSIDE_BELOW=$machine/run/prefix/published
     export OUTSIDE_HOME=$machine/home OUTSIDE_HOME_FOLDER=$machine/home/shown
     export OUTSIDE_INSTALLED=$OUTSIDE_HOME_FOLDER/tools/pwk
     mkdir -p "$OUTSIDE_STATE/store" "$OUTSIDE_PREFIX/pwk/kernels/b" "$OUTSIDE_PREFIX/drive_c" \
@@ -31,6 +32,19 @@ make_machine()
     printf '{}\n' >"$OUTSIDE_STATE/audit.jsonl"
     printf unchanged >"$OUTSIDE_PREFIX_FILE"
     printf other >"$machine/run/a/other"
+    mkdir -p "$OUTSIDE_BELOW"
+    : >"$machine/run/prefix/publisher"
+    publish
+}
+
+# What there is to be changed for all kernels.
+publish()
+{
+    local file
+
+    for file in machine-1 user-1 default-1 registry.below; do
+        printf published >"$OUTSIDE_BELOW/$file"
+    done
 }
 
 # in_cage WALLS NAME: one attempt with those walls taken out.
@@ -51,6 +65,7 @@ got_out()
         printf unchanged >"$OUTSIDE_PREFIX_FILE"
     fi
     printf other >"$OUTSIDE_RUNTIME/other"
+    publish
     return "$status"
 }
 

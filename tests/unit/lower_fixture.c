@@ -62,12 +62,20 @@ void lower_becomes(const char *sections)
     free(text);
 }
 
-static int open_lower(void *context, uint64_t *now, int fds[REGISTRY_LOWER_TEXTS], size_t *count)
+static int look_at_lower(void *context, struct registry_lower_state *now)
 {
     (void)context;
-    *now = __atomic_load_n(generation, __ATOMIC_ACQUIRE);
+    now->generation = __atomic_load_n(generation, __ATOMIC_ACQUIRE);
+    now->instance = __atomic_load_n(&lower_instance, __ATOMIC_ACQUIRE);
+    return 0;
+}
+
+static int open_lower(void *context, struct registry_lower_state *now,
+                      int fds[REGISTRY_LOWER_TEXTS], size_t *count)
+{
+    look_at_lower(context, now);
     *count = 0;
-    fds[0] = open(lower_file(*now), O_RDONLY | O_CLOEXEC);
+    fds[0] = open(lower_file(now->generation), O_RDONLY | O_CLOEXEC);
     if (fds[0] < 0)
         return -errno;
     *count = 1;
@@ -81,7 +89,7 @@ static int open_lower(void *context, uint64_t *now, int fds[REGISTRY_LOWER_TEXTS
 
 static int import_lower(registry_t *registry, struct registry_error *error)
 {
-    uint64_t now;
+    struct registry_lower_state now;
     int fds[REGISTRY_LOWER_TEXTS], result;
     size_t count;
 
@@ -96,7 +104,7 @@ static int import_lower(registry_t *registry, struct registry_error *error)
 struct registry_lower the_lower(void)
 {
     return (struct registry_lower){
-        .instance = &lower_instance, .generation = generation, .open = open_lower};
+        .generation = generation, .look = look_at_lower, .open = open_lower};
 }
 
 int try_open_layers(registry_t **registry, struct registry_error *error)

@@ -157,7 +157,7 @@ static void tampered_texts_are_refused(void **state)
     memset(long_path, '/', sizeof(long_path) - 1);
     long_path[sizeof(long_path) - 1] = '\0';
     memcpy(long_path, "state=", 6);
-    expect_refused("version=2", "version=1");
+    expect_refused("version=3", "version=1");
     expect_refused("kernel=games.1\n", "kernel=../x\n");
     expect_refused("kernel=games.1\n", "kernel=\n");
     expect_refused("kernel=games.1\n", "");

@@ -193,13 +193,13 @@ static void a_record_that_lies(void **state)
 static int arm_by_record(void)
 {
     struct pwk_boot_record record = {.policy = PWK_POLICY_STRICT};
-    char variable[] = "PWK_KERNEL=version=2\npolicy=-strict\nend=1";
+    char variable[] = "PWK_KERNEL=version=3\npolicy=-strict\nend=1";
 
     if (pwk_policy_boot_take(&record, NULL) != 0 || pwk_policy_is_armed())
         return 1;
     if (pwk_policy_boot_arm(variable, NULL) != 0 || !pwk_policy_is_armed())
         return 2;
-    if (strcmp(variable, "PWK_KERNEL=version=2\npolicy=+strict\nend=1") != 0)
+    if (strcmp(variable, "PWK_KERNEL=version=3\npolicy=+strict\nend=1") != 0)
         return 3;
     /* A child with that record. */
     record.policy_armed = true;

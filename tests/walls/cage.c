@@ -144,6 +144,7 @@ int main(int argc, char *argv[])
     snprintf(plan.prefix, sizeof(plan.prefix), "%s", argv[1]);
     snprintf(plan.state, sizeof(plan.state), "%s", argv[2]);
     snprintf(plan.runtime, sizeof(plan.runtime), "%s", argv[3]);
+    take(plan.below, "OUTSIDE_BELOW");
     take(plan.homes[0], "OUTSIDE_HOME");
     take(plan.home_folder, "OUTSIDE_HOME_FOLDER");
     plan.installed[0] = getenv("OUTSIDE_INSTALLED");

@@ -103,6 +103,38 @@ static int try_replace_session_number(void)
     return judge(rename(below("OUTSIDE_RUNTIME", "other"), path));
 }
 
+/* The prefix's registry as it is published for all kernels. */
+static int try_published_text(void)
+{
+    return open_for_writing(below("OUTSIDE_BELOW", "machine-1"));
+}
+
+static int try_published_page(void)
+{
+    return open_for_writing(below("OUTSIDE_BELOW", "registry.below"));
+}
+
+static int try_replace_published(void)
+{
+    char path[8192];
+
+    strcpy(path, below("OUTSIDE_BELOW", "machine-1"));
+    return judge(rename(below("OUTSIDE_BELOW", "user-1"), path));
+}
+
+static int try_remove_published(void)
+{
+    return judge(unlink(below("OUTSIDE_BELOW", "default-1")));
+}
+
+/* Who holds it alone keeps everybody from publishing. */
+static int try_publishers_lock(void)
+{
+    int fd = open(below("OUTSIDE_BELOW", "../publisher"), O_RDONLY);
+
+    return fd < 0 ? judge(-1) : judge(flock(fd, LOCK_EX | LOCK_NB));
+}
+
 /* Whether it got there, walls.sh sees in the prefix's own file. */
 static int try_prefix_file(void)
 {
@@ -238,6 +270,11 @@ const struct attempt file_attempts[] = {
     {"session-number", try_session_number, "session-files", false},
     {"session-lock", try_session_lock, "session-files", false},
     {"replace-session-number", try_replace_session_number, "session-files", false},
+    {"published-text", try_published_text, "below", false},
+    {"published-page", try_published_page, "below", false},
+    {"replace-published", try_replace_published, "below", false},
+    {"remove-published", try_remove_published, "below", false},
+    {"publishers-lock", try_publishers_lock, "runtime", false},
     {"prefix-file", try_prefix_file, "overlay", false},
     {"hard-link", try_hard_link, "overlay", false},
     {"home-file", try_home_file, "home", false},

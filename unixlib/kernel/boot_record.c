@@ -15,7 +15,7 @@
 #include "kernel/windows_build.h"
 
 /* Another version of pwk may read the variable of a running program. */
-#define RECORD_VERSION "2"
+#define RECORD_VERSION "3"
 #define MAX_RECORD_SIZE (1u << 20)
 
 enum field {
@@ -24,6 +24,7 @@ enum field {
     FIELD_STATE,
     FIELD_RUNTIME,
     FIELD_AUDIT,
+    FIELD_BELOW,
     FIELD_WINDOWS,
     FIELD_BUILD,
     FIELD_REGISTRY,
@@ -47,6 +48,7 @@ static const char *const field_names[FIELD_COUNT] = {
     [FIELD_STATE] = "state",
     [FIELD_RUNTIME] = "runtime",
     [FIELD_AUDIT] = "audit",
+    [FIELD_BELOW] = "below",
     [FIELD_WINDOWS] = "windows",
     [FIELD_BUILD] = "build",
     [FIELD_REGISTRY] = "registry",
@@ -65,7 +67,8 @@ static const char *const field_names[FIELD_COUNT] = {
 static bool has_line_break(const struct pwk_boot_record *record)
 {
     if (strchr(record->kernel, '\n') != NULL || strchr(record->state, '\n') != NULL ||
-        strchr(record->runtime, '\n') != NULL || strchr(record->audit, '\n') != NULL)
+        strchr(record->runtime, '\n') != NULL || strchr(record->audit, '\n') != NULL ||
+        strchr(record->below, '\n') != NULL)
         return true;
     for (size_t i = 0; i < record->passthrough_count; i++)
         if (strchr(record->passthrough[i], '\n') != NULL)
@@ -133,11 +136,11 @@ char *pwk_boot_record_format(const struct pwk_boot_record *record)
         return NULL;
     fprintf(stream,
             PWK_BOOT_VARIABLE "=version=" RECORD_VERSION "\nkernel=%s\nstate=%s\nruntime=%s\n"
-                              "audit=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
+                              "audit=%s\nbelow=%s\nwindows=%s\nbuild=%" PRIu32 "\nregistry=%s\n"
                               "session=%s\naudit_level=%s\naudit_limit=%" PRIu64 "\n"
                               "registry_cache=%" PRIu64 "\ninherit=%s\nnetwork=%s\n"
                               "syscall_numbers=%s\nrewrite_sites=%s\npolicy=%s\n",
-            record->kernel, record->state, record->runtime, record->audit,
+            record->kernel, record->state, record->runtime, record->audit, record->below,
             pwk_windows_word(record->windows), record->build,
             pwk_registry_mode_word(record->registry), pwk_session_mode_word(record->session),
             pwk_audit_level_word(record->audit_level), record->audit_limit, record->registry_cache,
@@ -219,6 +222,8 @@ static int store_field(struct pwk_boot_record *record, enum field field, const c
         return store_path(record->runtime, value, false);
     case FIELD_AUDIT:
         return store_path(record->audit, value, true);
+    case FIELD_BELOW:
+        return store_path(record->below, value, true);
     case FIELD_WINDOWS:
         return store_windows(record, value);
     case FIELD_BUILD:

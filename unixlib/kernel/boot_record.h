@@ -40,6 +40,7 @@ struct pwk_boot_record {
     char state[PATH_MAX];                 /* folder of the kernel's state, absolute */
     char runtime[PATH_MAX];               /* folder of run-time files, absolute */
     char audit[PATH_MAX];                 /* a second audit log, or "" */
+    char below[PATH_MAX]; /* in an own session: where the prefix's registry is published, or "" */
     enum pwk_windows windows;
     uint32_t build; /* a build of that version's (windows_build.h); 0: its usual one */
     enum pwk_registry_mode registry;
@@ -52,8 +53,8 @@ struct pwk_boot_record {
     enum pwk_syscall_numbers syscall_numbers;
     bool rewrite_sites;
     enum pwk_policy_origin policy;
-    bool policy_armed; /* by the process's parent */
-    int policy_file; /* PWK_POLICY_FILE: the descriptor */
+    bool policy_armed;                      /* by the process's parent */
+    int policy_file;                        /* PWK_POLICY_FILE: the descriptor */
     char *passthrough[PWK_MAX_PASSTHROUGH]; /* owned */
     size_t passthrough_count;
 };

@@ -15,16 +15,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/prefix_layer.h"
+#include "kernel/prefix_files.h"
 #include "kernel/state.h"
+#include "launcher/below.h"
 #include "launcher/ephemeral.h"
+#include "launcher/follower.h"
 #include "launcher/prefix.h"
 #include "wine/server_lock.h"
 #include "launcher/supervisor.h"
 #include "sandbox/policy_arm.h"
 
-#define SAVED_ROUNDS 800   /* of 50 ms */
-#define WATCHER_ROUNDS 300 /* of 10 ms */
+#define SAVED_ROUNDS 800 /* of 50 ms */
 #define FOLLOW_NANOSECONDS 100000000
 
 void pwk_statistics_print(FILE *stream, const char *kernel,
@@ -171,7 +172,7 @@ static int start_watcher(const struct pwk_plan *plan, struct pwk_error *error)
     snprintf(now, sizeof now, "%" PRIu64, pwk_filetime_now());
     if (setenv(PWK_STARTED_VARIABLE, now, 1) != 0)
         return pwk_error_set(error, -errno, "cannot set the environment: %s", strerror(errno));
-    rc = pwk_prefix_layer_start_watcher(plan->loader);
+    rc = pwk_prefix_layer_start_watcher(plan->loader, false);
     return rc < 0
                ? pwk_error_set(error, rc, "%s cannot be started: %s", plan->loader, strerror(-rc))
                : 0;
@@ -206,9 +207,6 @@ static void run_child(const struct pwk_plan *plan, char **words, int failed,
 
     if (failed == 0 && own)
         failed = check_visible(plan, error);
-    if (failed == 0 && own && plan->below.count > 0 &&
-        (failed = pwk_prefix_state_export(&plan->below)) < 0)
-        pwk_error_set(error, failed, "cannot set the environment: %s", strerror(-failed));
     if (failed == 0)
         become_loader(plan, words, error);
     fprintf(stderr, "pwk-wine: %s\n", error->text);
@@ -225,6 +223,19 @@ static pid_t fork_child(struct pwk_plan *plan, int *failed, struct pwk_error *er
     child = fork();
     return child < 0 ? pwk_error_set(error, -errno, "cannot start a process: %s", strerror(errno))
                      : child;
+}
+
+/* Beside the program, which has all that was there when it was started. */
+static void start_follower(const struct pwk_plan *plan)
+{
+    struct pwk_error error;
+
+    if (plan->record.session == PWK_SESSION_OWN && plan->record.registry == PWK_REGISTRY_OVERLAY &&
+        pwk_follower_start(plan, &plan->below, &error) < 0)
+        fprintf(stderr,
+                "pwk-wine: %s (until then what the prefix's registry becomes shows at the next "
+                "start alone)\n",
+                error.text);
 }
 
 static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *error)
@@ -249,6 +260,7 @@ static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *e
     }
     if (child < 0)
         return child;
+    start_follower(plan);
     status = wait_for_child(child, &signals, &plan->second);
     pwk_second_log_finish(&plan->second, &plan->record);
     /* Nobody within could tell: 'kill' leaves no record. */
@@ -306,20 +318,21 @@ static int wait_until_saved(const struct pwk_plan *plan, struct pwk_error *error
     return rc;
 }
 
-/* A wineserver of the shared session may hold what it has not saved: a watcher tells. */
-static int watch_shared_session(const struct pwk_plan *plan, struct pwk_error *error)
+/* Where the prefix's registry is published is shown to the session by whoever begins it, whatever
+ * the mode of his own. */
+static int prepare_below(struct pwk_plan *plan, struct pwk_error *error)
 {
-    struct pwk_prefix_layer layer;
-    int rc = 0;
+    struct pwk_boot_record *record = &plan->record;
+    char runtime[PATH_MAX];
+    int rc;
 
-    if (pwk_wineserver_of(plan->prefix) != 0)
-        rc = pwk_prefix_layer_open(&layer, error);
-    else
-        return 0;
-    if (rc == 0 && !pwk_prefix_layer_watched(&layer))
-        rc = pwk_prefix_layer_start_watcher(plan->loader);
-    for (int i = 0; rc == 0 && i < WATCHER_ROUNDS && !pwk_prefix_layer_watched(&layer); i++)
-        usleep(10000);
+    strcpy(runtime, record->runtime);
+    *strrchr(runtime, '/') = '\0';
+    rc = pwk_prefix_layer_open_in(&plan->below, runtime, plan->prefix, error);
+    if (rc == 0 && record->registry != PWK_REGISTRY_OFF)
+        rc = pwk_below_catch_up(&plan->below, plan->prefix, plan->loader, error);
+    strcpy(plan->cage.below, plan->below.shown);
+    strcpy(record->below, plan->below.shown);
     return rc;
 }
 
@@ -329,10 +342,8 @@ static int enter_session(struct pwk_plan *plan, struct pwk_error *error)
 {
     int rc = wait_until_saved(plan, error);
 
-    if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
-        rc = watch_shared_session(plan, error);
-    if (rc == 0 && plan->record.registry == PWK_REGISTRY_OVERLAY)
-        rc = pwk_prefix_state_open(&plan->below, error);
+    if (rc == 0)
+        rc = prepare_below(plan, error);
     if (rc == 0)
         rc = pwk_second_log_open(&plan->second, &plan->record, error);
     return rc < 0 ? rc : pwk_session_enter(&plan->cage, &plan->session, error);
@@ -384,7 +395,6 @@ int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error)
         close(plan->marker);
     plan->marker = -1;
     pwk_session_leave(&plan->session);
-    pwk_prefix_state_close(&plan->below);
     if (rc >= 0)
         return rc;
     fprintf(stderr, "pwk-wine: %s\n", error->text);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "kernel/boot_record.h"
-#include "kernel/prefix_state.h"
+#include "kernel/prefix_layer.h"
 #include "kernel/process_table.h"
 #include "launcher/arguments.h"
 #include "launcher/facts.h"
@@ -68,7 +68,7 @@ struct pwk_plan {
     char place[PATH_MAX];          /* where the program lies */
     struct pwk_session session;    /* once entered */
     struct pwk_second_log second;  /* for it: what --audit names */
-    struct pwk_prefix_state below; /* for it: the prefix's registry as it is now */
+    struct pwk_prefix_layer below; /* for it: where the prefix's registry is published */
     int marker; /* descriptor that keeps an ephemeral kernel from being removed, or -1 */
     char loader[PATH_MAX];
     char program[PATH_MAX];

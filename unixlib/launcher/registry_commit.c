@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel/prefix_layer.h"
+#include "kernel/prefix_files.h"
 #include "kernel/state.h"
 #include "launcher/registry_sides.h"
 #include "registry/upcase.h"
@@ -95,11 +95,12 @@ static int settle(struct registry_commit *commit, uint64_t signature, const char
     struct registry_layer_state state = {.instance = signature, .generation = 1};
     int fds[REGISTRY_LOWER_TEXTS];
     struct pwk_prefix_files files;
-    int rc = pwk_prefix_files_texts(NULL, &state.generation, fds, &state.count);
+    int rc = pwk_prefix_files_open(fds);
 
     if (rc < 0)
         return rc;
     state.fds = fds;
+    state.count = REGISTRY_LOWER_TEXTS;
     rc = pwk_prefix_files_look(&files);
     if (rc == 0 && files.signature != signature)
         rc = -EAGAIN;

@@ -39,6 +39,7 @@ struct pwk_session_plan {
     char prefix[PATH_MAX];  /* the Wine prefix, absolute */
     char state[PATH_MAX];   /* the kernel's state: files/ and store/ are in it */
     char runtime[PATH_MAX]; /* the kernel's own folder of run-time files; nobody else's are in it */
+    char below[PATH_MAX];   /* a folder that can be seen, and only be read, or "" */
     bool overlay_files;     /* a copy-on-write view of the prefix; false: the prefix itself */
     bool isolated_network;  /* loopback alone; false: the host's */
     bool own_ipc;           /* System V IPC and message queues of its own; false: the host's */

@@ -234,6 +234,17 @@ static int hide_session_files(struct pwk_view *view)
     return result;
 }
 
+/* It is published for all of the prefix's kernels, and for the shared session. */
+static int keep_below(struct pwk_view *view)
+{
+    const char *below = view->plan->below;
+
+    if (!below[0])
+        return 0;
+    return pwk_wall_stands(PWK_WALL_BELOW) ? pwk_view_keep_read_only(view, below)
+                                           : pwk_view_keep(view, below, true);
+}
+
 static int cover_host_folders(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
@@ -248,6 +259,8 @@ static int cover_host_folders(struct pwk_view *view)
         result = keep_covered(view, plan->prefix);
     if (result == 0)
         result = pwk_view_keep(view, plan->runtime, true);
+    if (result == 0)
+        result = keep_below(view);
     if (result == 0)
         result = keep_display(view);
     if (result == 0)

@@ -35,6 +35,8 @@ static int keep_seen(struct pwk_view *view)
     size_t count = 2;
     int result = 0;
 
+    if (plan->below[0])
+        seen[count++] = plan->below;
     if (plan->home_folder[0])
         seen[count++] = plan->home_folder;
     /* Without it no X server lets anybody in. */

@@ -221,6 +221,21 @@ int pwk_view_keep(struct pwk_view *view, const char *path, bool needed)
     return 0;
 }
 
+int pwk_view_keep_read_only(struct pwk_view *view, const char *path)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+                                                MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    int result = pwk_view_keep(view, path, true);
+
+    if (result == 0 && syscall(SYS_mount_setattr, view->kept[view->count - 1].tree, "",
+                               AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof(attributes)) < 0)
+        result = pwk_error_set(view->error, -errno,
+                               "%s cannot be made read-only in the session: %s; use --session "
+                               "shared",
+                               path, strerror(errno));
+    return result;
+}
+
 int pwk_view_make_place(const char *path, bool folder)
 {
     char copy[PATH_MAX];

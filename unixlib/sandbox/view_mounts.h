@@ -50,6 +50,9 @@ bool pwk_view_is_below(const char *path, const char *folder);
  * `needed`. */
 int pwk_view_keep(struct pwk_view *view, const char *path, bool needed);
 
+/* The same, to be put back as what can only be read: no devices, nothing to be executed. */
+int pwk_view_keep_read_only(struct pwk_view *view, const char *path);
+
 /* True where exactly `path` is kept. */
 bool pwk_view_is_kept(const struct pwk_view *view, const char *path);
 

@@ -26,6 +26,7 @@
     WALL(RUN, "run")                     /* /run of its own */                                     \
     WALL(RUNTIME, "runtime")             /* no other kernel's run-time files */                    \
     WALL(SESSION_FILES, "session-files") /* nor what launchers find the session by */              \
+    WALL(BELOW, "below")                 /* the prefix's registry can only be read */              \
     WALL(STATES, "states")               /* of pwk's state only the kernel's store */              \
     WALL(HOME, "home")                   /* of the home folder only what is asked for */           \
     WALL(OVERLAY, "overlay")             /* what is written to the prefix stays above it */        \

@@ -47,8 +47,7 @@ static struct {
     uint64_t birth; /* what the parent knows this process by */
     int bequest;    /* the table of key handles that it left, or -1 */
     bool first_process;
-    struct pwk_prefix_state below; /* in an own session, of a program that pwk-wine has started */
-    uint64_t started;              /* FILETIME; 0: not by pwk-wine */
+    uint64_t started; /* FILETIME; 0: not by pwk-wine */
     atomic_flag ended;
 } boot = {.ended = ATOMIC_FLAG_INIT};
 
@@ -154,10 +153,9 @@ static int first_call(void)
     pwk_server_start_end();
     if (empty < 0)
         pwk_error_set(&error, empty, "the kernel's registry cannot be read: %s", strerror(-empty));
-    else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY &&
-             boot.record.session == PWK_SESSION_OWN)
-        empty = pwk_state_follow(nt_personality.registry, empty > 0,
-                                 boot.below.count > 0 ? &boot.below : NULL, &error);
+    else if (nt_personality.registry && boot.record.session == PWK_SESSION_OWN)
+        empty = pwk_below_follow(nt_personality.registry, boot.record.below, empty > 0,
+                                 boot.record.registry == PWK_REGISTRY_OVERLAY, &error);
     else if (nt_personality.registry && boot.record.registry == PWK_REGISTRY_OVERLAY)
         empty = pwk_watch_follow(nt_personality.registry, empty > 0, boot.started, &error);
     else if (empty)
@@ -393,7 +391,6 @@ static void take_start(void)
 
     boot.started = text ? strtoull(text, NULL, 10) : 0;
     unsetenv(PWK_STARTED_VARIABLE);
-    pwk_prefix_state_import(&boot.below);
 }
 
 __attribute__((visibility("default"))) int pwk_boot(void *ntdll, const char *ntdll_dll,

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/prefix_layer.h"
+
 #define EXIT_FAILED 125
 #define LINE_MAX_SIZE 4352 /* PATH_MAX, and what stands before the path */
 
@@ -22,11 +24,12 @@ typedef int (*installer)(int, const struct sigaction *, struct sigaction *);
 static bool guarding;
 static struct sigaction wines;
 
-/* Names that only the kernel's own files have (process_table.c, audit_rings.c, registry/). */
+/* Names that only the kernel's own files have (process_table.c, audit_rings.c, registry/,
+ * prefix_layer.h). */
 static bool is_kernel_file(const char *path)
 {
     static const char *const names[] = {"processes-", "audit-", "registry.db-shm",
-                                        "registry.coherence"};
+                                        "registry.coherence", PWK_PREFIX_PAGE};
     const char *name = strrchr(path, '/');
 
     for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++)
@@ -58,7 +61,8 @@ static bool line_holds(const char *line, uint64_t address)
     if (*line++ != '-')
         return false;
     end = read_hex(&line);
-    return address >= start && address < end && strncmp(line, " rw-s ", 6) == 0 &&
+    return address >= start && address < end &&
+           (strncmp(line, " rw-s ", 6) == 0 || strncmp(line, " r--s ", 6) == 0) &&
            is_kernel_file(line);
 }
 

@@ -29,6 +29,8 @@
 #include "wine/unix_services.h"
 
 #define EXIT_FAILED 125
+/* The watcher's word for this program when Wine takes it for wineserver. */
+#define NO_SERVER "no server"
 
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
 typedef int (*watch_function)(void *, const char *);
@@ -99,10 +101,19 @@ static int watch(void *ntdll)
     char ntdll_dll[PATH_MAX];
     void *kernel = load_kernel();
     watch_function function = kernel ? (watch_function)dlsym(kernel, PWK_WATCH_SYMBOL) : NULL;
+    int result;
 
-    unsetenv(PWK_WATCH_VARIABLE);
     snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
-    return function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
+    result = function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
+    /* Wine starts a wineserver where it finds none, and loses what others write to the prefix's
+     * files meanwhile: this one is to end in place of that. */
+    if (strcmp(getenv(PWK_WATCH_VARIABLE), PWK_WATCH_SERVED) == 0) {
+        setenv("WINESERVER", "/proc/self/exe", 1);
+        setenv(PWK_WATCH_VARIABLE, NO_SERVER, 1);
+    } else {
+        unsetenv(PWK_WATCH_VARIABLE);
+    }
+    return result;
 }
 
 /* This process is to write to the prefix's registry (wine/prefix_write.h), for its parent, with
@@ -137,6 +148,8 @@ int main(int argc, char *argv[])
     if (!getenv(PWK_BOOT_VARIABLE) && pwk_mark_is_held() && pwk_mark_give_up() < 0)
         return fail("this process cannot be made one of the session's", "use --session shared");
     watches = getenv(PWK_WATCH_VARIABLE) != NULL;
+    if (watches && strcmp(getenv(PWK_WATCH_VARIABLE), NO_SERVER) == 0)
+        return 1; /* Wine gives up then; 2 would say that another one is just starting */
     if (watches && fork() != 0)
         return 0;
     environment = environ;

@@ -21,8 +21,11 @@
 #include <unistd.h>
 
 #include "kernel/boot_record.h"
+#include "kernel/prefix_files.h"
 #include "kernel/prefix_layer.h"
+#include "kernel/state.h"
 #include "nt/personality.h"
+#include "wine/server_lock.h"
 #include "wine/server_start.h"
 #include "wine/service_table.h"
 #include "wine/snapshot.h"
@@ -88,6 +91,8 @@ struct branch {
 
 static struct watcher {
     struct pwk_prefix_layer layer;
+    struct pwk_prefix_published published; /* the last state, or the next in the making */
+    uint64_t generation;                   /* of the last one */
     nt_handle last_program_ended;
     struct branch branches[PWK_PREFIX_BRANCHES];
     struct pwk_error error;
@@ -114,8 +119,6 @@ static int arm(struct branch *branch)
 
 static int write_text(size_t branch, uint64_t generation)
 {
-    struct pwk_prefix_page *page = watcher.layer.page;
-    uint64_t older = page->branches[branch];
     char path[PATH_MAX];
     int fd, result = pwk_prefix_layer_text(&watcher.layer, branch, generation, path);
 
@@ -127,21 +130,18 @@ static int write_text(size_t branch, uint64_t generation)
         return -errno;
     result = pwk_snapshot_save(branch, fd);
     close(fd);
-    if (result < 0) {
+    if (result < 0)
         unlink(path);
-        return result;
-    }
-    __atomic_store_n(&page->branches[branch], generation, __ATOMIC_RELEASE);
-    if (older != generation && pwk_prefix_layer_text(&watcher.layer, branch, older, path) == 0)
-        unlink(path);
-    return 0;
+    else
+        watcher.published.texts[branch] = generation;
+    return result;
 }
 
 /* Publishes what has changed. */
 static int publish(void)
 {
     struct pwk_prefix_page *page = watcher.layer.page;
-    uint64_t generation = page->generation + 1;
+    uint64_t generation = pwk_prefix_layer_next(&watcher.layer, watcher.generation);
     int result = 0;
 
     __atomic_store_n(&page->busy, 1, __ATOMIC_SEQ_CST);
@@ -157,11 +157,11 @@ static int publish(void)
             result = write_text(i, generation);
     }
     if (result == 0) {
-        __atomic_store_n(&page->generation, generation, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&page->busy, 0, __ATOMIC_SEQ_CST);
-    } else {
-        __atomic_store_n(&page->failure, -result, __ATOMIC_SEQ_CST);
+        pwk_prefix_layer_publish(&watcher.layer, &watcher.published, generation);
+        watcher.generation = generation;
+        return 0;
     }
+    __atomic_store_n(&page->failure, -result, __ATOMIC_SEQ_CST);
     syscall(SYS_futex, &page->generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     return result;
 }
@@ -193,16 +193,17 @@ static void pause_after(int64_t started)
 
 static int prepare(void)
 {
+    struct pwk_prefix_page *page = watcher.layer.page;
     struct pwk_backup_privilege before;
-    uint64_t instance = 0;
+    uint64_t *instance = &watcher.published.instance;
     int result = 0;
 
-    if (getrandom(&instance, sizeof instance, GRND_NONBLOCK) < 0 || !instance)
-        instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
-    __atomic_store_n(&watcher.layer.page->busy, 1, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&watcher.layer.page->wanted, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&watcher.layer.page->failure, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&watcher.layer.page->instance, instance, __ATOMIC_SEQ_CST);
+    if (getrandom(instance, sizeof *instance, GRND_NONBLOCK) < 0 || !*instance)
+        *instance = (uint64_t)now_ms() << 20 | (uint64_t)getpid();
+    __atomic_store_n(&page->busy, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&page->wanted, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&page->failure, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&page->ended, 0, __ATOMIC_SEQ_CST);
     if (pwk_backup_privilege_take(&before) < 0)
         return -EPERM;
     for (size_t i = 0; result == 0 && i < PWK_PREFIX_BRANCHES; i++)
@@ -234,6 +235,8 @@ static int watch(void)
         int64_t started;
         ntstatus which =
             CALL("NtWaitForMultipleObjects", 1 + PWK_PREFIX_BRANCHES, (uint64_t)handles, 1, 0, 0);
+        if (which == 0)
+            __atomic_store_n(&watcher.layer.page->ended, 1, __ATOMIC_SEQ_CST);
         if (which < 1 || which > PWK_PREFIX_BRANCHES)
             break;
         started = now_ms();
@@ -243,10 +246,24 @@ static int watch(void)
     _exit(0);
 }
 
+/* A wineserver that this process started would serve nobody. */
+static int check_served(void)
+{
+    const char *word = getenv(PWK_WATCH_VARIABLE);
+    char prefix[PATH_MAX];
+    int result = pwk_prefix_path(prefix, NULL);
+
+    if (result < 0 || !word || strcmp(word, PWK_WATCH_SERVED) != 0)
+        return result;
+    return pwk_wineserver_of(prefix) != 0 ? 0 : -ESRCH;
+}
+
 __attribute__((visibility("default"))) int pwk_watch(void *ntdll, const char *ntdll_dll)
 {
     int result = pwk_service_table_find(ntdll, ntdll_dll, &watcher.error);
 
+    if (result == 0)
+        result = check_served();
     if (result == 0)
         result = pwk_prefix_layer_open(&watcher.layer, &watcher.error);
     if (result == 0)
@@ -327,7 +344,7 @@ static int start_watcher(struct pwk_error *error)
     int result;
 
     __atomic_store_n(&followed.page->failure, 0, __ATOMIC_SEQ_CST);
-    result = pwk_prefix_layer_start_watcher("/proc/self/exe");
+    result = pwk_prefix_layer_start_watcher("/proc/self/exe", false);
     if (result < 0)
         pwk_error_set(error, result, "the watcher of the prefix's registry cannot be started: %s",
                       strerror(-result));
@@ -407,10 +424,10 @@ static int take_in(registry_t *registry, const struct registry_lower *lower,
                    struct pwk_error *error)
 {
     int fds[REGISTRY_LOWER_TEXTS], result;
-    uint64_t generation;
+    struct registry_lower_state state;
     size_t count = 0;
 
-    result = lower->open(lower->context, &generation, fds, &count);
+    result = lower->open(lower->context, &state, fds, &count);
     if (result < 0)
         return pwk_error_set(error, result, "the prefix's registry cannot be read: %s",
                              strerror(-result));
@@ -431,12 +448,37 @@ static int follow(registry_t *registry, const struct registry_lower *lower, bool
     return result;
 }
 
+static const struct registry_lower published = {
+    .look = pwk_prefix_layer_look, .open = pwk_prefix_layer_texts, .context = &followed};
+
+/* The files themselves, which nobody counts. */
+static const uint64_t only_generation = 1;
+
+static int look_at_files(void *context, struct registry_lower_state *state)
+{
+    const struct pwk_prefix_files *files = context;
+
+    *state = (struct registry_lower_state){files->signature, only_generation};
+    return 0;
+}
+
+static int open_files(void *context, struct registry_lower_state *state,
+                      int fds[REGISTRY_LOWER_TEXTS], size_t *count)
+{
+    int result = pwk_prefix_files_open(fds);
+
+    *count = result == 0 ? REGISTRY_LOWER_TEXTS : 0;
+    return result < 0 ? result : look_at_files(context, state);
+}
+
 int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error)
 {
-    static const uint64_t only_generation = 1;
-    struct registry_lower files = {.generation = &only_generation, .open = pwk_prefix_files_texts};
-    struct registry_lower lower = {.open = pwk_prefix_layer_texts, .context = &followed};
     struct pwk_prefix_files found;
+    struct registry_lower files = {.generation = &only_generation,
+                                   .look = look_at_files,
+                                   .open = open_files,
+                                   .context = &found};
+    struct registry_lower lower = published;
     int result = pwk_prefix_layer_open(&followed, error);
 
     if (result < 0)
@@ -444,7 +486,6 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
     /* What is published while the files are read is followed afterwards. */
     lower.seen = __atomic_load_n(&followed.page->generation, __ATOMIC_ACQUIRE);
     lower.later = files_are_current(started, &found);
-    files.instance = &found.signature;
     if (lower.later)
         result = follow(registry, &files, empty, error);
     else
@@ -453,50 +494,21 @@ int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct 
         result = pwk_snapshot_check(error);
     if (result < 0)
         return result;
-    lower.instance = &followed.page->instance;
     lower.generation = &followed.page->generation;
     return follow(registry, &lower, empty && !lower.later, error);
 }
 
-/* The registry keeps pointers into it. */
-static struct pwk_prefix_state began_with;
-
-static int open_state(void *context, uint64_t *generation, int fds[REGISTRY_LOWER_TEXTS],
-                      size_t *count)
-{
-    const struct pwk_prefix_state *state = context;
-
-    *generation = state->generation;
-    for (*count = 0; *count < state->count; ++*count) {
-        fds[*count] = fcntl(state->fds[*count], F_DUPFD_CLOEXEC, 0);
-        if (fds[*count] < 0) {
-            int result = -errno;
-            while (*count > 0)
-                close(fds[--*count]);
-            return result;
-        }
-    }
-    return 0;
-}
-
-int pwk_state_follow(registry_t *registry, bool empty, const struct pwk_prefix_state *state,
+int pwk_below_follow(registry_t *registry, const char *shown, bool empty, bool live,
                      struct pwk_error *error)
 {
-    const struct registry_lower lower = {.instance = &began_with.instance,
-                                         .generation = &began_with.generation,
-                                         .open = open_state,
-                                         .context = &began_with};
+    struct registry_lower lower = published;
     int result = 0;
 
-    if (!state && !empty)
+    if (!live && !empty)
         return 0;
-    if (state)
-        began_with = *state;
-    else
-        result = pwk_prefix_state_open(&began_with, error);
+    result = pwk_prefix_layer_open_shown(&followed, shown, error);
     if (result < 0)
         return result;
-    result = follow(registry, &lower, empty, error);
-    pwk_prefix_state_close(&began_with);
-    return result;
+    lower.generation = &followed.page->generation;
+    return live ? follow(registry, &lower, empty, error) : take_in(registry, &lower, error);
 }

@@ -11,7 +11,6 @@
 #define PWK_WINE_PREFIX_WATCH_H
 
 #include "kernel/prefix_layer.h"
-#include "kernel/prefix_state.h"
 #include "registry/registry.h"
 
 #define PWK_WATCH_SYMBOL "pwk_watch"
@@ -31,10 +30,10 @@ int pwk_watch(void *ntdll, const char *ntdll_dll);
 int pwk_watch_follow(registry_t *registry, bool empty, uint64_t started, struct pwk_error *error);
 
 /* The same in a session of the kernel's own, whose wineserver knows nothing of what others do to
- * the prefix: `state` is what pwk-wine has found, NULL in a process that another one of the session
- * has started. Without one a registry that is still empty takes in the prefix as the session began
- * with it. */
-int pwk_state_follow(registry_t *registry, bool empty, const struct pwk_prefix_state *state,
+ * the prefix: what is published in the folder `shown` is taken in by a registry that is `empty`,
+ * and where `live` followed from now on. pwk-wine has seen to it that it was the newest state when
+ * the program was started. */
+int pwk_below_follow(registry_t *registry, const char *shown, bool empty, bool live,
                      struct pwk_error *error);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "wine/server_lock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -50,6 +51,22 @@ static bool read_note(const char *prefix, char name[NAME_MAX_SIZE])
     name[size > 0 ? size : 0] = '\0';
     name[strcspn(name, "\n")] = '\0';
     return name[0] != '\0' && name[0] != '.' && !strchr(name, '/');
+}
+
+int pwk_wineserver_places(const char *prefix, struct pwk_server_places *places)
+{
+    char name[NAME_MAX_SIZE];
+    struct stat st;
+
+    if (stat(prefix, &st) < 0)
+        return -errno;
+    memset(places, 0, sizeof(*places));
+    if (read_note(prefix, name))
+        snprintf(places->paths[0], sizeof(places->paths[0]), "/tmp/%s", name);
+    snprintf(places->paths[1], sizeof(places->paths[1]), "/tmp/.wine-%u", (unsigned)getuid());
+    snprintf(places->name, sizeof(places->name), "server-%llx-%llx", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    return 0;
 }
 
 pid_t pwk_wineserver_of(const char *prefix)

@@ -13,4 +13,12 @@
  * its own is not seen. */
 pid_t pwk_wineserver_of(const char *prefix);
 
+/* Where wineserver's socket for a prefix may come up: in the folder `name` of one of `paths`, of
+ * which the first is what Debian's Wine has noted in the prefix, "" where there is no note. */
+struct pwk_server_places {
+    char paths[2][80];
+    char name[48];
+};
+int pwk_wineserver_places(const char *prefix, struct pwk_server_places *places);
+
 #endif
