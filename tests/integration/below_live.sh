@@ -136,7 +136,7 @@ cp "$WINEPREFIX/user.reg" "$work/good.reg"
 printf 'no registry' >"$WINEPREFIX/user.reg"
 ok 'a damaged file is published' until_true 60 grep -rqsx 'no registry' \
     "$XDG_RUNTIME_DIR/pwk/"prefix-*/published
-sed "s/^\\[Software.*$name\\] .*/&\n\"live\"=\"mended\"/" "$work/good.reg" >"$WINEPREFIX/user.reg"
+sed 's/^"mine"="stock"/&\n"live"="mended"/' "$work/good.reg" >"$WINEPREFIX/user.reg"
 ok 'a damaged file is passed over, the next one followed' comes_to_see a live mended
 ok 'of the kernel below nothing was lost' sees a mine kernel
 
