@@ -159,6 +159,8 @@ ok 'which does the same' comes_to_see a live replaced
 ok 'for everybody' comes_to_see b live replaced
 ok 'another start' own a "$probe" status 0
 equal 'brings no second one' 1 "$(followers a | wc -l)"
+ok 'a start of the other kernel' own b "$probe" status 0
+equal 'brings its own again' 1 "$(followers b | wc -l)"
 
 # --- a private kernel takes it in once, and has no follower ---
 equal 'a private kernel sees what there is' replaced \
