@@ -24,13 +24,9 @@ int hive_store_put_hive(hive_store_t *store, uint64_t key, const char *file)
 
 int hive_store_get_hive(hive_store_t *store, uint64_t key, char *file, size_t size)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_GET_HIVE);
-    int result;
+    sqlite3_stmt *statement;
+    int result = hive_store_row_of(store, HIVE_GET_HIVE, key, &statement);
 
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = hive_store_first_row(store, statement);
     if (result < 0)
         return result;
     if ((size_t)snprintf(file, size, "%s", (const char *)sqlite3_column_text(statement, 0)) >= size)

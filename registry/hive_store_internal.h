@@ -83,6 +83,8 @@ int hive_store_prepare_error(hive_store_t *store);
 int hive_store_finish(sqlite3_stmt *statement);
 void hive_store_read_value(sqlite3_stmt *statement, struct hive_value *out);
 int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement);
+int hive_store_row_of(hive_store_t *store, enum hive_statement which, uint64_t id,
+                      sqlite3_stmt **statement);
 int hive_store_bind_sort(hive_store_t *store, sqlite3_stmt *statement, int column,
                          const uint16_t *name, size_t units);
 int hive_store_bind_bytes(sqlite3_stmt *statement, int column, const void *bytes, size_t size);

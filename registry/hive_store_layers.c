@@ -115,14 +115,10 @@ struct buried {
 
 static int delete_row(hive_store_t *store, uint64_t id, struct buried *buried)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_DELETE_KEY);
+    sqlite3_stmt *statement;
     const uint16_t *name;
-    int result;
+    int result = hive_store_row_of(store, HIVE_DELETE_KEY, id, &statement);
 
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = hive_store_first_row(store, statement);
     if (result < 0)
         return result;
     buried->layer = (uint32_t)sqlite3_column_int64(statement, 0);

@@ -6,13 +6,9 @@
 
 int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_measures *out)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_MEASURE_VALUES);
-    int result;
+    sqlite3_stmt *statement;
+    int result = hive_store_row_of(store, HIVE_MEASURE_VALUES, key, &statement);
 
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)key);
-    result = hive_store_first_row(store, statement);
     if (result == 0)
         *out = (struct hive_measures){
             .values = (uint32_t)sqlite3_column_int64(statement, 0),

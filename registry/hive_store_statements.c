@@ -55,12 +55,11 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_DELETE_VALUE] = "DELETE FROM key_values WHERE key=?1 AND sort=?2 RETURNING layer",
     [HIVE_HAS_VOLATILE] = "SELECT 1 FROM keys WHERE (flags & 1) <> 0 LIMIT 1",
     [HIVE_CLAIM_KEY] = "UPDATE keys SET layer=layer|2 WHERE id=?1 AND layer&2=0 RETURNING parent",
-    [HIVE_RELEASE_KEY] =
-        "UPDATE keys SET layer=1 WHERE id=?1 AND layer=3"
-        " AND NOT EXISTS(SELECT 1 FROM key_values WHERE key=?1 AND layer&2)"
-        " AND NOT EXISTS(SELECT 1 FROM value_tombstones WHERE key=?1)"
-        " AND NOT EXISTS(SELECT 1 FROM key_tombstones WHERE parent=?1)"
-        " AND NOT EXISTS(SELECT 1 FROM keys WHERE parent=?1 AND layer&2)",
+    [HIVE_RELEASE_KEY] = "UPDATE keys SET layer=1 WHERE id=?1 AND layer=3"
+                         " AND NOT EXISTS(SELECT 1 FROM key_values WHERE key=?1 AND layer&2)"
+                         " AND NOT EXISTS(SELECT 1 FROM value_tombstones WHERE key=?1)"
+                         " AND NOT EXISTS(SELECT 1 FROM key_tombstones WHERE parent=?1)"
+                         " AND NOT EXISTS(SELECT 1 FROM keys WHERE parent=?1 AND layer&2)",
     [HIVE_SET_KEY_LAYER] = "UPDATE keys SET layer=?2 WHERE id=?1",
     [HIVE_SUPERSEDE_KEY] = "UPDATE keys SET layer=layer|10 WHERE id=?1",
     [HIVE_PUT_KEY_TOMBSTONE] = "INSERT OR REPLACE INTO key_tombstones(parent, sort, name)"
@@ -126,6 +125,17 @@ int hive_store_first_row(hive_store_t *store, sqlite3_stmt *statement)
     }
     sqlite3_reset(statement);
     return code == SQLITE_DONE ? -ENOENT : hive_store_errno(code);
+}
+
+/* The same of a statement whose one parameter is an id. */
+int hive_store_row_of(hive_store_t *store, enum hive_statement which, uint64_t id,
+                      sqlite3_stmt **statement)
+{
+    *statement = hive_store_prepare(store, which);
+    if (!*statement)
+        return hive_store_prepare_error(store);
+    sqlite3_bind_int64(*statement, 1, (int64_t)id);
+    return hive_store_first_row(store, *statement);
 }
 
 int hive_store_run(hive_store_t *store, enum hive_statement which)
@@ -207,13 +217,9 @@ int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *na
 
 int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_READ_KEY);
-    int result;
+    sqlite3_stmt *statement;
+    int result = hive_store_row_of(store, HIVE_READ_KEY, id, &statement);
 
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = hive_store_first_row(store, statement);
     if (result == 0)
         read_key_columns(statement, out);
     return result;
@@ -364,13 +370,9 @@ int hive_store_put_security(hive_store_t *store, uint64_t id, const void *descri
 int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
                              size_t *size)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_READ_SECURITY);
-    int result;
+    sqlite3_stmt *statement;
+    int result = hive_store_row_of(store, HIVE_READ_SECURITY, id, &statement);
 
-    if (!statement)
-        return hive_store_prepare_error(store);
-    sqlite3_bind_int64(statement, 1, (int64_t)id);
-    result = hive_store_first_row(store, statement);
     if (result < 0)
         return result;
     *descriptor = sqlite3_column_blob(statement, 0);

@@ -11,30 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "loaded_target.h"
 #include "pwk/process_kernel.h"
 
-#define PATIENCE 20   /* seconds */
 #define LONGEST 12000 /* microseconds until the kill */
 
 static struct loaded_target *target;
-static int failed;
-
-static void fail(int round, const char *what, long value)
-{
-    fprintf(stderr, "FAILED: round %d: %s: %ld\n", round, what, value);
-    failed++;
-}
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static int answer(int nr, void *args)
 {
@@ -62,36 +45,33 @@ static _Noreturn void be_supervisor(pid_t pid)
 
 static int wait_end(pid_t pid, int *status)
 {
-    double end = now() + PATIENCE;
+    double end = loaded_target_now() + LOADED_PATIENCE;
     pid_t found;
 
-    while ((found = waitpid(pid, status, WNOHANG)) == 0 && now() < end)
+    while ((found = waitpid(pid, status, WNOHANG)) == 0 && loaded_target_now() < end)
         usleep(200);
     return found == pid;
 }
 
 static void expect_progress(int round, pid_t pid)
 {
-    double end = now() + PATIENCE;
+    double end = loaded_target_now() + LOADED_PATIENCE;
     int status;
 
     for (int i = 0; i < LOADED_THREADS; i++) {
-        unsigned long start = target->rounds[i];
-        while (target->rounds[i] < start + 2 && now() < end)
-            sched_yield();
-        if (target->rounds[i] < start + 2)
-            fail(round, "a thread stands still", i);
+        loaded_target_go_on(target, i, round, end);
         long got = target->answers[i];
         if (got != 4711 && got != getpid() && got != -ENOSYS)
-            fail(round, "a thread got another answer", got);
+            loaded_target_fail(round, "a thread got another answer", got);
     }
     target->stop = true;
     if (!wait_end(pid, &status) || status != 0) {
-        fail(round, "the target's end", status);
+        loaded_target_fail(round, "the target's end", status);
         kill(pid, SIGKILL);
     }
     if (target->failures != 0)
-        fail(round, "calls of the target failed; the last at line", target->failed_line);
+        loaded_target_fail(round, "calls of the target failed; the last at line",
+                           target->failed_line);
 }
 
 static void one_round(int round)
@@ -112,9 +92,9 @@ static void one_round(int round)
     target->stop = true; /* for the supervisor: what follows is expected */
     kill(pid, SIGKILL);
     if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
-        fail(round, "the target's kill", status);
+        loaded_target_fail(round, "the target's kill", status);
     if (!wait_end(supervisor, &status) || status != 0) {
-        fail(round, "the supervisor's end", status);
+        loaded_target_fail(round, "the supervisor's end", status);
         kill(supervisor, SIGKILL);
     }
 }
@@ -128,9 +108,9 @@ int main(int argc, char *argv[])
         return 2;
     }
     target = loaded_target_new();
-    for (int round = 0; round < rounds && failed < 10; round++)
+    for (int round = 0; round < rounds && loaded_target_failed < 10; round++)
         one_round(round);
-    if (failed == 0)
+    if (loaded_target_failed == 0)
         printf("%d kills of either side: nothing hung\n", rounds);
-    return failed != 0;
+    return loaded_target_failed != 0;
 }

@@ -5,37 +5,19 @@
  * serves four rounds: attached freshly, and three times again after pk_detach.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "loaded_target.h"
 #include "pwk/process_kernel.h"
 
 #define ANSWER 4711
 #define TIMES 4
-#define PATIENCE 20 /* seconds */
 
 static struct loaded_target *target;
-static int failed;
-
-static void fail(int round, const char *what, long value)
-{
-    fprintf(stderr, "FAILED: round %d: %s: %ld\n", round, what, value);
-    failed++;
-}
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static int answer(int nr, void *args)
 {
@@ -47,16 +29,12 @@ static int answer(int nr, void *args)
  * still come in, so it is the round after the next that counts. */
 static void expect_answers(int round, long expected)
 {
-    double end = now() + PATIENCE;
+    double end = loaded_target_now() + LOADED_PATIENCE;
 
     for (int i = 0; i < LOADED_THREADS; i++) {
-        unsigned long start = target->rounds[i];
-        while (target->rounds[i] < start + 2 && now() < end)
-            sched_yield();
-        if (target->rounds[i] < start + 2)
-            fail(round, "a thread stands still", i);
+        loaded_target_go_on(target, i, round, end);
         if (target->answers[i] != expected)
-            fail(round, "a thread got another answer", target->answers[i]);
+            loaded_target_fail(round, "a thread got another answer", target->answers[i]);
     }
 }
 
@@ -66,24 +44,25 @@ static void one_target(process_kernel_t *kernel, int first, int last, double *ti
     int status;
 
     for (int round = first; round < last; round++) {
-        double start = now();
+        double start = loaded_target_now();
         int result = pk_attach(kernel, pid);
-        times[round] = now() - start;
+        times[round] = loaded_target_now() - start;
         if (result != 0) {
-            fail(round, "pk_attach", result);
+            loaded_target_fail(round, "pk_attach", result);
             break;
         }
         expect_answers(round, ANSWER);
         result = pk_detach(kernel);
         if (result != 0)
-            fail(round, "pk_detach", result);
+            loaded_target_fail(round, "pk_detach", result);
         expect_answers(round, getpid());
     }
     target->stop = true;
     if (waitpid(pid, &status, 0) != pid || status != 0)
-        fail(first, "the target's end", status);
+        loaded_target_fail(first, "the target's end", status);
     if (target->failures != 0)
-        fail(first, "calls of the target failed; the last at line", target->failed_line);
+        loaded_target_fail(first, "calls of the target failed; the last at line",
+                           target->failed_line);
 }
 
 static int compare(const void *left, const void *right)
@@ -115,7 +94,7 @@ int main(int argc, char *argv[])
     target = loaded_target_new();
     if (times == NULL || fresh == NULL || pk_register_syscall(kernel, SYS_getppid, answer) != 0)
         return 2;
-    for (int first = 0; first < rounds && failed < 10; first += TIMES)
+    for (int first = 0; first < rounds && loaded_target_failed < 10; first += TIMES)
         one_target(kernel, first, first + TIMES < rounds ? first + TIMES : rounds, times);
     for (int round = 0; round < rounds; round++)
         if (round % TIMES == 0)
@@ -125,7 +104,7 @@ int main(int argc, char *argv[])
     report("attached to a fresh process", fresh, fresh_count);
     report("attached again", times, again_count);
     pk_destroy(kernel);
-    if (failed == 0)
+    if (loaded_target_failed == 0)
         printf("%d times attached to 8 busy threads: none missed, none disturbed\n", rounds);
-    return failed != 0;
+    return loaded_target_failed != 0;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,4 +172,32 @@ pid_t loaded_target_start(struct loaded_target *target)
     while (pid > 0 && target->started < LOADED_THREADS)
         sched_yield();
     return pid;
+}
+
+/* ---- for those that attach to it ---- */
+
+int loaded_target_failed;
+
+void loaded_target_fail(int round, const char *what, long value)
+{
+    fprintf(stderr, "FAILED: round %d: %s: %ld\n", round, what, value);
+    loaded_target_failed++;
+}
+
+double loaded_target_now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+void loaded_target_go_on(const struct loaded_target *target, int thread, int round, double end)
+{
+    unsigned long start = target->rounds[thread];
+
+    while (target->rounds[thread] < start + 2 && loaded_target_now() < end)
+        sched_yield();
+    if (target->rounds[thread] < start + 2)
+        loaded_target_fail(round, "a thread stands still", thread);
 }

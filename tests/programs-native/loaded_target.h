@@ -27,4 +27,16 @@ struct loaded_target *loaded_target_new(void);
 /* Forks one that runs until `stop`; returns when all of its threads are at work. */
 pid_t loaded_target_start(struct loaded_target *target);
 
+/* ---- for those that attach to it ---- */
+
+#define LOADED_PATIENCE 20 /* seconds */
+
+extern int loaded_target_failed; /* how often */
+void loaded_target_fail(int round, const char *what, long value);
+
+double loaded_target_now(void); /* seconds */
+
+/* Waits for the thread's second round from now; a failure where `end` comes before. */
+void loaded_target_go_on(const struct loaded_target *target, int thread, int round, double end);
+
 #endif

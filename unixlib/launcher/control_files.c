@@ -194,18 +194,25 @@ static int show_plan(struct control_files *files, const char *verb)
         count == 1 ? " is" : "s are", verb);
 }
 
+/* What is meant by the words; where they say not to `act` on it, it is shown. */
+static int choose(struct control_files *files, int *count, char *words[], const char *verb,
+                  bool *act)
+{
+    int rc = read_words(files, count, words, act);
+
+    if (rc == 0)
+        rc = select_paths(files, words, *count);
+    return rc == 0 && !*act ? show_plan(files, verb) : rc;
+}
+
 static int run_commit(struct control_files *files, int count, char *words[])
 {
     struct tally tally = {0};
     bool act;
-    int rc = read_words(files, &count, words, &act);
+    int rc = choose(files, &count, words, "commit", &act);
 
-    if (rc == 0)
-        rc = select_paths(files, words, count);
-    if (rc != 0)
+    if (rc != 0 || !act)
         return rc;
-    if (!act)
-        return show_plan(files, "commit");
     rc = files_commit(&files->layer, files->files, &files->error);
     for (size_t i = 0; i < files->layer.count; i++) {
         struct files_entry *entry = files->layer.entries[i];
@@ -234,14 +241,10 @@ static int run_discard(struct control_files *files, int count, char *words[])
 {
     struct tally tally = {0};
     bool act;
-    int rc = read_words(files, &count, words, &act);
+    int rc = choose(files, &count, words, "discard", &act);
 
-    if (rc == 0)
-        rc = select_paths(files, words, count);
-    if (rc != 0)
+    if (rc != 0 || !act)
         return rc;
-    if (!act)
-        return show_plan(files, "discard");
     rc = files_discard(&files->layer, files->files, words, count, &files->error);
     if (rc != 0)
         return rc;
