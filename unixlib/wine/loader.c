@@ -29,8 +29,6 @@
 #include "wine/unix_services.h"
 
 #define EXIT_FAILED 125
-/* The watcher's word for this program when Wine takes it for wineserver. */
-#define NO_SERVER "no server"
 
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
 typedef int (*watch_function)(void *, const char *);
@@ -105,14 +103,9 @@ static int watch(void *ntdll)
 
     snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
     result = function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
-    /* Wine starts a wineserver where it finds none, and loses what others write to the prefix's
-     * files meanwhile: this one is to end in place of that. */
-    if (strcmp(getenv(PWK_WATCH_VARIABLE), PWK_WATCH_SERVED) == 0) {
-        setenv("WINESERVER", "/proc/self/exe", 1);
-        setenv(PWK_WATCH_VARIABLE, NO_SERVER, 1);
-    } else {
+    /* Served, it starts no wineserver in place of one that ends meanwhile (server_entry.c). */
+    if (strcmp(getenv(PWK_WATCH_VARIABLE), PWK_WATCH_SERVED) != 0)
         unsetenv(PWK_WATCH_VARIABLE);
-    }
     return result;
 }
 
@@ -148,8 +141,6 @@ int main(int argc, char *argv[])
     if (!getenv(PWK_BOOT_VARIABLE) && pwk_mark_is_held() && pwk_mark_give_up() < 0)
         return fail("this process cannot be made one of the session's", "use --session shared");
     watches = getenv(PWK_WATCH_VARIABLE) != NULL;
-    if (watches && strcmp(getenv(PWK_WATCH_VARIABLE), NO_SERVER) == 0)
-        return 1; /* Wine gives up then; 2 would say that another one is just starting */
     if (watches && fork() != 0)
         return 0;
     environment = environ;

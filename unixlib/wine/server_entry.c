@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernel/prefix_layer.h"
 #include "sandbox/mark.h"
 #include "sandbox/server_policy.h"
 #include "wine/location.h"
@@ -69,6 +70,15 @@ static bool pass_script(char path[PATH_MAX])
     return access(path, X_OK) == 0;
 }
 
+/* A watcher of the prefix's registry whose wineserver has ended meanwhile is to end too: what
+ * another one saved would undo what others write to the prefix's files. */
+static bool starts_for_nobody(void)
+{
+    const char *watch = getenv(PWK_WATCH_VARIABLE);
+
+    return watch && strcmp(watch, PWK_WATCH_SERVED) == 0;
+}
+
 int main(int argc, char *argv[])
 {
     char **words = calloc((size_t)argc + 2, sizeof *words);
@@ -78,6 +88,8 @@ int main(int argc, char *argv[])
 
     if (!words)
         return fail("out of memory");
+    if (starts_for_nobody())
+        return FAILED;
     if (!find_server(path, &error))
         return fail(error.text);
     words[count++] = path;
