@@ -125,6 +125,15 @@ windows-programs: $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
 mostlyclean-local:
 	rm -rf tests/work tests/cache
 
+# The archive by itself: unpacked, built, tested, installed and removed. The tests are those of the
+# parts, and of the whole those that need most of what the archive must hold.
+ARCHIVE_TESTS = $(UNIT_TESTS) tests/escape/escapes tests/integration/install.sh \
+	tests/integration/exit_status.sh tests/integration/own_session.sh tests/integration/api.sh \
+	tests/integration/attach.sh tests/integration/registry_tools.sh winetests/own_units.sh
+check-archive:
+	$(MAKE) $(AM_MAKEFLAGS) distcheck TESTS='$(ARCHIVE_TESTS)'
+.PHONY: check-archive
+
 # Hundreds of killed sessions in place of the few of `make check`.
 check-sessions:
 	$(AM_TESTS_ENVIRONMENT) PWK_SESSION_KILLS=$${PWK_SESSION_KILLS:-500} \

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +24,8 @@
 #include <cmocka.h>
 
 #include "sandbox/cgroup.h"
+#include "sandbox/session_known.h"
+#include "sandbox/session_limits.h"
 
 static char root[] = "/tmp/pwk-cgroup-XXXXXX";
 static struct pwk_cgroup group;
@@ -210,6 +214,69 @@ static void a_burner_in_a_real_group(void **state)
     assert_int_equal(access(folder, F_OK), -1);
 }
 
+/* ---- what a killed session has left ---- */
+
+/* A pidfd of a process that has ended, or of this one. */
+static int init_of(bool ended)
+{
+    pid_t child = ended ? fork() : getpid();
+    int init;
+
+    if (child == 0)
+        _exit(0);
+    init = (int)syscall(SYS_pidfd_open, child, 0);
+    assert_true(init >= 0);
+    if (ended)
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    return init;
+}
+
+static int open_session_lock(void)
+{
+    int lock = open(in_root("lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(lock >= 0);
+    assert_int_equal(flock(lock, LOCK_SH), 0);
+    return lock;
+}
+
+static void a_launcher_removes_the_group_of_a_killed_session(void **state)
+{
+    int lock = open_session_lock(), another = open_session_lock();
+    int alive = init_of(false), ended = init_of(true);
+    const char *folder = in_root("group");
+
+    (void)state;
+    make_folder("group");
+    pwk_session_group_leave("", lock, ended);
+    pwk_session_group_leave(folder, lock, alive);
+    pwk_session_group_leave(folder, lock, ended); /* somebody else is there */
+    assert_int_equal(access(folder, F_OK), 0);
+    close(another);
+    assert_int_equal(flock(lock, LOCK_SH), 0);
+    pwk_session_group_leave(folder, lock, ended);
+    assert_int_equal(access(folder, F_OK), -1);
+    close(lock);
+    close(alive);
+    close(ended);
+    unlink(in_root("lock"));
+}
+
+static void the_group_of_a_known_session_is_forgotten(void **state)
+{
+    char line[PATH_MAX + 64];
+
+    (void)state;
+    make_folder("group");
+    pwk_session_group_forget(root); /* none is known */
+    assert_int_equal(access(in_root("group"), F_OK), 0);
+    snprintf(line, sizeof(line), "4711 1 1\t%s\tfiles overlay\n", in_root("group"));
+    write_to(PWK_SESSION_INIT, line);
+    pwk_session_group_forget(root);
+    assert_int_equal(access(in_root("group"), F_OK), -1);
+    unlink(in_root(PWK_SESSION_INIT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +285,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nowhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_are_written, set_up, tear_down),
         cmocka_unit_test(a_burner_in_a_real_group),
+        cmocka_unit_test_setup_teardown(a_launcher_removes_the_group_of_a_killed_session, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_group_of_a_known_session_is_forgotten, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@
 #include "kernel/process_table.h"
 #include "kernel/state.h"
 #include "sandbox/session.h"
+#include "sandbox/session_limits.h"
 
 #define MARKER "ephemeral"
 
@@ -121,6 +122,7 @@ static bool try_remove(const char *state, const char *runtime, int marker)
     if (pwk_process_table_open(runtime, state, true, &table, NULL, NULL) != 0)
         return true;
     if (pwk_process_table_last(table)) {
+        pwk_session_group_forget(runtime);
         pwk_state_remove(state, NULL);
         pwk_state_remove(runtime, NULL);
         done = true;

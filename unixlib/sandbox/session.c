@@ -472,8 +472,10 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
 
 void pwk_session_leave(struct pwk_session *session)
 {
-    if (session->lock >= 0)
+    if (session->lock >= 0) {
+        pwk_session_group_leave(session->group, session->lock, session->init);
         close(session->lock);
+    }
     if (session->init >= 0)
         close(session->init);
     session->lock = session->init = -1;

@@ -6,10 +6,14 @@
 #include "sandbox/session_limits.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "sandbox/governor.h"
+#include "sandbox/session_known.h"
 
 static void group_name(const struct pwk_session_plan *plan, char name[NAME_MAX + 1])
 {
@@ -40,6 +44,23 @@ void pwk_session_group_remove(const struct pwk_session_plan *plan, int group)
     group_name(plan, name);
     if (group >= 0)
         pwk_cgroup_remove(group, name);
+}
+
+void pwk_session_group_leave(const char *folder, int lock, int init)
+{
+    struct pollfd ended = {.fd = init, .events = POLLIN};
+
+    /* With the lock alone nobody begins a next session, which would have a group of this name. */
+    if (folder[0] && init >= 0 && poll(&ended, 1, 0) == 1 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+        rmdir(folder);
+}
+
+void pwk_session_group_forget(const char *runtime)
+{
+    struct pwk_session_known known;
+
+    if (pwk_session_known_read(runtime, &known) == 0 && known.group[0])
+        rmdir(known.group);
 }
 
 int pwk_session_govern(const struct pwk_session_plan *plan, bool has_group,

@@ -16,6 +16,14 @@ int pwk_session_group_make(const struct pwk_session_plan *plan, char folder[PATH
 /* Removes it: no process may be in it any more. */
 void pwk_session_group_remove(const struct pwk_session_plan *plan, int group);
 
+/* For who outlives a session whose first process was killed, and so has left its group behind. Both
+ * do nothing while somebody is in the session. A launcher that leaves it gives the group's folder
+ * (or
+ * ""), the session's lock, which it holds shared and may lose here, and a pidfd of the first
+ * process; who has the kernel for himself, the run-time folder. */
+void pwk_session_group_leave(const char *folder, int lock, int init);
+void pwk_session_group_forget(const char *runtime);
+
 /* Starts the governor for the limits that no group keeps, in the session's first process, when the
  * session's /proc is there. `governor` receives NULL where there is nothing to do. 0 or -ENOMEM. */
 struct pwk_governor;
