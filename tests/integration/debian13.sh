@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # debian13.sh - the same build under Debian 13's Wine 10, in a root of its own that is made once
 # by debootstrap: isolation, layers, versions, streams, key handles, transactions, the Win32 calls
-# that Wine lacks, sandbox, audit and attaching, by the very scripts that test them here.
+# that Wine lacks, sandbox, audit, attaching, and sessions with their walls, by the very scripts that
+# test them here.
 # In: PWK_TRIXIE_ROOT (where that root is), PWK_TRIXIE_TESTS (other tests than these).
 . "$(dirname "$0")/library.sh"
 
@@ -74,17 +75,19 @@ inside='
     umount -l .
     exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
-        PWK_TEST_CACHE=/mnt/cache PWK_ATTACH_ROUNDS=100 \
+        PWK_TEST_CACHE=/mnt/cache PWK_ATTACH_ROUNDS=100 PWK_SESSION_KILLS=12 \
         /bin/bash "/mnt/source/tests/integration/$6.sh"
 '
 # Two at a time: they wait more than they work.
 tests=${PWK_TRIXIE_TESTS:-'own_session files audit attach policy windows_version raw_calls isolation overlay exit_status
-    key_handles transactions raw_sites win32_registry windows_numbers'}
+    key_handles transactions raw_sites win32_registry windows_numbers
+    no_sockets session_kills walls_session session_home own_installer network starts cut_short refusals'}
 # shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '
     timeout --foreground --signal=KILL 300 unshare --mount --propagation private --pid --fork --kill-child \
         bash -c "$1" inside "$2" "$3" "$4" "$5" "$6" "$7" </dev/null >"$5/$7.log" 2>&1
     echo $? >"$5/$7.status"
+    echo "debian13: $7 took $SECONDS s" >>"$5/$7.log"
 ' run "$inside" "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" '{}'
 for test in $tests; do
     cat "$work/$test.log"

@@ -110,7 +110,7 @@ stays_stopped()
 hold terminal script --quiet --command 'bash --norc --noprofile -i' /dev/null
 type_in "'$pwk_wine' --kernel stopped --session own --max-cpu 10%% cmd.exe /c "
 type_in "'echo ready & for /L %%i in (0,0,1) do @rem'\n"
-until_true 60 burner_says_ready || fail 'the burner does not begin'
+until_true 180 burner_says_ready || fail 'the burner does not begin'
 init=$(session_init stopped)
 sleep 1
 burner=$(for process in $(session_processes "$init"); do
