@@ -6,6 +6,7 @@
  *   escape --list                       the attempts, one a line: name, walls, root or all
  *   escape --all                        tries each in a process of its own: name and answer
  *   escape --wait                       waits as wineserver, and writes a byte when it does
+ *   escape --run COMMAND...             what else a hostile program does: executes COMMAND
  *   escape NAME                         tries one; status 0 out, 1 held, 77 not possible here
  */
 #include <errno.h>
@@ -119,10 +120,17 @@ int main(int argc, char *argv[])
         return try_all();
     if (argc == 2 && strcmp(argv[1], "--wait") == 0)
         return wait_as_server();
+    if (argc > 2 && strcmp(argv[1], "--run") == 0) {
+        execv(argv[2], argv + 2);
+        perror(argv[2]);
+        return 2;
+    }
     for (size_t group = 0; argc == 2 && groups[group]; group++)
         for (const struct attempt *at = groups[group]; at->name; at++)
             if (strcmp(at->name, argv[1]) == 0)
                 return at->try();
-    fprintf(stderr, "usage: escape --outside FOLDER COMMAND... | --list | --all | NAME\n");
+    fprintf(stderr,
+            "usage: escape --outside FOLDER COMMAND... | --list | --all | --run COMMAND... |\n"
+            "              NAME\n");
     return 2;
 }
