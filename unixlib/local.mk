@@ -10,6 +10,7 @@ libkernel_a_SOURCES = \
 	unixlib/kernel/error.h unixlib/kernel/error.c \
 	unixlib/kernel/profile.h unixlib/kernel/profile_internal.h unixlib/kernel/profile.c \
 	unixlib/kernel/profile_read.c unixlib/kernel/words.c unixlib/kernel/cage_words.c \
+	unixlib/kernel/profile_desktop.c \
 	unixlib/kernel/syscall_rules.c \
 	unixlib/kernel/boot_record.h unixlib/kernel/boot_record.c \
 	unixlib/kernel/windows_build.h unixlib/kernel/windows_build.c \
@@ -82,6 +83,8 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/view_mounts.h unixlib/sandbox/view_mounts.c \
 	unixlib/sandbox/view_home.h unixlib/sandbox/view_home.c \
 	unixlib/sandbox/view_devices.h unixlib/sandbox/view_devices.c \
+	unixlib/sandbox/desktop.h unixlib/sandbox/desktop.c \
+	unixlib/sandbox/view_desktop.h unixlib/sandbox/view_desktop.c \
 	unixlib/sandbox/call_wall.h unixlib/sandbox/call_wall.c unixlib/sandbox/filter_values.h \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
@@ -167,7 +170,7 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/supervisor.h unixlib/launcher/supervisor.c \
 	unixlib/launcher/second_log.h unixlib/launcher/second_log.c \
 	unixlib/launcher/plan.h unixlib/launcher/plan.c unixlib/launcher/plan_internal.h \
-	unixlib/launcher/plan_cage.c unixlib/launcher/plan_print.c unixlib/launcher/execute.c \
+	unixlib/launcher/plan_cage.c unixlib/launcher/plan_desktop.c unixlib/launcher/plan_print.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
 	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \
 	unixlib/launcher/control.h unixlib/launcher/control_registry.c \

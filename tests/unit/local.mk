@@ -24,7 +24,7 @@ UNIT_TESTS = \
 	tests/unit/test_reg_text tests/unit/test_registry_tree \
 	tests/unit/test_regf tests/unit/test_regf_foreign tests/unit/test_regf_tools \
 	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state tests/unit/test_prefix_layer \
-	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_program \
+	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_desktop tests/unit/test_program \
 	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
 	tests/unit/test_audit_apart tests/unit/test_learn \

@@ -101,6 +101,8 @@ static void a_written_profile_reads_back_the_same(void **context)
     strcpy(profile.build, "22H2");
     profile.inherit = false;
     profile.session = PWK_SESSION_OWN;
+    profile.display = PWK_REACH_NO;
+    profile.printing = PWK_REACH_YES;
     profile.files = PWK_FILES_SHARED;
     profile.network = PWK_NETWORK_HOST;
     profile.registry = PWK_REGISTRY_PRIVATE;
@@ -118,6 +120,9 @@ static void a_written_profile_reads_back_the_same(void **context)
     assert_string_equal(again.build, profile.build);
     assert_false(again.inherit);
     assert_int_equal(again.session, profile.session);
+    assert_int_equal(again.display, profile.display);
+    assert_int_equal(again.sound, profile.sound);
+    assert_int_equal(again.printing, profile.printing);
     assert_int_equal(again.files, profile.files);
     assert_int_equal(again.network, profile.network);
     assert_int_equal(again.registry, profile.registry);

@@ -91,7 +91,7 @@ static void whole_profile(void **state)
                           "  build = 21H2\n"
                           "  windows = 11   ; another\n"
                           "  inherit = no\r\n"
-                          "[session]\nmode = shared\n"
+                          "[session]\nmode = shared\ndisplay = no\nprinting = yes\n"
                           "[network]\nmode = host\n"
                           "[registry]\nmode = off\ncache = 16M\n"
                           "passthrough = \\Registry\\Machine\\Software\\A b\n"
@@ -106,6 +106,9 @@ static void whole_profile(void **state)
     assert_string_equal(profile.build, "21H2");
     assert_false(profile.inherit);
     assert_int_equal(profile.session, PWK_SESSION_SHARED);
+    assert_int_equal(profile.display, PWK_REACH_NO);
+    assert_int_equal(profile.sound, PWK_REACH_OF_SESSION);
+    assert_int_equal(profile.printing, PWK_REACH_YES);
     assert_int_equal(profile.registry, PWK_REGISTRY_OFF);
     assert_int_equal(profile.registry_cache, 16 << 20);
     assert_int_equal(profile.syscall_numbers, PWK_NUMBERS_WINDOWS);
@@ -118,7 +121,7 @@ static void whole_profile(void **state)
     assert_int_equal(profile.syscalls.rule[1].action, PWK_SYSCALL_ERRNO);
     assert_string_equal(profile.syscalls.rule[2].name, "ptrace");
     assert_int_equal(profile.syscalls.rule[2].action, PWK_SYSCALL_KILL);
-    assert_int_equal(profile.syscalls.rule[2].line, 20);
+    assert_int_equal(profile.syscalls.rule[2].line, 22);
     assert_int_equal(profile.audit, PWK_AUDIT_ALL);
     assert_int_equal(profile.passthrough_count, built_in + 2);
     assert_true(passes_through(&profile, "\\Registry\\Machine\\Software\\A b"));
@@ -180,6 +183,8 @@ static void refusals_name_file_line_and_mend(void **state)
         {"[registry]\npassthrough = HKLM\\Software\n", ":2:", "\\Registry\\Machine\\..."},
         {"[registry]\npassthrough = \\Registry\\\n", ":2:", "\\Registry\\Machine\\..."},
         {"[session]\nmode = mine\n", ":2:", "own or shared"},
+        {"[session]\nsound = on\n", ":2:", "neither yes nor no"},
+        {"[session]\nprinter = yes\n", ":2:", "use one of mode, display, sound, printing"},
         {"[files]\nmode = none\n", ":2:", "overlay or shared"},
         {"[network]\nmode = off\n", ":2:", "isolated or host"},
         {"[syscalls]\nptrace = deny\n", ":2:", "allow, errno, log, trap, notify or kill"},

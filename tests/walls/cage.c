@@ -130,11 +130,8 @@ static void take(char to[PATH_MAX], const char *variable)
 
 int main(int argc, char *argv[])
 {
-    static struct pwk_session_plan plan = {.overlay_files = true,
-                                           .isolated_network = true,
-                                           .own_ipc = true,
-                                           .own_uts = true,
-                                           .display = true};
+    static struct pwk_session_plan plan = {
+        .overlay_files = true, .isolated_network = true, .own_ipc = true, .own_uts = true};
     struct pwk_session session;
     struct pwk_error error;
     int status;
@@ -152,6 +149,7 @@ int main(int argc, char *argv[])
     plan.cgroup.cpu = plan.cgroup.parent[0] != '\0';
     if (strcmp(argv[4], "-") != 0 && !take_out(argv[4]))
         return 124;
+    pwk_desktop_find(&plan.desktop);
     if (pwk_session_enter(&plan, &session, &error) < 0) {
         fprintf(stderr, "cage: %s\n", error.text);
         return 125;

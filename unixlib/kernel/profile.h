@@ -77,6 +77,10 @@ struct pwk_syscall_rules {
 #define PWK_NAMESPACES_NEEDED (PWK_NAMESPACE_USER | PWK_NAMESPACE_MOUNT | PWK_NAMESPACE_PID)
 #define PWK_NAMESPACES_TEXT 48
 
+/* Whether a session's programs reach the display, sound and printing. Where it is not said, an own
+ * session has the first two, and the shared one all that the user has. */
+enum pwk_reach { PWK_REACH_OF_SESSION, PWK_REACH_YES, PWK_REACH_NO };
+
 /* What of the home folder a session's programs see. */
 enum pwk_home_mode { PWK_HOME_UNSAID, PWK_HOME_FULL, PWK_HOME_NONE, PWK_HOME_FOLDER };
 struct pwk_home {
@@ -93,6 +97,7 @@ struct pwk_profile {
     char build[12]; /* a word of pwk_windows_build_parse; "": the version's usual build */
     bool inherit;   /* children run under the same kernel */
     enum pwk_session_mode session;
+    enum pwk_reach display, sound, printing;
     enum pwk_files_mode files;
     enum pwk_network_mode network;
     unsigned namespaces; /* PWK_NAMESPACE_*; 0: not said */
@@ -123,7 +128,8 @@ int pwk_profile_load(struct pwk_profile *profile, const char *path, struct pwk_e
  */
 void pwk_profile_write(const struct pwk_profile *profile, FILE *stream);
 
-/* Makes `profile` the built-in profile of that name ("default" or "strict"). -ENOENT where there is none. */
+/* Makes `profile` the built-in profile of that name ("default" or "strict"). -ENOENT where there is
+ * none. */
 int pwk_profile_built_in(struct pwk_profile *profile, const char *name);
 
 /* Adds a rule of the Linux policy. -EINVAL for a word that is no action (`default` takes allow,

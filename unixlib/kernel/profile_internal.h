@@ -14,4 +14,14 @@ int pwk_profile_apply(struct pwk_profile *profile, const char *section, const ch
 /* -E2BIG beyond PWK_MAX_PASSTHROUGH, or -ENOMEM. */
 int pwk_profile_add_passthrough(struct pwk_profile *profile, const char *path);
 
+/* The keys of the desktop (profile_desktop.c), as the table of keys has them. */
+int pwk_profile_set_display(struct pwk_profile *profile, const char *value,
+                            struct pwk_error *error);
+int pwk_profile_set_sound(struct pwk_profile *profile, const char *value, struct pwk_error *error);
+int pwk_profile_set_printing(struct pwk_profile *profile, const char *value,
+                             struct pwk_error *error);
+void pwk_profile_get_display(const struct pwk_profile *profile, const char *name, FILE *stream);
+void pwk_profile_get_sound(const struct pwk_profile *profile, const char *name, FILE *stream);
+void pwk_profile_get_printing(const struct pwk_profile *profile, const char *name, FILE *stream);
+
 #endif

@@ -207,6 +207,8 @@ static void run_child(const struct pwk_plan *plan, char **words, int failed,
 
     if (failed == 0 && own)
         failed = check_visible(plan, error);
+    if (failed == 0 && own)
+        failed = pwk_desktop_check(&plan->cage.desktop, error);
     if (failed == 0)
         become_loader(plan, words, error);
     fprintf(stderr, "pwk-wine: %s\n", error->text);
@@ -373,7 +375,7 @@ static int execute_step(struct pwk_plan *plan, const struct pwk_step *step, stru
     case PWK_STEP_CAGE:
         return 0; /* the loader does these, and the session's first process */
     case PWK_STEP_ENVIRONMENT:
-        if (setenv(step->variable, step->value, 1) != 0)
+        if ((step->value ? setenv(step->variable, step->value, 1) : unsetenv(step->variable)) != 0)
             return pwk_error_set(error, -errno, "cannot set %s: %s", step->variable,
                                  strerror(errno));
         return 0;

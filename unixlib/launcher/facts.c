@@ -282,6 +282,7 @@ int pwk_facts_find(struct pwk_facts *facts, const struct pwk_arguments *argument
         rc = find_home(facts, arguments, error);
     if (rc == 0)
         find_cgroup(facts, arguments);
+    pwk_desktop_find(&facts->desktop);
     if (rc == 0)
         rc = find_audit(facts, arguments->audit, error);
     if (rc == 0)

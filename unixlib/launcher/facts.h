@@ -15,6 +15,7 @@
 #include "launcher/program.h"
 #include "launcher/windows_library.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/desktop.h"
 #include "wine/location.h"
 
 struct pwk_facts {
@@ -38,6 +39,7 @@ struct pwk_facts {
     char home[PATH_MAX];        /* the home folder, without symbolic links, or "" */
     char own_home[PATH_MAX];    /* that of the user database, where it is another, or "" */
     char home_folder[PATH_MAX]; /* what is to be seen of it, likewise, where a PATH is given */
+    struct pwk_desktop desktop; /* what there is of it */
     struct pwk_cgroup cgroup;   /* where limits that are asked for can be set */
     bool counts_io;             /* Linux counts what processes read and write */
     bool has_wine_debug;        /* WINEDEBUG is set */

@@ -275,6 +275,8 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
     if (facts->lacks_wayland)
         add_variable(plan, failed, "WAYLAND_DISPLAY", NO_WAYLAND,
                      "since nothing says where Wayland is, and Wine's library for it complains");
+    if (plan->record.session == PWK_SESSION_OWN)
+        pwk_plan_add_desktop_variables(plan, failed);
     for (int i = 0; i < PWK_WINDOWS_LIBRARY_VARIABLES; i++)
         add_variable(plan, failed, facts->library.names[i], facts->library.values[i],
                      "so that programs find pwk.dll");

@@ -33,7 +33,7 @@ enum pwk_step_kind {
     PWK_STEP_REAPER,      /* start the process that removes an ephemeral kernel */
     PWK_STEP_POLICY,      /* compile the Linux policy and start its supervisor */
     PWK_STEP_BOOT,        /* what the loader does by the boot record: words only */
-    PWK_STEP_ENVIRONMENT, /* set `variable` to `value` */
+    PWK_STEP_ENVIRONMENT, /* set `variable` to `value`, or unset it where that is NULL */
     PWK_STEP_WATCH,       /* start the watcher of the prefix's registry where there is none */
     PWK_STEP_RUN,         /* become the loader; or start it in the session, or with --stats, and
                              wait */
@@ -54,7 +54,7 @@ struct pwk_step {
     const char *value;
 };
 
-#define PWK_MAX_STEPS 32
+#define PWK_MAX_STEPS 48
 
 struct pwk_plan {
     struct pwk_boot_record record; /* owned; `runtime` is final once the state exists */
@@ -89,7 +89,8 @@ void pwk_plan_print(const struct pwk_plan *plan, FILE *stream);
 
 /* The same as one JSON object: "kernel", "session", and "steps", each with "step" (its number),
  * "kind", "words", "wall" ("boundary", "door" or null) and, where it sets one, "variable" and
- * "value". Bytes that are no UTF-8 are written as U+FFFD. */
+ * "value" (null: it is unset); and of an own session "reached", what of the desktop it reaches.
+ * Bytes that are no UTF-8 are written as U+FFFD. */
 void pwk_plan_print_json(const struct pwk_plan *plan, FILE *stream);
 
 /* Carries the plan out. Returns only when a step failed, or with --stats: the exit status. */

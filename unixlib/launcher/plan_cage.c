@@ -38,7 +38,7 @@ static int check_shared(const struct pwk_arguments *arguments, const struct pwk_
         return refuse_shared("--max-cpu ([limits] cpu)", everybody, error);
     if (arguments->io || profile->io)
         return refuse_shared("--max-io ([limits] io)", everybody, error);
-    return 0;
+    return pwk_plan_check_shared_desktop(profile, error);
 }
 
 /* Namespaces and network say the same thing twice; the command line wins over the profile, and in
@@ -125,7 +125,7 @@ int pwk_plan_merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argum
     strcpy(cage->prefix, facts->prefix);
     strcpy(cage->state, facts->state);
     cage->overlay_files = files != PWK_FILES_SHARED;
-    cage->display = true;
+    pwk_plan_merge_desktop(cage, facts);
     snprintf(cage->audit.kernel, sizeof(cage->audit.kernel), "%s", plan->record.kernel);
     cage->audit.level = plan->record.audit_level;
     cage->audit.limit = plan->record.audit_limit;
@@ -222,6 +222,7 @@ void pwk_plan_add_session(struct pwk_plan *plan, bool *failed)
                   PWK_WORTH_BOUNDARY);
     add_files(plan, failed);
     add_network(plan, failed);
+    pwk_plan_add_desktop(plan, failed);
     if (cage->cpu) {
         snprintf(limit, sizeof(limit), "%u%% of a processor", cage->cpu);
         add_limit(plan, failed, cage->cgroup.cpu, limit);

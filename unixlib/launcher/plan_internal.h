@@ -21,4 +21,10 @@ int pwk_plan_merge_cage(struct pwk_plan *plan, const struct pwk_arguments *argum
                         const struct pwk_facts *facts, struct pwk_error *error);
 void pwk_plan_add_session(struct pwk_plan *plan, bool *failed);
 
+/* The desktop (plan_desktop.c): -EINVAL where something is to be kept off in the shared session. */
+int pwk_plan_check_shared_desktop(const struct pwk_profile *profile, struct pwk_error *error);
+void pwk_plan_merge_desktop(struct pwk_session_plan *cage, const struct pwk_facts *facts);
+void pwk_plan_add_desktop(struct pwk_plan *plan, bool *failed);
+void pwk_plan_add_desktop_variables(struct pwk_plan *plan, bool *failed);
+
 #endif

@@ -85,12 +85,23 @@ static void write_step(FILE *stream, const struct pwk_step *step, size_t number)
     fputc('}', stream);
 }
 
+static void write_reached(FILE *stream, const struct pwk_desktop *desktop)
+{
+    fputs(",\n  \"reached\": {", stream);
+    for (int i = 0; i < PWK_DESKTOP_SWITCHES; i++)
+        fprintf(stream, "%s\"%s\": %s", i > 0 ? ", " : "", pwk_desktop_word(i),
+                desktop->reached[i] ? "true" : "false");
+    fputc('}', stream);
+}
+
 void pwk_plan_print_json(const struct pwk_plan *plan, FILE *stream)
 {
     fputs("{\n  ", stream);
     write_member(stream, "kernel", plan->record.kernel);
     fputs(",\n  ", stream);
     write_member(stream, "session", pwk_session_mode_word(plan->record.session));
+    if (plan->record.session == PWK_SESSION_OWN)
+        write_reached(stream, &plan->cage.desktop);
     fputs(",\n  \"steps\": [", stream);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (i > 0)

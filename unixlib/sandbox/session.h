@@ -24,6 +24,7 @@
 #include "kernel/error.h"
 #include "kernel/profile.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/desktop.h"
 
 /* In the run-time folder: the file of the two locks, and what the session is found by. A program of
  * the session can reach neither. */
@@ -44,7 +45,7 @@ struct pwk_session_plan {
     bool isolated_network;  /* loopback alone; false: the host's */
     bool own_ipc;           /* System V IPC and message queues of its own; false: the host's */
     bool own_uts;           /* a host name of its own; false: the host's */
-    bool display;           /* the X11 and Wayland sockets can be reached */
+    struct pwk_desktop desktop;
     /* Paths that must be seen though they may lie in a folder that the session has of its own: the
      * program, where it is started from, pwk itself. Ended by NULL; not owned. */
     const char *shown[PWK_SESSION_SHOWN + 1];

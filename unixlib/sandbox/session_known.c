@@ -17,13 +17,20 @@
 
 #include "kernel/process_table.h"
 
+static const char *yes_no(const struct pwk_session_plan *plan, enum pwk_desktop_switch of)
+{
+    return plan->desktop.reached[of] ? "yes" : "no";
+}
+
 void pwk_session_shape(const struct pwk_session_plan *plan, char *text, size_t capacity)
 {
     snprintf(text, capacity,
-             "files %s, network %s, IPC %s, host name %s, cpu %u%%, io %" PRIu64 ", home %s%s%s%s",
+             "files %s, network %s, IPC %s, host name %s, display %s, sound %s, printing %s, "
+             "cpu %u%%, io %" PRIu64 ", home %s%s%s%s",
              plan->overlay_files ? "overlay" : "shared",
              plan->isolated_network ? "isolated" : "host", plan->own_ipc ? "own" : "host's",
-             plan->own_uts ? "own" : "host's", plan->cpu, plan->io,
+             plan->own_uts ? "own" : "host's", yes_no(plan, PWK_DISPLAY), yes_no(plan, PWK_SOUND),
+             yes_no(plan, PWK_PRINTING), plan->cpu, plan->io,
              plan->homes[0][0] ? "hidden: " : "full", plan->homes[0],
              plan->home_folder[0] ? " but for " : "", plan->home_folder);
     for (; *text; text++)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/view_desktop.h"
 #include "sandbox/view_devices.h"
 #include "sandbox/view_home.h"
 #include "sandbox/view_mounts.h"
@@ -175,29 +176,6 @@ static int keep_covered(struct pwk_view *view, const char *path)
     return path && is_covered(path) ? pwk_view_keep(view, path, false) : 0;
 }
 
-/* The display's own socket, not those of others on the machine. */
-static int keep_display(struct pwk_view *view)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR"), *socket = getenv("WAYLAND_DISPLAY");
-    const char *display = getenv("DISPLAY"), *number = display ? strchr(display, ':') : NULL;
-    char path[PATH_MAX];
-    int result = 0;
-
-    if (!view->plan->display)
-        return 0;
-    if (number && strspn(number + 1, "0123456789") > 0) {
-        snprintf(path, sizeof(path), "/tmp/.X11-unix/X%lu", strtoul(number + 1, NULL, 10));
-        result = keep_covered(view, path);
-        if (result == 0)
-            result = keep_covered(view, getenv("XAUTHORITY"));
-    }
-    if (result < 0 || !socket || !*socket || !runtime || strchr(socket, '/'))
-        return result;
-    if (snprintf(path, sizeof(path), "%s/%s", runtime, socket) >= (int)sizeof(path))
-        return 0;
-    return pwk_view_keep(view, path, false);
-}
-
 /* What names are resolved by may lie in /run. */
 static int keep_resolver(struct pwk_view *view)
 {
@@ -262,8 +240,6 @@ static int cover_host_folders(struct pwk_view *view)
     if (result == 0)
         result = keep_below(view);
     if (result == 0)
-        result = keep_display(view);
-    if (result == 0)
         result = keep_resolver(view);
     /* Other kernels' run-time files lie beside the own ones. */
     if (result == 0 && pwk_wall_stands(PWK_WALL_RUNTIME) && !is_covered(parent))
@@ -274,6 +250,14 @@ static int cover_host_folders(struct pwk_view *view)
     if (result == 0)
         result = pwk_view_put_back(view);
     return result < 0 ? result : hide_session_files(view);
+}
+
+static int cover_sockets(struct pwk_view *view)
+{
+    for (size_t i = 0; i < PWK_VIEW_COVERED; i++)
+        if (pwk_view_is_below(view->plan->desktop.runtime, pwk_view_covered[i].path))
+            return 0;
+    return pwk_view_cover_sockets(view);
 }
 
 static int make_devices(struct pwk_view *view)
@@ -323,8 +307,9 @@ static int make_proc(struct pwk_view *view)
 int pwk_view_make(const struct pwk_session_plan *plan, struct pwk_error *error)
 {
     static int (*const steps[])(struct pwk_view *) = {
-        keep_state,         mount_prefix,       hide_states,  make_system_read_only,
-        cover_host_folders, pwk_view_make_home, make_devices, make_proc,
+        pwk_view_take_desktop, keep_state,         mount_prefix,  hide_states,
+        make_system_read_only, cover_host_folders, cover_sockets, pwk_view_make_home,
+        pwk_view_show_desktop, make_devices,       make_proc,
     };
     struct pwk_view *view = calloc(1, sizeof(*view));
     int result = 0;

@@ -12,9 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/view_desktop.h"
+
 static const struct {
     const char *path;
     bool needed;
+    bool switched; /* it is there where the plan lets `of` be reached */
+    enum pwk_desktop_switch of;
 } devices[] = {
     {"/dev/null", true},
     {"/dev/zero", true},
@@ -22,16 +26,17 @@ static const struct {
     {"/dev/random", true},
     {"/dev/urandom", true},
     {"/dev/tty", false},
-    /* Graphics and sound: drivers talk to these directly. */
-    {"/dev/dri", false},
-    {"/dev/kfd", false},
-    {"/dev/nvidia0", false},
-    {"/dev/nvidia1", false},
-    {"/dev/nvidiactl", false},
-    {"/dev/nvidia-modeset", false},
-    {"/dev/nvidia-uvm", false},
-    {"/dev/nvidia-uvm-tools", false},
-    {"/dev/snd", false},
+    /* Drivers talk to these directly. Without a display there is nothing to draw on: what else the
+     * graphics card can do (compute) goes with it. */
+    {"/dev/dri", false, true, PWK_DISPLAY},
+    {"/dev/kfd", false, true, PWK_DISPLAY},
+    {"/dev/nvidia0", false, true, PWK_DISPLAY},
+    {"/dev/nvidia1", false, true, PWK_DISPLAY},
+    {"/dev/nvidiactl", false, true, PWK_DISPLAY},
+    {"/dev/nvidia-modeset", false, true, PWK_DISPLAY},
+    {"/dev/nvidia-uvm", false, true, PWK_DISPLAY},
+    {"/dev/nvidia-uvm-tools", false, true, PWK_DISPLAY},
+    {"/dev/snd", false, true, PWK_SOUND},
 };
 
 static const struct {
@@ -54,7 +59,8 @@ int pwk_view_make_devices(struct pwk_view *view)
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < sizeof(devices) / sizeof(devices[0]); i++)
-        result = pwk_view_keep(view, devices[i].path, devices[i].needed);
+        if (!devices[i].switched || pwk_view_reaches(view, devices[i].of))
+            result = pwk_view_keep(view, devices[i].path, devices[i].needed);
     if (result == 0)
         result = pwk_view_cover(view, "/dev", "mode=0755,size=64k");
     if (result == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * view_devices.h - the /dev of a session: what every program needs, the graphics card and sound.
+ * view_devices.h - the /dev of a session: what every program needs, and the graphics card and
+ * sound where they can be reached.
  */
 #ifndef PWK_SANDBOX_VIEW_DEVICES_H
 #define PWK_SANDBOX_VIEW_DEVICES_H

@@ -30,8 +30,6 @@ static int keep_seen(struct pwk_view *view)
 {
     const struct pwk_session_plan *plan = view->plan;
     const char *seen[MAX_SEEN] = {plan->prefix, plan->runtime};
-    const char *cookies = getenv("XAUTHORITY");
-    char usual[PATH_MAX + 16];
     size_t count = 2;
     int result = 0;
 
@@ -39,11 +37,6 @@ static int keep_seen(struct pwk_view *view)
         seen[count++] = plan->below;
     if (plan->home_folder[0])
         seen[count++] = plan->home_folder;
-    /* Without it no X server lets anybody in. */
-    snprintf(usual, sizeof(usual), "%s/.Xauthority", plan->homes[0]);
-    cookies = cookies && *cookies ? cookies : usual;
-    if (plan->display && getenv("DISPLAY") && !strstr(cookies, "/../"))
-        seen[count++] = cookies;
     for (size_t i = 0; i < PWK_SESSION_INSTALLED && plan->installed[i]; i++)
         seen[count++] = plan->installed[i];
     if (pwk_view_lone_program(plan))

@@ -267,18 +267,34 @@ bool pwk_view_is_kept(const struct pwk_view *view, const char *path)
     return false;
 }
 
+static int put(struct pwk_view *view, int tree, const char *path, bool folder)
+{
+    int place = open_place(view, path, folder);
+    int result = place < 0 ? place : pwk_view_move_tree(tree, place);
+
+    if (place >= 0)
+        close(place);
+    return result == 0
+               ? 0
+               : pwk_error_set(view->error, result, "%s cannot be mounted in the session: %s", path,
+                               strerror(-result));
+}
+
+int pwk_view_put(struct pwk_view *view, int tree, const char *path)
+{
+    struct stat st;
+
+    return put(view, tree, path, fstat(tree, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
 int pwk_view_put_back(struct pwk_view *view)
 {
     for (size_t i = 0; i < view->count; i++) {
         struct pwk_kept *kept = &view->kept[i];
-        int place = open_place(view, kept->path, kept->folder);
-        int result = place < 0 ? place : pwk_view_move_tree(kept->tree, place);
+        int result = put(view, kept->tree, kept->path, kept->folder);
 
-        if (place >= 0)
-            close(place);
         if (result < 0)
-            return pwk_error_set(view->error, result, "%s cannot be mounted in the session: %s",
-                                 kept->path, strerror(-result));
+            return result;
         close(kept->tree);
         kept->tree = -1;
     }

@@ -39,6 +39,7 @@ struct pwk_view {
     const char *filled[PWK_SESSION_HOMES];
     struct pwk_kept kept[PWK_VIEW_MAX_KEPT];
     size_t count;
+    int desktop[PWK_DESKTOP_THINGS], fonts[PWK_DESKTOP_FONTS]; /* trees of view_desktop.c, or -1 */
 };
 
 /* All answer 0 or a negative errno with its line in view->error, where nothing else is said. */
@@ -55,6 +56,9 @@ int pwk_view_keep_read_only(struct pwk_view *view, const char *path);
 
 /* True where exactly `path` is kept. */
 bool pwk_view_is_kept(const struct pwk_view *view, const char *path);
+
+/* Puts a tree that is in no place yet at `path`, which is made where it is not there. */
+int pwk_view_put(struct pwk_view *view, int tree, const char *path);
 
 /* Puts back what was kept, in the order in which it was, and forgets it. */
 int pwk_view_put_back(struct pwk_view *view);

@@ -27,6 +27,10 @@
     WALL(RUNTIME, "runtime")             /* no other kernel's run-time files */                    \
     WALL(SESSION_FILES, "session-files") /* nor what launchers find the session by */              \
     WALL(BELOW, "below")                 /* the prefix's registry can only be read */              \
+    WALL(SOCKETS, "sockets")             /* no other sockets of the user's */                      \
+    WALL(DISPLAY, "display")             /* no display and no graphics where it is kept off */     \
+    WALL(SOUND, "sound")                 /* nor sound */                                           \
+    WALL(PRINTING, "printing")           /* nor printers */                                        \
     WALL(STATES, "states")               /* of pwk's state only the kernel's store */              \
     WALL(HOME, "home")                   /* of the home folder only what is asked for */           \
     WALL(OVERLAY, "overlay")             /* what is written to the prefix stays above it */        \
