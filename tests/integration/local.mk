@@ -15,6 +15,7 @@ INTEGRATION_TESTS = \
 	tests/integration/session_limits.sh tests/integration/own_session.sh \
 	tests/integration/hammer.sh tests/integration/session_kills.sh \
 	tests/integration/walls_session.sh tests/integration/walls_left.sh tests/integration/session_home.sh \
+	tests/integration/session_desktop.sh \
 	tests/integration/policy.sh tests/integration/own_installer.sh \
 	tests/integration/registry_commit.sh \
 	tests/integration/kill_safety.sh tests/integration/raw_calls.sh \
@@ -50,7 +51,8 @@ WINDOWS_EXES = tests/programs/print_version.exe tests/programs/set_values.exe \
 	tests/programs/win32_registry.exe \
 	tests/programs/attached.exe tests/programs/native_handlers.exe \
 	tests/programs/hammer.exe tests/programs/jump_native.exe \
-	tests/programs/winsock.exe tests/programs/run_native.exe tests/programs/odd_registry.exe
+	tests/programs/winsock.exe tests/programs/run_native.exe tests/programs/odd_registry.exe \
+	tests/programs/desktop.exe
 WINDOWS_MANIFESTS = tests/programs/print_version.exe.manifest
 WINDOWS_DLLS = tests/programs/high_image.dll
 check_DATA += $(WINDOWS_EXES) $(WINDOWS_MANIFESTS) $(WINDOWS_DLLS)
@@ -109,6 +111,8 @@ tests/programs/odd_registry.exe: tests/programs/odd_registry.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/odd_registry.c -lntdll -ladvapi32
 tests/programs/run_native.exe: tests/programs/run_native.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/run_native.c
+tests/programs/desktop.exe: tests/programs/desktop.c
+	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/desktop.c -lwinmm -lwinspool
 tests/programs/winsock.exe: tests/programs/winsock.c
 	$(COMPILE_WINDOWS) $(srcdir)/tests/programs/winsock.c -lws2_32
 tests/programs/hammer.exe: tests/programs/hammer.c

@@ -13,6 +13,7 @@ nobody=65534
 make_machine()
 {
     machine=$(realpath "$1")
+    export DISPLAY=:${OUTSIDE_OWN_DISPLAY_SOCKET##*/X} # which library.sh has unset
     export OUTSIDE_PREFIX=$machine/prefix OUTSIDE_RUNTIME=$machine/run/a
     export OUTSIDE_STATE=$OUTSIDE_PREFIX/pwk/kernels/a
     export OUTSIDE_PREFIX_FILE=$OUTSIDE_PREFIX/drive_c/file
@@ -148,8 +149,9 @@ begin
 unshare --user --map-current-user --mount --pid --net --fork true 2>/dev/null ||
     skip 'no namespaces allowed here'
 mkdir -p "$work/self/outside" "$work/user/outside"
+mkdir -m 700 "$work/self/sockets" "$work/user/sockets"
 ok 'the ways out, as the user who runs this' env PWK_ESCAPE_FOLDER="$work/self" \
-    "$escape" --outside "$work/self/outside" bash "$0"
+    XDG_RUNTIME_DIR="$work/self/sockets" "$escape" --outside "$work/self/outside" bash "$0"
 grep -h -e ': [0-9]* ways' -e '^walls: FAILED: [a-z]*: ' "$work/output"
 if [ "$EUID" != 0 ]; then
     say 'skipped: as root, since this is not root'
@@ -159,7 +161,7 @@ else
     chown -R $nobody:$nobody "$work/user"
     chmod 755 "$work"
     ok 'the ways out, as a user without rights' as_user env PWK_ESCAPE_FOLDER="$work/user" \
-        HOME="$work/user" "$escape" --outside "$work/user/outside" bash "$0"
+        XDG_RUNTIME_DIR="$work/user/sockets" HOME="$work/user" "$escape" --outside "$work/user/outside" bash "$0"
     grep -h -e ': [0-9]* ways' -e '^walls: FAILED: [a-z]*: ' "$work/output"
 fi
 finish

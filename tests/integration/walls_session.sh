@@ -140,6 +140,7 @@ as_one_user()
     local device inode
 
     export WINEPREFIX=$PWK_WALLS_FOLDER/prefix
+    export DISPLAY=:${OUTSIDE_OWN_DISPLAY_SOCKET##*/X} # which library.sh has unset
 
     work=$PWK_WALLS_FOLDER/work who=$([ "$EUID" = 0 ] && echo root || echo user)
     mkdir -p "$work/shown"
@@ -186,7 +187,10 @@ tried()
 
 begin
 needs_namespaces
-mkdir -p "$work/self/outside" "$work/self/runtime"
+printf '[session]\nmode = own\ndisplay = no\nsound = no\nprinting = no\n' \
+    >"$XDG_CONFIG_HOME/pwk/profile.ini"
+mkdir -p "$work/self/outside"
+mkdir -m 700 "$work/self/runtime"
 mv "$WINEPREFIX" "$work/self/prefix"
 tried "$work/self"
 if [ "$EUID" != 0 ]; then
@@ -194,7 +198,8 @@ if [ "$EUID" != 0 ]; then
 elif ! setpriv --reuid=$nobody --regid=$nobody --clear-groups test -x "$escape"; then
     say "skipped: as a user without rights, who cannot come into $PWK_BUILDDIR"
 else
-    mkdir -p "$work/user/outside" "$work/user/runtime"
+    mkdir -p "$work/user/outside"
+    mkdir -m 700 "$work/user/runtime"
     cp -r "$shared/prefix" "$work/user/prefix"
     chown -R $nobody:$nobody "$work/user"
     chmod 755 "$work"

@@ -28,10 +28,11 @@
 #include "attempt.h"
 
 #define MAX_MADE 32
+#define MAX_LISTENERS 16
 
 static char made[MAX_MADE][512]; /* paths to remove, the last first */
 static int made_count;
-static int listeners[8], listener_count;
+static int listeners[MAX_LISTENERS], listener_count;
 
 static void die(const char *what)
 {
@@ -99,7 +100,45 @@ static void make_listener(const char *variable, const char *name)
     listeners[listener_count++] = fd;
 }
 
-static void make_sockets(void)
+/* In a folder whose path may be too long for an address. */
+static void make_listener_in(const char *folder, const char *variable, const char *name)
+{
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char path[512];
+
+    if (before < 0 || chdir(folder) < 0)
+        die(folder);
+    make_listener(variable, name);
+    made_count--;
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    remember(variable, path);
+    if (fchdir(before) < 0)
+        die("the current folder");
+    close(before);
+}
+
+/* What a session is led to by the environment, and reaches where its profile says so. */
+static void make_desktop(const char *folder)
+{
+    unsigned long display = 70000 + (unsigned long)getpid() % 50000;
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char name[128];
+
+    snprintf(name, sizeof(name), "/tmp/.X11-unix/X%lu", display);
+    make_listener("OUTSIDE_OWN_DISPLAY_SOCKET", name);
+    snprintf(name, sizeof(name), ":%lu", display);
+    setenv("DISPLAY", name, 1);
+    snprintf(name, sizeof(name), "/tmp/escape-sound-%d", (int)getpid());
+    make_listener("OUTSIDE_SOUND", name);
+    setenv("PULSE_SERVER", name, 1);
+    make_listener_in(folder, "CUPS_SERVER", "printing");
+    if (!runtime)
+        exit(2);
+    make_listener_in(runtime, "OUTSIDE_BUS", "bus");
+    setenv("OUTSIDE_USER_RUNTIME", runtime, 1);
+}
+
+static void make_sockets(const char *folder_of_caller)
 {
     char name[128], folder[128];
     int process = (int)getpid();
@@ -118,7 +157,7 @@ static void make_sockets(void)
         chmod("/tmp/.X11-unix", 01777);
     snprintf(name, sizeof(name), "/tmp/.X11-unix/X%d", 10000 + process % 50000);
     make_listener("OUTSIDE_DISPLAY_SOCKET", name);
-    setenv("DISPLAY", ":9999", 1); /* another one than that */
+    make_desktop(folder_of_caller);
     if (geteuid() == 0) {
         snprintf(name, sizeof(name), "/run/escape-%d.socket", process);
         make_listener("OUTSIDE_RUN_SOCKET", name);
@@ -242,7 +281,7 @@ static void send_root(int listener)
 
 static pid_t start_server(void)
 {
-    struct pollfd polled[8];
+    struct pollfd polled[MAX_LISTENERS];
     pid_t child = fork();
 
     if (child != 0)
@@ -280,7 +319,7 @@ int run_outside(const char *folder, char *command[])
         make_secret("OUTSIDE_RUN", "%s/escape-secret-%d", "/run");
     make_secret("OUTSIDE_FILE", "%s/secret", folder);
     setenv("OUTSIDE_FOLDER", folder, 1);
-    make_sockets();
+    make_sockets(folder);
     make_network();
     find_family();
     make_ipc();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * sockets.c - ways to services outside, and to what they hand out: each of outside.c's sockets
- * gives a descriptor of the machine's / to whoever connects.
+ * gives a descriptor of the machine's / to whoever connects. The session's plan keeps display,
+ * sound and printing off.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "sandbox/desktop.h"
 
 static int receive_root(int fd)
 {
@@ -76,6 +78,33 @@ static int try_wineserver(void)
 static int try_other_display(void)
 {
     return try_socket(fact("OUTSIDE_DISPLAY_SOCKET"));
+}
+
+static int try_own_display(void)
+{
+    return try_socket(fact("OUTSIDE_OWN_DISPLAY_SOCKET"));
+}
+
+static int try_sound(void)
+{
+    return try_socket(fact("OUTSIDE_SOUND")) == OUT ? OUT : try_socket(PWK_DESKTOP_FOLDER "/pulse");
+}
+
+static int try_socket_in(const char *folder, const char *name)
+{
+    return chdir(folder) < 0 ? judge(-1) : try_socket(name);
+}
+
+static int try_printing(void)
+{
+    return try_socket_in(fact("OUTSIDE_FOLDER"), "printing") == OUT
+               ? OUT
+               : try_socket(PWK_DESKTOP_FOLDER "/cups");
+}
+
+static int try_session_bus(void)
+{
+    return try_socket_in(fact("OUTSIDE_USER_RUNTIME"), "bus");
 }
 
 static int try_run_socket(void)
@@ -140,6 +169,10 @@ const struct attempt socket_attempts[] = {
     {"wineserver", try_wineserver, "temporary", false},
     {"other-display", try_other_display, "temporary", false},
     {"agent", try_agent, "temporary", false},
+    {"own-display", try_own_display, "display", false},
+    {"sound", try_sound, "sound", false},
+    {"printing", try_printing, "printing", false},
+    {"session-bus", try_session_bus, "sockets", false},
     {"run-socket", try_run_socket, "run", true},
     {"abstract-socket", try_abstract_socket, "network", false},
     {"host-loopback", try_host_loopback, "network", false},
