@@ -243,6 +243,37 @@ matches 'the writer killed' 'nothing was written|do it again' "$(cat "$work/comm
 kernel_has_all 'the writer killed'
 stop_prefix "$WINEPREFIX"
 kernel_has_all 'the session ended'
+
+# The pid of the prefix's wineserver.
+server()
+{
+    local process
+
+    for process in /proc/[0-9]*; do
+        case $(readlink "$process/exe" 2>/dev/null) in
+        */wineserver*)
+            tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
+                echo "${process#/proc/}"
+            ;;
+        esac
+    done
+}
+
+# It divides while it starts, and the first half goes.
+kill_server()
+{
+    local process
+
+    process=$(server)
+    [ -n "$process" ] && kill -KILL $process 2>/dev/null
+}
+
+begin_commit
+sleep 1
+until_true 30 kill_server || fail 'no wineserver comes up'
+wait "$committing"
+kernel_has_all 'wineserver killed'
+remove_socket_folder "$WINEPREFIX"
 contains 'again' 'left: 0' "$("$pwkctl" registry k commit --yes 2>&1)"
 equal 'nothing differs' '' "$(difference k)"
 equal 'stock Wine has all' 3000 "$(stock reg.exe query "$software\\pwk-many" /s 2>/dev/null |

@@ -5,7 +5,8 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_fixed_values tests/unit/test_registry_import \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values \
-	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden tests/unit/test_registry_layers_commit \
+	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
+	tests/unit/test_registry_layers_commit \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
 	tests/unit/test_registry_repair tests/unit/test_registry_repair_ends \

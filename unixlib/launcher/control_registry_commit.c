@@ -312,7 +312,7 @@ static void print_failures(const struct registry_commit *commit)
 
 /* ---- commit ---- */
 
-/* What still differs, as `choice` counts it: told on stderr, or as a list. */
+/* What still differs, as `choice` counts and tells it. */
 static int read_left(struct work *work, struct choice *choice)
 {
     int rc;
@@ -338,7 +338,7 @@ static int say_what_was_left(struct work *work, const struct registry_commit *co
                          left);
 }
 
-/* Everything has its outcome; `done`: what was asked for. */
+/* Each change has its outcome: tells what was asked for, and what of it was not done. */
 static int report_commit(struct work *work, const struct registry_commit *commit)
 {
     struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
