@@ -84,13 +84,16 @@ static size_t settle(registry_t *registry, const char *path, const char *apart)
     const struct registry_layer_visitor visitor = {.context = apart ? &skipped : NULL,
                                                    .skip = skip_none_but};
     struct registry_lower lower = the_lower();
-    struct registry_layer_state state = {.instance = lower_instance};
+    struct registry_layer_state state = {0};
+    struct registry_lower_state now;
     int fds[REGISTRY_LOWER_TEXTS];
     size_t left;
 
     if (apart)
         skipped = wide(apart);
-    assert_int_equal(lower.open(lower.context, &state.generation, fds, &state.count), 0);
+    assert_int_equal(lower.open(lower.context, &now, fds, &state.count), 0);
+    state.instance = now.instance;
+    state.generation = now.generation;
     state.fds = fds;
     assert_int_equal(registry_settle_layer(registry, &state, &branch, 1, &visitor, &left), 0);
     close(fds[0]);

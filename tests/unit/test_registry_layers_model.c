@@ -256,13 +256,16 @@ static void settle(struct walk *walk, const struct registry_path *branch, bool a
 {
     const struct registry_layer_visitor visitor = {.context = walk};
     struct registry_lower lower = the_lower();
-    struct registry_layer_state state = {.instance = lower_instance};
+    struct registry_layer_state state = {0};
+    struct registry_lower_state now;
     int fds[REGISTRY_LOWER_TEXTS];
     size_t left;
 
     if (again)
         has_key(walk->registry, "always");
-    assert_int_equal(lower.open(lower.context, &state.generation, fds, &state.count), 0);
+    assert_int_equal(lower.open(lower.context, &now, fds, &state.count), 0);
+    state.instance = now.instance;
+    state.generation = now.generation;
     state.fds = fds;
     assert_int_equal(registry_settle_layer(walk->registry, &state, branch, 1, &visitor, &left), 0);
     close(fds[0]);
