@@ -80,7 +80,7 @@ inside='
 '
 # Two at a time: they wait more than they work.
 tests=${PWK_TRIXIE_TESTS:-'own_session files audit attach policy windows_version raw_calls isolation overlay exit_status
-    key_handles transactions raw_sites win32_registry windows_numbers
+    key_handles transactions raw_sites win32_registry windows_numbers wineserver
     no_sockets session_kills walls_session session_home own_installer network starts cut_short refusals'}
 # shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '

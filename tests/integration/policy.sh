@@ -3,7 +3,7 @@
 # policy.sh - the Linux policy around real programs: reg.exe, 7-Zip, Node.js and an NSIS installer do
 # under the default and the strict profile what they do with every call allowed, and make no call
 # that either refuses; a process and its children are under one filter, the shared session is under
-# none, an own session's wineserver under its own; and every action does what its word says.
+# none (an own one's wineserver: wineserver.sh); and every action does what its word says.
 . "$(dirname "$0")/library.sh"
 begin
 keep_session
@@ -207,50 +207,13 @@ wait "${held[jumper]}"
 equal 'such a call is made, or refused by the policy' \
     "ready $jumper -38 -1 -1 -1 -1 -1 -97 -38 -1 " "$(tr -d '\r' <"$work/jumper.out" | tr '\n' ' ')"
 
-# --- own sessions: their system processes are under the policy too, and wineserver is under its own
-# called_in PROCESS CALL...: what becomes of calls there, one word each. CALL: number and arguments.
-called_in()
-{
-    local process=$1 call
-    shift
-    for call in "$@"; do
-        # shellcheck disable=SC2086 # words
-        "$PWK_BUILDDIR/tests/integration/call_in" "$process" $call 2>&1
-    done | tr '\n' ' '
-}
-
-wineserver_is_held()
-{
-    local server
-
-    hold served "$pwk_wine" --kernel served --session own "$probe" wait
-    held_says served 1 ready
-    server=$(session_processes "$(session_init served)" | while read -r process; do
-        case $(readlink "/proc/$process/exe") in */wineserver*) echo "$process" ;; esac
-    done)
-    equal 'an own session has one wineserver' 1 "$(wc -w <<<"$server")"
-    equal 'wineserver is under its policy and the calls that the session refuses' \
-        'NoNewPrivs 1 Seccomp 2 Seccomp_filters 2 ' "$(filters "$server")"
-    matches 'and has the one capability that its clients lack' '^CapPrm:.0000001000000000$' \
-        "$(grep CapPrm "/proc/$server/status")"
-    # getppid, which is the session's first process; dup of no descriptor.
-    equal 'its own calls are made there' '1 -9 ' "$(called_in "$server" 110 '32 -1')"
-    # execve, execveat, vfork, unshare, mount, process_vm_writev, keyctl, bpf, io_uring_setup,
-    # memfd_create, chroot, setns, an AF_ALG socket, a clone with a namespace, modify_ldt.
-    equal 'others are refused' '-1 -1 -1 -1 -1 -1 -1 -1 -38 -1 -1 -1 -97 -1 -1 ' \
-        "$(called_in "$server" '59 0 0 0' '322 0 0 0 0 0' 58 '272 0' 165 311 250 321 425 319 161 \
-            308 '41 38 5' '56 0x10000011' 154)"
-    go_on served
-    wait "${held[served]}"
-}
-
+# --- own sessions: their system processes are under the policy too ---
 if unshare --user --map-root-user --mount --pid --fork true 2>/dev/null; then
     ok 'an own session under the strict profile' kernel owned --session own --profile strict \
         "$probe" status 0
     ok 'an own session with a supervisor' kernel owned2 --session own --profile strict \
         --syscall default=log "$probe" run status 0
     lacks 'no call that the strict profile refuses' 'denied' "$(told owned2)"
-    wineserver_is_held
 else
     say 'no namespaces allowed here: own sessions are left out'
 fi

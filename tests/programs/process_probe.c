@@ -9,6 +9,8 @@
  *   process_probe both                  "out" to standard output, "err" to standard error
  *   process_probe status N              ends with status N
  *   process_probe run TEXT...           starts itself with TEXT..., ends with its status
+ *   process_probe debug TEXT...         starts itself with TEXT... suspended, writes to its memory,
+ *                                       reads that and its registers, ends with its status
  *   process_probe suspended SECONDS TEXT...  starts itself with TEXT... suspended, lets it go on
  * after so many seconds; where that is "never", it ends and does not process_probe wait prints
  * "ready", waits for a line (or the end) of input
@@ -106,6 +108,39 @@ static int run_child(const wchar_t *command_line)
     return (int)status;
 }
 
+static bool look_into(const PROCESS_INFORMATION *process)
+{
+    static const char text[] = "written from outside, in more than a few words";
+    CONTEXT context = {.ContextFlags = CONTEXT_INTEGER};
+    char back[sizeof(text)] = "";
+    SIZE_T size = 0;
+    void *place =
+        VirtualAllocEx(process->hProcess, NULL, 4096, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+
+    return place && WriteProcessMemory(process->hProcess, place, text, sizeof(text), &size) &&
+           ReadProcessMemory(process->hProcess, place, back, sizeof(back), &size) &&
+           size == sizeof(back) && memcmp(back, text, sizeof(text)) == 0 &&
+           GetThreadContext(process->hThread, &context);
+}
+
+static int debug_child(const wchar_t *command_line)
+{
+    PROCESS_INFORMATION process;
+    DWORD status = 1;
+
+    if (!start_child(command_line, L" debug ", CREATE_SUSPENDED, &process))
+        return 2;
+    if (!look_into(&process)) {
+        fprintf(stderr, "error %lu\n", GetLastError());
+        TerminateProcess(process.hProcess, 1);
+        return 1;
+    }
+    ResumeThread(process.hThread);
+    WaitForSingleObject(process.hProcess, INFINITE);
+    GetExitCodeProcess(process.hProcess, &status);
+    return (int)status;
+}
+
 static int wait_for_line(void)
 {
     char line[16];
@@ -137,6 +172,8 @@ int main(void)
         return (int)wcstol(argv[2], NULL, 10);
     if (wcscmp(argv[1], L"run") == 0 && argc > 2)
         return run_child(GetCommandLineW());
+    if (wcscmp(argv[1], L"debug") == 0 && argc > 2)
+        return debug_child(GetCommandLineW());
     if (wcscmp(argv[1], L"suspended") == 0 && argc > 3)
         return leave_suspended(GetCommandLineW(), argv[2]);
     if (wcscmp(argv[1], L"wait") == 0)
