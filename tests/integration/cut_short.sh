@@ -29,7 +29,8 @@ cut()
         die "$2: the kernel does not start"
     hold "$name" "$pwk_wine" --kernel "cut$2" --session "$2" "$programs/process_probe.exe" run wait
     held_says "$name" 1 ready
-    for file in "$XDG_RUNTIME_DIR"/pwk/$1-* "$XDG_RUNTIME_DIR"/pwk/session-*/$1-* "$state/store/$1"; do
+    for file in "$XDG_RUNTIME_DIR"/pwk/$1-* "$XDG_RUNTIME_DIR"/pwk/session-*/$1-* "$state/store/$1" \
+        "$XDG_RUNTIME_DIR"/pwk/prefix-*/published/"$1"; do
         [ ! -f "$file" ] || : >"$file"
     done
     # Its next calls meet the fault.
@@ -46,9 +47,10 @@ cut()
 for session in shared own; do
     cut processes "$session"
     cut registry.coherence "$session"
+    cut registry.below "$session"
     until_true 60 quiet kernel "cut$session" --session "$session" reg.exe query "$key" ||
         die "$session: the kernel does not start"
-    equal "$session: what was written is there" registry.coherence \
+    equal "$session: what was written is there" registry.below \
         "$(query kernel "cut$session" --session "$session" -- "$key" kept)"
 done
 finish

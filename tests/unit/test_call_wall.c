@@ -85,6 +85,17 @@ static const struct expectation expected[] = {
     {OLD, 54, REFUSE(EPERM), 0, 0x5412},
     {OLD, 54, REFUSE(EPERM), 0, 0x541c},
     {OLD, 54, ALLOW, 0, 0x5401},
+    /* fcntl and fcntl64: F_SETLEASE and F_SETDELEG. */
+    {NATIVE, 72, REFUSE(EPERM), 3, 1024},
+    {NATIVE, 72, REFUSE(EPERM), 3, HIGH | 1024},
+    {NATIVE, 72, REFUSE(EPERM), 3, 1040},
+    {NATIVE, 72, ALLOW, 1024, 1025},
+    {NATIVE, 72, ALLOW, 3, 6},
+    {OLD, 55, REFUSE(EPERM), 3, 1024},
+    {OLD, 221, REFUSE(EPERM), 3, 1040},
+    {OLD, 221, ALLOW, 3, 1025},
+    {NATIVE, 55, ALLOW, 3, 1024}, /* getsockopt */
+    {OLD, 72, ALLOW, 3, 1024},    /* sigsuspend */
     /* Numbers of the other ABI are other calls: umask, and what is not used. */
     {NATIVE, 54, ALLOW, 0, 0x5412},
     {OLD, 16, ALLOW, 0, 0x5412},

@@ -127,6 +127,14 @@ static int try_remove_published(void)
     return judge(unlink(below("OUTSIDE_BELOW", "default-1")));
 }
 
+/* Who opens the page to publish would wait for the lease's end. */
+static int try_lease(void)
+{
+    int fd = open(below("OUTSIDE_BELOW", "registry.below"), O_RDONLY);
+
+    return fd < 0 ? judge(-1) : judge(fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
 /* Who holds it alone keeps everybody from publishing. */
 static int try_publishers_lock(void)
 {
@@ -274,6 +282,7 @@ const struct attempt file_attempts[] = {
     {"published-page", try_published_page, "below", false},
     {"replace-published", try_replace_published, "below", false},
     {"remove-published", try_remove_published, "below", false},
+    {"lease", try_lease, "calls", false},
     {"publishers-lock", try_publishers_lock, "runtime", false},
     {"prefix-file", try_prefix_file, "overlay", false},
     {"hard-link", try_hard_link, "overlay", false},

@@ -284,6 +284,12 @@ static void add_run_steps(struct pwk_plan *plan, bool *failed, const struct pwk_
         pwk_plan_add(plan, failed, PWK_STEP_WATCH,
                      "start the watcher of the prefix's registry, where the session has none: a "
                      "process that tells kernels what changed there, and ends with the session");
+    else if (plan->record.registry == PWK_REGISTRY_OVERLAY)
+        pwk_plan_add(
+            plan, failed, PWK_STEP_BOOT,
+            "start the session's follower beside the program, where it has none: a process "
+            "outside that publishes what the prefix's registry becomes, and ends with the "
+            "session");
     pwk_plan_add(plan, failed, PWK_STEP_RUN, "%s %s %s (found as %s)",
                  plan->stats ? "run, and print the kernel's statistics at the end:"
                  : plan->record.session == PWK_SESSION_OWN ? "run in the session:"

@@ -7,6 +7,7 @@
 #include "sandbox/call_wall.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct abi {
     unsigned architecture;
     unsigned refused[7]; /* key rings, performance counters, eBPF, userfaultfd, io_uring */
     unsigned ioctl;
+    unsigned fcntl[2]; /* the second may be 0 */
     unsigned socket;
     unsigned socketcall; /* its arguments lie in memory, where a filter cannot look; 0: none */
 };
@@ -31,12 +33,16 @@ static const struct abi abis[] = {
      {SYS_add_key, SYS_request_key, SYS_keyctl, SYS_perf_event_open, SYS_bpf, SYS_userfaultfd,
       SYS_io_uring_setup},
      SYS_ioctl,
+     {SYS_fcntl, 0},
      SYS_socket,
      0},
-    {AUDIT_ARCH_I386, {286, 287, 288, 336, 357, 374, 425}, 54, 359, 102},
+    {AUDIT_ARCH_I386, {286, 287, 288, 336, 357, 374, 425}, 54, {55, 221}, 359, 102},
 };
 
 static const unsigned terminal_requests[] = {TIOCSTI, TIOCLINUX};
+/* A lease on a file that can be read keeps those waiting who open it for writing: fcntl_locking(2).
+ * The second is F_SETDELEG, the same for folders, which the C library's headers lack. */
+static const unsigned leases[] = {F_SETLEASE, 1040};
 static const unsigned families[] = {PWK_SOCKET_FAMILIES};
 
 struct program {
@@ -99,6 +105,9 @@ static void add_abi(struct program *program, const struct abi *abi, bool isolate
     judge_argument(program, abi->ioctl, 1, terminal_requests,
                    sizeof(terminal_requests) / sizeof(terminal_requests[0]),
                    SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
+    for (size_t i = 0; i < 2 && abi->fcntl[i]; i++)
+        judge_argument(program, abi->fcntl[i], 1, leases, sizeof(leases) / sizeof(leases[0]),
+                       SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
     if (isolated_network) {
         judge_argument(program, abi->socket, 0, families, sizeof(families) / sizeof(families[0]),
                        SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
