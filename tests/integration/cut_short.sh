@@ -71,10 +71,12 @@ cut_below()
 for session in shared own; do
     cut processes "$session"
     cut registry.coherence "$session"
-    cut_below "$session"
     until_true 60 quiet kernel "cut$session" --session "$session" reg.exe query "$key" ||
         die "$session: the kernel does not start"
-    equal "$session: what was written is there" registry.below \
+    equal "$session: what was written is there" registry.coherence \
         "$(query kernel "cut$session" --session "$session" -- "$key" kept)"
 done
+cut_below shared
+until_true 60 quiet kernel cutshared reg.exe query "$key" || die 'the page is not mended'
+cut_below own
 finish

@@ -319,6 +319,13 @@ static bool any_signaled(const struct watcher_events *events)
                 (uint64_t)&at_once) < PWK_PREFIX_BRANCHES;
 }
 
+/* Of a page that was lost the watcher knows nothing: it is to publish all anew. */
+static void signal_all(const struct watcher_events *events)
+{
+    for (size_t i = 0; i < PWK_PREFIX_BRANCHES; i++)
+        CALL("NtSetEvent", events->handles[i], 0);
+}
+
 /* Waits until the texts are as new as this call; false: the watcher does nothing any more. Its
  * events are no sign of life: they last as long as this process has them open. */
 static bool wait_until_new(const struct watcher_events *events)
@@ -327,7 +334,9 @@ static bool wait_until_new(const struct watcher_events *events)
 
     for (int round = 0; round < STALLED_ROUNDS; round++) {
         uint64_t generation = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
-        if (!any_signaled(events) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
+        if (generation == 0)
+            signal_all(events);
+        else if (!any_signaled(events) && !__atomic_load_n(&page->busy, __ATOMIC_ACQUIRE))
             return true;
         if (round > 0 && !pwk_prefix_layer_watched(&followed))
             return false;
