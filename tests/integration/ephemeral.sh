@@ -58,6 +58,19 @@ go_on named
 wait "${held[named]}"
 ok 'gone after the last one' until_true 10 no_kernel
 
+# Whoever removes it may be killed at any of its steps: the next start does the rest.
+if strace -f -b execve -o /dev/null -e inject=setns:signal=KILL:when=1 true 2>/dev/null; then
+    for point in unlinkat:1 unlinkat:4 unlinkat:9 rmdir:1 rmdir:2; do
+        within 120 strace -f -b execve -qq -o "$work/trace" -e trace="${point%:*}" \
+            -e "inject=${point%:*}:signal=KILL:when=${point#*:}" \
+            "$pwk_wine" --ephemeral "$programs/process_probe.exe" status 0
+        ok "killed at $point" grep -q 'killed by SIGKILL' "$work/trace"
+    done
+    ok 'another start' throw_away "$programs/process_probe.exe" status 0
+    ok 'nothing is left of any' until_true 10 no_kernel
+    equal 'nor run-time folders' '' "$(find "$XDG_RUNTIME_DIR/pwk" -name 'ephemeral-*')"
+fi
+
 # A lasting kernel is not taken along.
 ok 'a lasting kernel' kernel lasting reg.exe add "$key" /v x /d 1 /f
 ok 'a throw-away one beside it' throw_away reg.exe add "$key" /v x /d 2 /f

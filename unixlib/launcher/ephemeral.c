@@ -4,6 +4,7 @@
  */
 #include "launcher/ephemeral.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,6 +26,7 @@
 #include "sandbox/session_limits.h"
 
 #define MARKER "ephemeral"
+#define GONE ".gone-" /* and the inode: no kernel is called so */
 
 static int state_file(char path[PATH_MAX], const char *state, const char *name,
                       struct pwk_error *error)
@@ -87,11 +89,19 @@ int pwk_ephemeral_enter(const char *state, struct pwk_error *error)
                          state);
 }
 
+static int runtime_path(char path[PATH_MAX], const char *runtime, const char *kind,
+                        const struct stat *state)
+{
+    return snprintf(path, PATH_MAX, "%s/%s-%llx-%llx", runtime, kind,
+                    (unsigned long long)state->st_dev, (unsigned long long)state->st_ino) < PATH_MAX
+               ? 0
+               : -ENAMETOOLONG;
+}
+
 int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
                        char path[PATH_MAX], struct pwk_error *error)
 {
     struct stat st;
-    int length;
 
     bool ephemeral = pwk_ephemeral_is(state);
 
@@ -101,12 +111,35 @@ int pwk_kernel_runtime(const char *runtime, const char *state, bool own_session,
     }
     if (stat(state, &st) != 0)
         return pwk_error_set(error, -errno, "%s: %s", state, strerror(errno));
-    length =
-        snprintf(path, PATH_MAX, "%s/%s-%llx-%llx", runtime, ephemeral ? "ephemeral" : "session",
-                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-    if (length >= PATH_MAX)
+    if (runtime_path(path, runtime, ephemeral ? "ephemeral" : "session", &st) < 0)
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", runtime);
     return 0;
+}
+
+/* Takes a kernel away that nobody uses. First its name, at once, so that whoever is killed from
+ * here on leaves what the next sweep knows for a leftover, however much of it is still there. */
+static void remove_kernel(const char *state, const char *runtime)
+{
+    const char *name = strrchr(state, '/') + 1;
+    int held = open(state, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char gone[PATH_MAX];
+    struct stat st;
+
+    /* Two at once would take files out of each other's hands, and both give up. */
+    if (held < 0 || flock(held, LOCK_EX | LOCK_NB) < 0 || fstat(held, &st) < 0) {
+        if (held >= 0)
+            close(held);
+        return;
+    }
+    if (strncmp(name, GONE, strlen(GONE)) != 0 &&
+        snprintf(gone, sizeof(gone), "%.*s" GONE "%llx", (int)(name - state), state,
+                 (unsigned long long)st.st_ino) < (int)sizeof(gone) &&
+        rename(state, gone) == 0)
+        state = gone;
+    pwk_session_group_forget(runtime);
+    pwk_state_remove(runtime, NULL);
+    pwk_state_remove(state, NULL);
+    close(held);
 }
 
 /* Removes the kernel when nobody uses it. `marker` holds at most a shared lock, and does so again
@@ -122,9 +155,7 @@ static bool try_remove(const char *state, const char *runtime, int marker)
     if (pwk_process_table_open(runtime, state, true, &table, NULL, NULL) != 0)
         return true;
     if (pwk_process_table_last(table)) {
-        pwk_session_group_forget(runtime);
-        pwk_state_remove(state, NULL);
-        pwk_state_remove(runtime, NULL);
+        remove_kernel(state, runtime);
         done = true;
     }
     pwk_process_table_close(table);
@@ -258,11 +289,33 @@ static void sweep_one(const char *state, const char *runtime)
     close(marker);
 }
 
+/* The run-time folder of a kernel is called after its state's inode, which stays when that is
+ * renamed. */
+static void sweep_gone(const char *prefix, const char *runtime)
+{
+    char kernels[PATH_MAX], state[PATH_MAX], own[PATH_MAX];
+    const struct dirent *entry;
+    struct stat st;
+    DIR *folder;
+
+    if (snprintf(kernels, sizeof(kernels), "%s/pwk/kernels", prefix) >= (int)sizeof(kernels))
+        return;
+    folder = opendir(kernels);
+    while (folder && (entry = readdir(folder)) != NULL)
+        if (strncmp(entry->d_name, GONE, strlen(GONE)) == 0 &&
+            state_file(state, kernels, entry->d_name, NULL) == 0 && lstat(state, &st) == 0 &&
+            S_ISDIR(st.st_mode) && runtime_path(own, runtime, "ephemeral", &st) == 0)
+            remove_kernel(state, own);
+    if (folder)
+        closedir(folder);
+}
+
 void pwk_ephemeral_sweep(const char *prefix, const char *runtime)
 {
     char state[PATH_MAX];
     char **names;
 
+    sweep_gone(prefix, runtime);
     if (pwk_state_list(prefix, &names, NULL) != 0)
         return;
     for (size_t i = 0; names[i] != NULL; i++)
