@@ -144,6 +144,7 @@ libwineroom_a_SOURCES = \
 	unixlib/wine/native_numbers.h unixlib/wine/native_numbers.c \
 	unixlib/wine/native_calls.h unixlib/wine/native_calls.c \
 	unixlib/wine/native_sites.h unixlib/wine/native_sites.c \
+	unixlib/wine/inner_calls.h unixlib/wine/inner_calls.c \
 	unixlib/wine/image_exports.h unixlib/wine/image_exports.c \
 	unixlib/wine/socket_controls.h unixlib/wine/socket_controls.c \
 	unixlib/wine/boot.h unixlib/wine/boot.c \

@@ -24,6 +24,7 @@
 #include "sandbox/policy_boot.h"
 #include "wine/birth.h"
 #include "wine/image_exports.h"
+#include "wine/inner_calls.h"
 #include "wine/location.h"
 #include "wine/native_calls.h"
 #include "wine/prefix_watch.h"
@@ -173,6 +174,8 @@ static int first_call(void)
         *peb_major_version() = 0; /* until ntdll has read its version */
         nt_version_start();
     }
+    /* Last: until this call is over, another one would wait for it. */
+    pwk_inner_calls_serve();
     return 0;
 }
 
@@ -368,6 +371,8 @@ static int start_kernel(const char *ntdll_dll, const char *program, struct pwk_e
     result = start_native_calls(ntdll_dll, error);
     if (result == 0)
         result = pwk_service_table_take_over(error);
+    if (result == 0 && nt_personality.registry)
+        result = pwk_inner_calls_take(boot.ntdll, error);
     if (result < 0)
         return result;
     booted = (struct pwk_booted_kernel){
