@@ -21,7 +21,7 @@ tests/fuzz/fuzz_wine_text: $(FUZZ_WINE_TEXT_FILES) registry/wine_text.h registry
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_WINE_TEXT_FILES); do echo $(srcdir)/$$file; done`
 
-FUZZ_PROFILE_FILES = tests/fuzz/fuzz_profile.c unixlib/kernel/profile.c unixlib/kernel/profile_read.c unixlib/kernel/words.c unixlib/kernel/windows_build.c \
+FUZZ_PROFILE_FILES = tests/fuzz/fuzz_profile.c unixlib/kernel/profile.c unixlib/kernel/profile_read.c unixlib/kernel/profile_desktop.c unixlib/kernel/words.c unixlib/kernel/windows_build.c \
 	unixlib/kernel/syscall_rules.c unixlib/kernel/error.c \
 	unixlib/kernel/cage_words.c
 tests/fuzz/fuzz_profile: $(FUZZ_PROFILE_FILES) unixlib/kernel/profile.h unixlib/kernel/windows_build.h

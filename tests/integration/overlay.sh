@@ -149,6 +149,20 @@ ok 'the kernel sets what win32u reads' kernel a reg.exe add 'HKCU\Control Panel\
     /v MenuShowDelay /d 123 /f
 equal 'win32u reads the kernel' 123 "$(delay kernel a)"
 equal 'and stock Wine the prefix' 400 "$(delay stock)"
+
+# Wine's ntdll.so itself reads the zones to find the name of the machine's, which each start notes.
+zone()
+{
+    "$@" reg.exe query 'HKLM\System\CurrentControlSet\Control\TimeZoneInformation' \
+        /v TimeZoneKeyName | tr -d '\r' | sed -n 's/.*REG_SZ *//p'
+}
+zone_name=$(zone stock)
+matches 'ntdll.so reads the prefix under stock Wine' . "$zone_name"
+equal 'and finds the same below the kernel' "$zone_name" "$(zone kernel a)"
+ok 'the kernel has no zones' kernel a reg.exe delete \
+    'HKLM\Software\Microsoft\Windows NT\CurrentVersion\Time Zones' /f
+equal 'ntdll.so reads the kernel' '' "$(zone kernel a)"
+equal 'stock Wine has its zones' "$zone_name" "$(zone stock)"
 stop_prefix "$WINEPREFIX"
 equal "nothing of the kernel's is in the prefix's files" '' \
     "$(grep -l -e '"mine"="yes"' -e '"MenuShowDelay"="123"' "$WINEPREFIX"/*.reg)"
