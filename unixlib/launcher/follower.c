@@ -32,6 +32,7 @@
  * by then, another program has come. */
 #define LINGER_MS 5000
 #define LOOK_TRIES 3
+#define SHARED_MEMORY "anonmap."
 
 enum { SESSION, EVENTS, SERVER, WATCHER, POLLED };
 
@@ -94,15 +95,35 @@ static int watch_all(int events, const char *prefix)
 
 /* ---- the follower ---- */
 
-/* Waits until nothing more happens for a moment, and forgets what it was. */
-static void drain(int events)
+/* True where something has happened that may matter: wineserver makes what programs share in memory
+ * as files beside its socket, all the time. */
+static bool read_events(int events)
+{
+    char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    bool matters = false;
+    ssize_t size;
+
+    while ((size = read(events, buffer, sizeof(buffer))) > 0) {
+        for (ssize_t at = 0; at < size;) {
+            const struct inotify_event *event = (const void *)(buffer + at);
+
+            matters = matters || event->len == 0 ||
+                      strncmp(event->name, SHARED_MEMORY, sizeof(SHARED_MEMORY) - 1) != 0;
+            at += (ssize_t)(sizeof(*event) + event->len);
+        }
+    }
+    return matters;
+}
+
+/* The same, when nothing more has happened for a moment. */
+static bool drain(int events)
 {
     struct pollfd more = {.fd = events, .events = POLLIN};
-    char buffer[4096];
+    bool matters = read_events(events);
 
-    for (int i = 0; i < QUIET_ROUNDS && poll(&more, 1, QUIET_MS) > 0; i++)
-        while (read(events, buffer, sizeof(buffer)) > 0)
-            ;
+    for (int i = 0; matters && i < QUIET_ROUNDS && poll(&more, 1, QUIET_MS) > 0; i++)
+        read_events(events);
+    return matters;
 }
 
 static void replace(struct follower *follower, int which, pid_t process)
@@ -213,15 +234,17 @@ static void run(void *context)
     look(follower);
     for (;;) {
         struct pollfd polled[POLLED];
+        int count;
 
         for (int i = 0; i < POLLED; i++)
             polled[i] = (struct pollfd){.fd = follower->polled[i], .events = POLLIN};
-        if (poll(polled, POLLED, timeout(follower)) < 0 && errno != EINTR)
+        count = poll(polled, POLLED, timeout(follower));
+        if (count < 0 && errno != EINTR)
             return;
         if (polled[SESSION].revents && !goes_on(follower))
             return;
-        if (polled[EVENTS].revents)
-            drain(follower->polled[EVENTS]);
+        if (count == 1 && polled[EVENTS].revents && !drain(follower->polled[EVENTS]))
+            continue;
         look(follower);
     }
 }
