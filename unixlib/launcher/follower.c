@@ -32,7 +32,7 @@
  * by then, another program has come. */
 #define LINGER_MS 5000
 #define LOOK_TRIES 3
-#define SHARED_MEMORY "anonmap."
+#define SHARED_MEMORY "tmpmap-"
 
 enum { SESSION, EVENTS, SERVER, WATCHER, POLLED };
 
