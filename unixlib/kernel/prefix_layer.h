@@ -91,9 +91,11 @@ int pwk_prefix_layer_lock(const struct pwk_prefix_layer *layer);
 /* ---- the watcher ---- */
 
 /* What makes the loader a watcher; set by us alone. With this value it ends where no wineserver
- * runs, in place of starting one. */
+ * runs, in place of starting one: it has the other variable then, while it is one. What Wine starts
+ * for it (wineboot, where a session begins) is no watcher. */
 #define PWK_WATCH_VARIABLE "PWK_PREFIX_WATCH"
 #define PWK_WATCH_SERVED "served"
+#define PWK_SERVED_VARIABLE "PWK_PREFIX_SERVED"
 
 /* True while a watcher lives, though it may have published nothing yet. Costs three system calls.
  */

@@ -104,8 +104,9 @@ static int watch(void *ntdll)
     snprintf(ntdll_dll, sizeof ntdll_dll, "%s/x86_64-windows/ntdll.dll", wine_libdir());
     result = function && function(ntdll, ntdll_dll) == 0 ? 0 : EXIT_FAILED;
     /* Served, it starts no wineserver in place of one that ends meanwhile (server_entry.c). */
-    if (strcmp(getenv(PWK_WATCH_VARIABLE), PWK_WATCH_SERVED) != 0)
-        unsetenv(PWK_WATCH_VARIABLE);
+    if (strcmp(getenv(PWK_WATCH_VARIABLE), PWK_WATCH_SERVED) == 0)
+        setenv(PWK_SERVED_VARIABLE, "1", 1);
+    unsetenv(PWK_WATCH_VARIABLE);
     return result;
 }
 
@@ -125,10 +126,25 @@ static int write_changes(void *ntdll)
     return function && function(ntdll, ntdll_dll, changes) == 0 ? 0 : EXIT_FAILED;
 }
 
+/* For Wine to read, which adds variables meanwhile: the C library then frees the array that it made
+ * for ours. NULL: no memory. */
+static char **lasting_environment(void)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (environ[count])
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    if (copy)
+        memcpy(copy, environ, count * sizeof *copy);
+    return copy;
+}
+
 int main(int argc, char *argv[])
 {
     char *watcher[] = {argv[0], (char *)PWK_WATCH_PROGRAM, NULL};
-    char path[PATH_MAX], **environment;
+    char path[PATH_MAX], **environment = NULL;
     wine_main start;
     bool watches;
     void *ntdll;
@@ -143,7 +159,6 @@ int main(int argc, char *argv[])
     watches = getenv(PWK_WATCH_VARIABLE) != NULL;
     if (watches && fork() != 0)
         return 0;
-    environment = environ;
     snprintf(path, sizeof path, "%s/x86_64-unix/ntdll.so", wine_libdir());
     ntdll = dlopen(path, RTLD_NOW);
     if (!ntdll)
@@ -156,7 +171,6 @@ int main(int argc, char *argv[])
         int result = watches ? watch(ntdll) : write_changes(ntdll);
         if (result)
             return result;
-        environment = environ;
         argv = watcher;
         argc = 2;
     } else if (getenv(PWK_BOOT_VARIABLE)) {
@@ -164,6 +178,8 @@ int main(int argc, char *argv[])
         if (result)
             return result;
     }
+    if (!environment && !(environment = lasting_environment()))
+        return fail("no memory is left", "end other programs");
     start(argc, argv, environment);
     return fail("Wine did not start", "try the program with stock Wine");
 }

@@ -74,9 +74,7 @@ static bool pass_script(char path[PATH_MAX])
  * another one saved would undo what others write to the prefix's files. */
 static bool starts_for_nobody(void)
 {
-    const char *watch = getenv(PWK_WATCH_VARIABLE);
-
-    return watch && strcmp(watch, PWK_WATCH_SERVED) == 0;
+    return getenv(PWK_SERVED_VARIABLE) != NULL;
 }
 
 int main(int argc, char *argv[])
