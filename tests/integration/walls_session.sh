@@ -83,12 +83,21 @@ hunt()
     tr -d '\r' <"$work/hunted"
 }
 
+own_profile()
+{
+    printf '[session]\nmode = own\ndisplay = no\nsound = no\nprinting = no\n' \
+        >"$XDG_CONFIG_HOME/pwk/profile.ini"
+}
+
 fresh_loaders()
 {
     equal "$who: nobody looks into a loader without a policy" 'met 5 opened 0' "$(hunt a own)"
-    # The shared session is no boundary: here the hunter shows that it can do it.
+    # The shared session is no boundary: here the hunter shows that it can do it, though not at each
+    # moment of a loader's.
+    printf '[session]\nmode = shared\n' >"$XDG_CONFIG_HOME/pwk/profile.ini"
     [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)" != 0 ] ||
-        equal "$who: in the shared session it does" 'met 5 opened 5' "$(hunt b shared)"
+        matches "$who: in the shared session it does" 'met 5 opened [1-5]' "$(hunt b shared)"
+    own_profile
 }
 
 from_windows()
@@ -187,8 +196,8 @@ tried()
 
 begin
 needs_namespaces
-printf '[session]\nmode = own\ndisplay = no\nsound = no\nprinting = no\n' \
-    >"$XDG_CONFIG_HOME/pwk/profile.ini"
+own_profile
+chmod a+w "$XDG_CONFIG_HOME/pwk/profile.ini" # the same is tried by another user
 mkdir -p "$work/self/outside"
 mkdir -m 700 "$work/self/runtime"
 mv "$WINEPREFIX" "$work/self/prefix"
