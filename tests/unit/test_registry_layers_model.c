@@ -194,10 +194,11 @@ static int do_below(void *context, const struct registry_layer_change *change)
 {
     struct walk *walk = context;
     int node = node_of(change->path, change->path_units);
-    struct lower_node *lower = &walk->lower[node];
+    struct lower_node *lower;
 
     if (node < 0)
         return 0;
+    lower = &walk->lower[node];
     switch (change->kind) {
     case REGISTRY_LAYER_KEY:
         lower->there = true;
