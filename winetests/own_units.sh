@@ -14,6 +14,11 @@ for unit in key_services key_hives key_information; do
     ok "$unit under stock Wine" stock "$program" stock
 done
 
+ok 'wild_pointers' kernel units "$PWK_BUILDDIR/winetests/wild_pointers.exe"
+# The C library of a processor without AVX-512 copies with other registers.
+GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512VL ok 'wild_pointers, with other ways to copy' \
+    kernel units "$PWK_BUILDDIR/winetests/wild_pointers.exe"
+
 # A process that is killed leaves its application hive in the store; whoever loads the file next
 # finds what was acknowledged, and puts it back into the file.
 hold writer kernel units "$PWK_BUILDDIR/winetests/key_hives.exe" write

@@ -5,10 +5,8 @@
  */
 #include "wine/bus_error.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,11 +16,6 @@
 
 #define EXIT_FAILED 125
 #define LINE_MAX_SIZE 4352 /* PATH_MAX, and what stands before the path */
-
-typedef int (*installer)(int, const struct sigaction *, struct sigaction *);
-
-static bool guarding;
-static struct sigaction wines;
 
 /* Names that only the kernel's own files have (process_table.c, audit_rings.c, registry/,
  * prefix_layer.h). */
@@ -91,45 +84,18 @@ static bool is_in_kernel_file(uint64_t address)
     return found;
 }
 
-static void handle(int number, siginfo_t *info, void *context)
+void pwk_bus_error_meet(const siginfo_t *info)
 {
     static const char text[] = "pwk: a file of the kernel's was cut short while programs run; they "
                                "end: start them again\n";
     int saved = errno;
+    ssize_t told;
 
-    if (info->si_code == BUS_ADRERR && is_in_kernel_file((uintptr_t)info->si_addr)) {
-        ssize_t told = write(STDERR_FILENO, text, sizeof text - 1);
-        (void)told;
-        _exit(EXIT_FAILED);
+    if (info->si_code != BUS_ADRERR || !is_in_kernel_file((uintptr_t)info->si_addr)) {
+        errno = saved;
+        return;
     }
-    errno = saved;
-    if (wines.sa_flags & SA_SIGINFO)
-        wines.sa_sigaction(number, info, context);
-    else
-        wines.sa_handler(number);
-}
-
-void pwk_bus_errors_end_process(void)
-{
-    guarding = true;
-}
-
-/* Any thread, as sigaction(2); a handler of SIGBUS is called by ours. */
-__attribute__((visibility("default"))) int
-sigaction(int number, const struct sigaction *restrict action, struct sigaction *restrict before)
-{
-    static installer install;
-    struct sigaction ours;
-
-    if (!install && !(install = (installer)dlsym(RTLD_NEXT, "sigaction"))) {
-        errno = ENOSYS;
-        return -1;
-    }
-    if (!guarding || number != SIGBUS || !action || action->sa_handler == SIG_DFL ||
-        action->sa_handler == SIG_IGN)
-        return install(number, action, before);
-    wines = ours = *action;
-    ours.sa_sigaction = handle;
-    ours.sa_flags |= SA_SIGINFO;
-    return install(number, &ours, before);
+    told = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)told;
+    _exit(EXIT_FAILED);
 }

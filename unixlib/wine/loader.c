@@ -18,7 +18,7 @@
 #include "kernel/boot_record.h"
 #include "sandbox/mark.h"
 #include "wine/boot.h"
-#include "wine/bus_error.h"
+#include "wine/fault_signals.h"
 #include "wine/layout.h"
 #include "wine/names.h"
 #include "wine/native_calls.h"
@@ -86,7 +86,7 @@ static int boot(void *ntdll, const char *program, char ***environment)
         return EXIT_FAILED;
     pwk_threads_start_with(arm);
     pwk_server_connection_begins((connection_function)dlsym(kernel, PWK_CONNECTED_SYMBOL));
-    pwk_bus_errors_end_process();
+    pwk_fault_signals_begin(ntdll);
     pwk_names_judged_by((pwk_name_judge)dlsym(kernel, PWK_MAY_ASK_SYMBOL));
     pwk_unix_services_connect(ntdll, (pwk_unix_service)dlsym(kernel, PWK_UNIX_SERVICE_SYMBOL));
     return 0;
