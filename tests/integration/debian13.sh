@@ -75,13 +75,14 @@ inside='
     umount -l .
     exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         PWK_SRCDIR=/mnt/source PWK_BUILDDIR=/mnt/build PWK_TEST_WORK=/mnt/work \
-        PWK_TEST_CACHE=/mnt/cache PWK_ATTACH_ROUNDS=100 PWK_SESSION_KILLS=12 PWK_SESSION_KILLS=12 \
-        /bin/bash "/mnt/source/tests/integration/$6.sh"
+        PWK_TEST_CACHE=/mnt/cache PWK_ATTACH_ROUNDS=100 PWK_SESSION_KILLS=12 \
+        /bin/bash "/mnt/source/$(cd /mnt/source && ls tests/integration/"$6.sh" winetests/"$6.sh" \
+            2>/dev/null)"
 '
 # Two at a time: they wait more than they work.
 tests=${PWK_TRIXIE_TESTS:-'own_session files audit attach policy windows_version raw_calls isolation overlay exit_status
     key_handles transactions raw_sites win32_registry windows_numbers wineserver
-    no_sockets session_kills session_home own_installer network starts cut_short refusals'}
+    no_sockets session_kills session_home own_installer network starts cut_short refusals own_units'}
 # shellcheck disable=SC2086,SC2016 # words; the inner shell expands
 printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '
     timeout --foreground --signal=KILL 300 unshare --mount --propagation private --pid --fork --kill-child \
