@@ -7,6 +7,7 @@
 #include "wine/inner_calls.h"
 
 #include <dlfcn.h>
+#include <emmintrin.h>
 #include <errno.h>
 #include <link.h>
 #include <stdbool.h>
@@ -124,18 +125,35 @@ static bool all_reachable(const struct code *code)
     return true;
 }
 
+static void redirect_at(unsigned char *call)
+{
+    const struct inner_call *inner = called_at(call);
+    int32_t distance;
+
+    if (!inner || is_in_service(call))
+        return;
+    distance = (int32_t)((intptr_t)inner->place - (intptr_t)(call + CALL_SIZE));
+    memcpy(call + 1, &distance, sizeof distance);
+}
+
+/* Sixteen bytes at once: each process reads all of ntdll.so's code at its start. A call that has
+ * been led elsewhere leads to none of Wine's services any more, whatever its bytes look like from
+ * within. */
 static void redirect(const struct code *code)
 {
-    for (unsigned char *at = code->start; at + CALL_SIZE <= code->end; at++) {
-        const struct inner_call *inner = called_at(at);
-        int32_t distance;
+    const __m128i call = _mm_set1_epi8((char)CALL), jump = _mm_set1_epi8((char)JUMP);
+    unsigned char *at = code->start, *last = code->end - CALL_SIZE;
 
-        if (!inner || is_in_service(at))
-            continue;
-        distance = (int32_t)((intptr_t)inner->place - (intptr_t)(at + CALL_SIZE));
-        memcpy(at + 1, &distance, sizeof distance);
-        at += CALL_SIZE - 1;
+    for (; at + sizeof call <= last; at += sizeof call) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        unsigned found = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, call), _mm_cmpeq_epi8(bytes, jump)));
+
+        for (; found; found &= found - 1)
+            redirect_at(at + __builtin_ctz(found));
     }
+    for (; at <= last; at++)
+        redirect_at(at);
 }
 
 int pwk_inner_calls_take(void *ntdll, struct pwk_error *error)
