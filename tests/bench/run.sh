@@ -17,6 +17,10 @@
 # And what a record of the audit log costs the thread that makes it, in processor time
 # (bench_audit.c).
 #
+# In an own session, warm starts are made once as Linux places program and wineserver and once with
+# everything on one processor: whether the two share one makes more of a difference, on both sides,
+# than anything of ours, and Linux decides it anew from start to start.
+#
 # "warm": the prefix's session (wineserver, system processes) is up; "cold": it was ended before.
 . "$(dirname "$0")/../integration/library.sh"
 
@@ -92,6 +96,34 @@ start_pair()
     echo "${took[stock]} ${took[pwk]}" >>"$work/pairs"
 }
 
+# own_pairs NAME: warm starts in an own session that is up and of stock Wine, in turn, each a line
+# "STOCK PWK" in $work/NAME-pairs.
+own_pairs()
+{
+    local side pair
+
+    for side in stock own; do
+        hold "$side.$1" run_side "$side" "$programs/process_probe.exe" wait
+        held_says "$side.$1" 1 ready
+    done
+    for ((pair = 0; pair < rounds * start_pairs; pair++)); do
+        process_start own 'process start, warm'
+        process_start stock 'process start, warm'
+        echo "${took[stock]} ${took[own]}" >>"$work/$1-pairs"
+    done
+    for side in stock own; do
+        go_on "$side.$1"
+        wait "${held[$side.$1]}"
+    done
+}
+
+# best_of FIELD NAME: in milliseconds.
+best_of()
+{
+    awk -v field="$1" '!best || $field < best { best = $field } END { printf "%.2f", best / 1e6 }' \
+        "$work/$2-pairs"
+}
+
 # median_of EXPRESSION FORMAT [PAIRS]: of an awk expression over the pairs ($1: stock, $2: pwk).
 median_of()
 {
@@ -139,22 +171,22 @@ done
 # saved would be asked for at each start.
 copy_prefix "$work/own-prefix"
 run_side own "$programs/process_probe.exe" status 0 || die 'no own session for the bench'
-for ((round = 0; round < rounds; round++)); do
+for ((pair = 0; pair < rounds * 3; pair++)); do
     until_true 60 own_session_is_over || die 'the own session does not end'
     process_start own 'process start, cold'
     stop_prefix "$WINEPREFIX"
     process_start stock 'process start, cold'
+    echo "${took[stock]} ${took[own]}" >>"$work/cold-pairs"
 done
+own_pairs own
+until_true 60 own_session_is_over || die 'the own session does not end'
+stop_prefix "$WINEPREFIX"
+(
+    taskset -pc "$(taskset -pc $BASHPID | sed 's/.*[ ,-]//')" $BASHPID >/dev/null || die 'taskset fails'
+    own_pairs one
+) || exit
+stop_prefix "$WINEPREFIX"
 keep_session
-hold own run_side own "$programs/process_probe.exe" wait
-held_says own 1 ready
-for ((pair = 0; pair < rounds * start_pairs; pair++)); do
-    process_start own 'process start, warm'
-    process_start stock 'process start, warm'
-    echo "${took[stock]} ${took[own]}" >>"$work/own-pairs"
-done
-go_on own
-wait "${held[own]}"
 for ((round = 0; round < rounds; round++)); do
     for side in stock pwk; do
         registry_calls "$side"
@@ -208,6 +240,12 @@ Warm starts in $((rounds * start_pairs)) pairs: median $(median_of '$1 / 1e6' %.
 $(median_of '$2 / 1e6' %.2f) ms, median of the ratios stock / pwk $(median_of '$1 / $2' %.3f).
 The same in an own session that is up: $(median_of '$1 / 1e6' %.2f own-pairs) ms and \
 $(median_of '$2 / 1e6' %.2f own-pairs) ms, median $(median_of '$1 / $2' %.3f own-pairs).
+The same with all, also both wineservers, on one processor: $(median_of '$1 / 1e6' %.2f one-pairs) ms \
+and $(median_of '$2 / 1e6' %.2f one-pairs) ms, median $(median_of '$1 / $2' %.3f one-pairs); best \
+$(best_of 1 one) ms and $(best_of 2 one) ms.
+Cold starts with an own session in $((rounds * 3)) pairs: median \
+$(median_of '$1 / 1e6' %.2f cold-pairs) ms and $(median_of '$2 / 1e6' %.2f cold-pairs) ms, median \
+$(median_of '$1 / $2' %.3f cold-pairs); best $(best_of 1 cold) ms and $(best_of 2 cold) ms.
 FOOTER
 
 mkdir "$work/stores"
