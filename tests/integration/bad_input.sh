@@ -101,6 +101,7 @@ profile 'profile.ini:3.*no Linux call' '[syscalls]' 'default = allow' 'pstrace =
 profile 'profile.ini:2.*no group' '[syscalls]' '@nonsense = kill'
 pwk 125 'lenient' --profile lenient "$probe" status 0
 pwk 125 no-such.ini --profile "$work/no-such.ini" "$probe" status 0
+pwk 125 'strict or default, which are built in' --profile stricter "$probe" status 0
 pwk 125 profile --profile "$work" "$probe" status 0
 
 # --- a damaged store ---

@@ -144,8 +144,11 @@ static int read_file(const char *path, char **text, size_t *size, struct pwk_err
         return 0;
     free(*text);
     *text = NULL;
-    return pwk_error_set(error, code, "cannot read the profile %s: %s", path,
-                         code == -EISDIR ? "it is not a file" : strerror(-code));
+    return pwk_error_set(error, code, "cannot read the profile %s: %s%s", path,
+                         code == -EISDIR ? "it is not a file" : strerror(-code),
+                         code == -ENOENT && !strchr(path, '/')
+                             ? "; give the path of a file, or strict or default, which are built in"
+                             : "");
 }
 
 static int copy_profile(struct pwk_profile *to, const struct pwk_profile *from)
