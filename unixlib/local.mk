@@ -227,6 +227,7 @@ pwk_loader_x86_64_pwk_loader64_SOURCES = unixlib/wine/loader.c \
 	unixlib/wine/names.h unixlib/wine/names.c \
 	unixlib/wine/thread_start.h unixlib/wine/thread_start.c \
 	unixlib/wine/server_connect.h unixlib/wine/server_connect.c \
+	unixlib/wine/server_end.h unixlib/wine/server_end.c \
 	unixlib/wine/fault_signals.h unixlib/wine/fault_signals.c \
 	unixlib/wine/abandoned_call.h unixlib/wine/abandoned_call.c \
 	unixlib/wine/bus_error.h unixlib/wine/bus_error.c \

@@ -212,6 +212,27 @@ stop_prefix()
     remove_socket_folder "$1"
 }
 
+# processes_of_prefix PROCESS...: those of them that work in the test's prefix, one pid a line.
+processes_of_prefix()
+{
+    local process
+
+    for process; do
+        grep -zqxF "WINEPREFIX=$WINEPREFIX" "/proc/$process/environ" 2>/dev/null && echo "$process"
+    done
+}
+
+# signal_server SIGNAL: to the wineserver of the test's prefix; false where there is none. It divides
+# while it starts, and the first half goes.
+signal_server()
+{
+    local processes
+
+    # shellcheck disable=SC2046 # one word a process
+    mapfile -t processes < <(processes_of_prefix $(pgrep wineserver))
+    [ "${#processes[@]}" -gt 0 ] && kill "-$1" "${processes[@]}" 2>/dev/null
+}
+
 # Our loader's processes in the test's prefix, one pid a line: of kernels, watchers and what Wine
 # started for itself. loader_processes PATTERN: of those, the ones whose environment has such a line.
 loader_processes()

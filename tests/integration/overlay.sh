@@ -139,6 +139,23 @@ ok 'no watcher outlives its session' until_true 30 no_watcher
 equal 'the layers are as they were' 3 "$(query kernel a -- "$key" live)"
 equal 'what was deleted stays so' '' "$(query kernel a -- "$key" colour)"
 
+# --- wineserver is killed: the watcher, which waits for its word, goes too ---
+watcher_is_there()
+{
+    [ -n "$(watcher_processes)" ]
+}
+hold left kernel a "$programs/process_probe.exe" wait
+held_says left 1 ready
+ok 'a session has a watcher' until_true 30 watcher_is_there
+ok 'its wineserver is killed' signal_server KILL
+ok 'no watcher outlives it' until_true 30 no_watcher
+mapfile -t clients < <(loader_processes) # which wait for ever
+kill -KILL "${clients[@]}"
+wait "${held[left]}"
+remove_socket_folder "$WINEPREFIX"
+equal 'the next session follows the prefix' 3 "$(query kernel a -- "$key" live)"
+stop_prefix "$WINEPREFIX"
+
 # --- Wine's Unix side ---
 delay()
 {

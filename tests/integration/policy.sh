@@ -112,16 +112,8 @@ filters()
 
 session_servers()
 {
-    local process
-
-    for process in /proc/[0-9]*; do
-        case $(readlink "$process/exe" 2>/dev/null) in
-        */wineserver*)
-            tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
-                echo "${process#/proc/}"
-            ;;
-        esac
-    done
+    # shellcheck disable=SC2046 # one word a process
+    processes_of_prefix $(pgrep wineserver)
 }
 
 hold family "$pwk_wine" --kernel family --session shared --profile strict "$probe" run wait

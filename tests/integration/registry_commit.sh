@@ -25,7 +25,7 @@ difference()
 }
 
 # All of the prefix's registry as stock Wine shows it, but for what each start of Wine writes anew
-# from the machine's clock and devices.
+# from the machine's clock and devices, and how many services it has started by then.
 registry_of()
 {
     local root
@@ -36,7 +36,7 @@ registry_of()
         iconv -c -f UTF-16 -t UTF-8 "$work/$root.reg" | tr -d '\r'
     done | awk 'BEGIN { RS = ""; ORS = "\n\n" }
         !/^\[HKEY_LOCAL_MACHINE\\(Hardware|HARDWARE)/ && !/TimeZoneInformation/ && !/\\DynData/ &&
-            !/\\Control\\Video\\/ { print }' |
+            !/\\Control\\Video\\/ && !/\\Control\\ServiceCurrent\]/ { print }' |
         grep -v '^"DriverDateData"='
 }
 
@@ -211,23 +211,46 @@ kernel_has_all()
 }
 
 # begin_commit: in the background, its process in the prefix's session in $writer. What the commit
-# before has finished is made up for.
+# before has finished is made up for; wineserver, which would finish more of it, is stopped
+# meanwhile. Where all is written already the writer is there for a moment only: until it has been
+# seen it is held up, by the stopped wineserver, or by who starts one first (server_start.c).
 commits=0
 begin_commit()
 {
+    local order device inode
+
     commits=$((commits + 1))
+    signal_server STOP
     if [ -z "$(difference k)" ]; then
+        signal_server CONT
         ok 'more values' kernel k "$odd" many "pwk-many-$commits" 3000
         stop_prefix "$WINEPREFIX"
     fi
-    "$pwkctl" registry k commit --yes >"$work/commit.out" 2>&1 &
+    read -r device inode < <(stat -c '%D %i' "$WINEPREFIX")
+    exec {order}>>"$XDG_RUNTIME_DIR/pwk/start-$device-$(printf %x "$inode")"
+    flock "$order"
+    "$pwkctl" registry k commit --yes >"$work/commit.out" 2>&1 {order}>&- &
     committing=$!
-    until_true 30 writer_is_there || fail "no process of ours comes up: $(cat "$work/commit.out")"
+    until_true 30 writer_is_there ||
+        fail "no process of ours comes up: $(tail -n 3 "$work/commit.out")"
+    exec {order}>&-
+    signal_server CONT
 }
 
+# By what it executes: Wine gives it another name as soon as it is a client.
 writer_is_there()
 {
-    writer=$(pgrep -P "$committing" pwk-loader64)
+    for writer in $(pgrep -P "$committing"); do
+        case $(readlink "/proc/$writer/exe") in
+        */pwk-loader64) return 0 ;;
+        esac
+    done
+    return 1
+}
+
+commit_is_over()
+{
+    ! kill -0 "$committing" 2>/dev/null
 }
 
 writer_is_gone()
@@ -251,35 +274,34 @@ kernel_has_all 'the writer killed'
 stop_prefix "$WINEPREFIX"
 kernel_has_all 'the session ended'
 
-# The pid of the prefix's wineserver.
-server()
+# Wineserver goes on for a moment and is stopped again, so that nothing passes unseen.
+wineboot_has_begun()
 {
-    local process
-
-    for process in /proc/[0-9]*; do
-        case $(readlink "$process/exe" 2>/dev/null) in
-        */wineserver*)
-            tr '\0' '\n' 2>/dev/null <"$process/environ" | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
-                echo "${process#/proc/}"
-            ;;
-        esac
-    done
+    signal_server CONT
+    sleep 0.05
+    signal_server STOP
+    # shellcheck disable=SC2046 # one word a process
+    [ -n "$(processes_of_prefix $(pgrep -f 'wineboot\.exe --init'))" ]
 }
 
-# It divides while it starts, and the first half goes.
-kill_server()
-{
-    local process
-
-    process=$(server)
-    [ -n "$process" ] && kill -KILL $process 2>/dev/null
-}
-
-begin_commit
-until_true 30 kill_server || fail 'no wineserver comes up'
-wait "$committing"
-kernel_has_all 'wineserver killed'
-remove_socket_folder "$WINEPREFIX"
+# Who waits for wineserver gets no answer any more: for that of a request first, then, while
+# wineboot is at work, for its end.
+for moment in 'at its start' 'before wineboot is done'; do
+    begin_commit
+    [ "$moment" = 'at its start' ] || {
+        until_true 60 wineboot_has_begun || fail 'no wineboot comes up'
+        signal_server CONT
+        sleep 0.1
+    }
+    until_true 30 signal_server KILL || fail 'no wineserver comes up'
+    ok "wineserver killed $moment: the commit ends" until_true 60 commit_is_over
+    kill -KILL "$committing" 2>/dev/null
+    wait "$committing"
+    kernel_has_all "wineserver killed $moment"
+    mapfile -t left < <(loader_processes) # Wine's own wait for ever
+    [ "${#left[@]}" = 0 ] || kill -KILL "${left[@]}" 2>/dev/null
+    remove_socket_folder "$WINEPREFIX"
+done
 contains 'again' 'left: 0' "$("$pwkctl" registry k commit --yes 2>&1)"
 equal 'nothing differs' '' "$(difference k)"
 equal 'stock Wine has all' 3000 "$(stock reg.exe query "$software\\pwk-many" /s 2>/dev/null |

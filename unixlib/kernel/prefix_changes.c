@@ -143,7 +143,11 @@ struct pwk_changes_record *pwk_prefix_changes_next(const struct pwk_prefix_chang
 static int close_file(struct pwk_prefix_changes *changes)
 {
     const struct pwk_changes_page page = {
-        .magic = MAGIC, .size = changes->size, .count = changes->count};
+        .magic = MAGIC,
+        .size = changes->size,
+        .count = changes->count,
+        .parent = (uint32_t)getpid(),
+    };
 
     if (ftruncate(changes->fd, (off_t)changes->size) < 0 ||
         pwrite(changes->fd, &page, sizeof page, 0) != (ssize_t)sizeof page)
@@ -212,8 +216,9 @@ int pwk_prefix_changes_write(struct pwk_prefix_changes *changes, const char *loa
         return 0;
     case PWK_CHANGES_WAITING:
         return pwk_error_set(error, -EIO,
-                             "Wine does not start in the prefix: nothing was written; see what "
-                             "stock Wine says there (wine64 wineboot)");
+                             "Wine does not start in the prefix, or its wineserver was killed: "
+                             "nothing was written; do it again, and see what stock Wine says there "
+                             "(wine64 wineboot) if it stays so");
     default:
         return pwk_error_set(error, -EIO,
                              "the prefix's wineserver, or pwk's process in its session, ended in "

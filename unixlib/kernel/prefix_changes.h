@@ -38,7 +38,7 @@ struct pwk_changes_page {
     uint32_t done;   /* of `count`, in the present phase */
     uint32_t failed; /* outcomes so far */
     uint32_t written;
-    uint32_t reserved;
+    uint32_t parent; /* the process that waits */
 };
 
 /* Followed by path, name and data, each from the next multiple of 8 on; as in struct

@@ -130,16 +130,17 @@ static uint32_t settled_major_version(void)
     return *peb_major_version();
 }
 
-__attribute__((visibility("default"))) void pwk_boot_connected(void);
+__attribute__((visibility("default"))) void pwk_boot_connected(int connection);
 
 /* In a session of the kernel's own all that Wine starts from here on is the kernel's too. Before
  * wineserver knows the process, it must be past doing what other clients have it do for them
  * without a policy. In the shared session Wine's helpers must go without: the first call arms it
  * there. */
-void pwk_boot_connected(void)
+void pwk_boot_connected(int connection)
 {
     struct pwk_error error;
 
+    (void)connection;
     if (boot.record.session != PWK_SESSION_OWN || pwk_policy_boot_arm(boot.variable, &error) == 0)
         return;
     fprintf(stderr, "pwk: %s\n", error.text);

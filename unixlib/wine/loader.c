@@ -25,6 +25,7 @@
 #include "wine/prefix_watch.h"
 #include "wine/prefix_write.h"
 #include "wine/server_connect.h"
+#include "wine/server_end.h"
 #include "wine/thread_start.h"
 #include "wine/unix_services.h"
 
@@ -33,7 +34,7 @@
 typedef int (*boot_function)(void *, const char *, const char *, char ***);
 typedef int (*watch_function)(void *, const char *);
 typedef int (*write_function)(void *, const char *, int);
-typedef void (*connection_function)(void);
+typedef void (*connection_function)(int);
 typedef void (*wine_main)(int argc, char *argv[], char *envp[]);
 
 static int fail(const char *what, const char *mend)
@@ -171,6 +172,7 @@ int main(int argc, char *argv[])
         int result = watches ? watch(ntdll) : write_changes(ntdll);
         if (result)
             return result;
+        pwk_server_connection_begins(pwk_server_end_follow);
         argv = watcher;
         argc = 2;
     } else if (getenv(PWK_BOOT_VARIABLE)) {

@@ -87,6 +87,9 @@ __attribute__((visibility("default"))) int pwk_write(void *ntdll, const char *nt
 
     changes.fd = fd;
     result = pwk_prefix_changes_map(&changes);
+    /* It may have ended before this process was tied to it. */
+    if (result == 0 && (uint32_t)getppid() != changes.page->parent)
+        result = -ESRCH;
     if (result == 0)
         result = pwk_service_table_find(ntdll, ntdll_dll, &error);
     if (result < 0)

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-static void (*connected)(void);
+static void (*connected)(int);
 
-void pwk_server_connection_begins(void (*function)(void))
+void pwk_server_connection_begins(void (*function)(int connection))
 {
     connected = function;
 }
@@ -34,7 +34,7 @@ __attribute__((visibility("default"))) int connect(int fd, const struct sockaddr
                                                    socklen_t length)
 {
     static int (*next)(int, const struct sockaddr *, socklen_t);
-    void (*function)(void) = connected;
+    void (*function)(int) = connected;
     int result;
 
     if (!next && !(next = (__typeof__(next))dlsym(RTLD_NEXT, "connect"))) {
@@ -44,7 +44,7 @@ __attribute__((visibility("default"))) int connect(int fd, const struct sockaddr
     result = next(fd, address, length);
     if (result == 0 && function && is_server(address, length)) {
         connected = NULL;
-        function();
+        function(fd);
     }
     return result;
 }

@@ -9,8 +9,8 @@
 /* In pwk.so: what a kernel has to do then; ends the process where it cannot be done. */
 #define PWK_CONNECTED_SYMBOL "pwk_boot_connected"
 
-/* `function` runs once, on the thread that has connected. Before Wine starts. A process that its
- * parent has made a client does not connect. */
-void pwk_server_connection_begins(void (*function)(void));
+/* `function` runs once, on the thread that has connected, with the socket, which is Wine's. Before
+ * Wine starts. A process that its parent has made a client does not connect. */
+void pwk_server_connection_begins(void (*function)(int connection));
 
 #endif
