@@ -13,8 +13,6 @@
 #include "registry/layer_walk.h"
 #include "registry/registry_internal.h"
 
-#define MAX_DEPTH 512
-
 struct visiting {
     hive_store_t *store;
     const struct registry_layer_visitor *visitor;
@@ -163,7 +161,7 @@ static int tell_key(struct visiting *visiting, uint64_t id, bool hidden)
 
     if (result < 0 || !(row.layer & HIVE_UPPER || hidden))
         return result;
-    if (++visiting->depth > MAX_DEPTH)
+    if (++visiting->depth > LAYER_MAX_DEPTH)
         return -EINVAL;
     hidden = hidden || row.layer & HIVE_SUPERSEDE_TREE;
     values_hidden = hidden || row.layer & HIVE_SUPERSEDE_LOCAL;

@@ -13,25 +13,10 @@
 #include "registry/layer_walk.h"
 #include "registry/lower_layer.h"
 
-#define MAX_DEPTH 512
-#define NO_KEY UINT64_C(0)
-
 struct discarding {
     hive_store_t *store, *lower;
     unsigned depth;
 };
-
-static int find(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
-                uint64_t *id)
-{
-    uint32_t flags;
-    int result =
-        parent == NO_KEY ? -ENOENT : hive_store_find_key(store, parent, name, units, id, &flags);
-
-    if (result == -ENOENT)
-        *id = NO_KEY;
-    return result == -ENOENT ? 0 : result;
-}
 
 /* ---- what is below ---- */
 
@@ -52,14 +37,14 @@ static int copy_value(void *context, const struct hive_value *value)
 static int copy_row(struct discarding *discarding, uint64_t parent, struct hive_key *row,
                     uint64_t *id)
 {
-    int result = find(discarding->store, parent, row->name, row->name_units, id);
+    int result = layer_find(discarding->store, parent, row->name, row->name_units, id);
 
     row->parent = parent;
     row->id = 0;
     row->layer = HIVE_LOWER;
     if (result < 0)
         return result;
-    if (*id == NO_KEY)
+    if (*id == LAYER_NO_KEY)
         return hive_store_insert_key(discarding->store, row, id);
     result = hive_store_set_key_layer(discarding->store, *id, HIVE_UPPER | HIVE_LOWER);
     return result ? result
@@ -77,8 +62,8 @@ static int copy_subkeys(struct discarding *discarding, uint64_t lower, uint64_t 
     int result = layer_list_subkeys(discarding->lower, lower, LAYER_ALL, &names);
 
     while (result == 0 && layer_next_name(&names, &at, &name, &units)) {
-        uint64_t subkey = NO_KEY;
-        result = find(discarding->lower, lower, name, units, &subkey);
+        uint64_t subkey = LAYER_NO_KEY;
+        result = layer_find(discarding->lower, lower, name, units, &subkey);
         if (result == 0)
             result = copy_key(discarding, subkey, key);
     }
@@ -94,7 +79,7 @@ static int copy_key(struct discarding *discarding, uint64_t lower, uint64_t pare
 
     if (result < 0)
         return result;
-    if (discarding->depth >= MAX_DEPTH)
+    if (discarding->depth >= LAYER_MAX_DEPTH)
         return -EINVAL;
     copying.last_write = row.last_write;
     result = copy_row(discarding, parent, &row, &copying.key);
@@ -113,7 +98,7 @@ static int copy_key(struct discarding *discarding, uint64_t lower, uint64_t pare
 struct way {
     struct {
         uint64_t id, lower;
-    } keys[MAX_DEPTH];
+    } keys[LAYER_MAX_DEPTH];
     size_t count;
     const uint16_t *name; /* the branch's own, below the last of them; units 0: the top key */
     size_t units;
@@ -128,26 +113,26 @@ static int discard_at(struct discarding *discarding, const struct way *way)
     int result = 0, buried = 0;
 
     if (way->units) {
-        result = find(discarding->store, parent, way->name, way->units, &id);
+        result = layer_find(discarding->store, parent, way->name, way->units, &id);
         if (result == 0)
-            result = find(discarding->lower, way->keys[way->count - 1].lower, way->name, way->units,
-                          &lower);
-        if (result == 0 && id != NO_KEY)
+            result = layer_find(discarding->lower, way->keys[way->count - 1].lower, way->name,
+                                way->units, &lower);
+        if (result == 0 && id != LAYER_NO_KEY)
             result = hive_store_read_key(discarding->store, id, &row);
         if (result == 0)
             buried = hive_store_key_is_hidden(discarding->store, parent, way->name, way->units);
     }
     if (result < 0 || buried < 0)
         return result < 0 ? result : buried;
-    if (id == NO_KEY ? !buried : !(row.layer & HIVE_UPPER) && !buried)
+    if (id == LAYER_NO_KEY ? !buried : !(row.layer & HIVE_UPPER) && !buried)
         return -ENOENT;
-    if (id != NO_KEY && layer_is_apart(discarding->store, parent, way->name, way->units, id))
+    if (id != LAYER_NO_KEY && layer_is_apart(discarding->store, parent, way->name, way->units, id))
         return -ENOENT;
     if (way->units)
         result = hive_store_drop_key_tombstone(discarding->store, parent, way->name, way->units);
-    if (result == 0 && id != NO_KEY)
+    if (result == 0 && id != LAYER_NO_KEY)
         result = hive_store_drop_branch(discarding->store, id);
-    if (result < 0 || lower == NO_KEY)
+    if (result < 0 || lower == LAYER_NO_KEY)
         return result;
     return way->units ? copy_key(discarding, lower, parent)
                       : copy_subkeys(discarding, lower, REGISTRY_ROOT_KEY);
@@ -164,25 +149,25 @@ static int find_way(struct discarding *discarding, const struct registry_path *b
     way->units = above->units = 0;
     while (result == 0 && layer_next_component(branch, &at, &start, &units)) {
         const size_t last = way->count - 1;
-        uint64_t id = NO_KEY, lower = NO_KEY;
+        uint64_t id = LAYER_NO_KEY, lower = LAYER_NO_KEY;
         struct hive_key row = {0};
         way->name = branch->text + start;
         way->units = units;
-        if (!layer_enter(above, way->name, units) || way->count == MAX_DEPTH)
+        if (!layer_enter(above, way->name, units) || way->count == LAYER_MAX_DEPTH)
             return -EINVAL;
         if (at == branch->units)
             return 0;
-        result = find(discarding->store, way->keys[last].id, way->name, units, &id);
+        result = layer_find(discarding->store, way->keys[last].id, way->name, units, &id);
         if (result == 0)
-            result = find(discarding->lower, way->keys[last].lower, way->name, units, &lower);
-        if (result == 0 && id == NO_KEY)
+            result = layer_find(discarding->lower, way->keys[last].lower, way->name, units, &lower);
+        if (result == 0 && id == LAYER_NO_KEY)
             result =
                 hive_store_key_is_hidden(discarding->store, way->keys[last].id, way->name, units);
         else if (result == 0)
             result = hive_store_read_key(discarding->store, id, &row);
         if (result > 0 || row.layer & HIVE_SUPERSEDE_TREE)
             return -ENOTDIR;
-        if (result == 0 && id == NO_KEY)
+        if (result == 0 && id == LAYER_NO_KEY)
             return -ENOENT;
         way->keys[way->count].id = id;
         way->keys[way->count++].lower = lower;
@@ -200,7 +185,7 @@ static int discard_branch(struct discarding *discarding, const struct registry_p
     if (result == -ENOENT)
         *at = *branch;
     for (size_t i = way->count; result == 0 && i > 0; i--)
-        if (way->keys[i - 1].lower != NO_KEY)
+        if (way->keys[i - 1].lower != LAYER_NO_KEY)
             result = hive_store_release_key(discarding->store, way->keys[i - 1].id);
     return result;
 }

@@ -14,9 +14,6 @@
 #include "registry/lower_apply.h"
 #include "registry/lower_layer.h"
 
-#define MAX_DEPTH 512
-#define NO_KEY UINT64_C(0)
-
 struct settling {
     hive_store_t *store, *lower;
     const struct registry_layer_visitor *visitor;
@@ -32,22 +29,11 @@ static void differs(struct settling *settling)
     settling->left += settling->apart == 0;
 }
 
-static int find(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
-                uint64_t *id)
-{
-    uint32_t flags;
-    int result =
-        parent == NO_KEY ? -ENOENT : hive_store_find_key(store, parent, name, units, id, &flags);
-
-    if (result == -ENOENT)
-        *id = NO_KEY;
-    return result == -ENOENT ? 0 : result;
-}
-
 static int has_value(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units)
 {
     uint32_t layer;
-    int result = key == NO_KEY ? -ENOENT : hive_store_value_layer(store, key, name, units, &layer);
+    int result =
+        key == LAYER_NO_KEY ? -ENOENT : hive_store_value_layer(store, key, name, units, &layer);
 
     return result == 0 ? 1 : result == -ENOENT ? 0 : result;
 }
@@ -60,7 +46,8 @@ static int covers_values(struct settling *settling, uint64_t id, uint64_t lower)
     struct layer_names names = {0};
     const uint16_t *name;
     size_t units, at = 0;
-    int result = lower == NO_KEY ? 0 : layer_list_values(settling->lower, lower, LAYER_ALL, &names);
+    int result =
+        lower == LAYER_NO_KEY ? 0 : layer_list_values(settling->lower, lower, LAYER_ALL, &names);
     bool all = true;
 
     while (result == 0 && all && layer_next_name(&names, &at, &name, &units)) {
@@ -80,18 +67,19 @@ static int covers_branch(struct settling *settling, uint64_t id, uint64_t lower)
     size_t units, at = 0;
     int result = covers_values(settling, id, lower);
 
-    if (result == 1 && lower != NO_KEY) {
+    if (result == 1 && lower != LAYER_NO_KEY) {
         int listed = layer_list_subkeys(settling->lower, lower, LAYER_ALL, &names);
         result = listed < 0 ? listed : 1;
     }
     while (result == 1 && layer_next_name(&names, &at, &name, &units)) {
-        uint64_t subkey = NO_KEY, below = NO_KEY;
-        result = find(settling->store, id, name, units, &subkey);
+        uint64_t subkey = LAYER_NO_KEY, below = LAYER_NO_KEY;
+        result = layer_find(settling->store, id, name, units, &subkey);
         if (result == 0)
-            result = find(settling->lower, lower, name, units, &below);
+            result = layer_find(settling->lower, lower, name, units, &below);
         if (result == 0)
-            result =
-                subkey != NO_KEY && below != NO_KEY ? covers_branch(settling, subkey, below) : 0;
+            result = subkey != LAYER_NO_KEY && below != LAYER_NO_KEY
+                         ? covers_branch(settling, subkey, below)
+                         : 0;
     }
     free(names.data);
     return result;
@@ -103,16 +91,16 @@ static int merge(struct settling *settling, uint64_t id, uint64_t lower, bool wh
     struct layer_names names = {0};
     const uint16_t *name;
     size_t units, at = 0;
-    int result = hive_store_set_key_layer(settling->store, id,
-                                          lower == NO_KEY ? HIVE_UPPER : HIVE_UPPER | HIVE_LOWER);
+    int result = hive_store_set_key_layer(
+        settling->store, id, lower == LAYER_NO_KEY ? HIVE_UPPER : HIVE_UPPER | HIVE_LOWER);
 
     if (result == 0 && whole)
         result = layer_list_subkeys(settling->store, id, LAYER_ALL, &names);
     while (result == 0 && layer_next_name(&names, &at, &name, &units)) {
-        uint64_t subkey = NO_KEY, below = NO_KEY;
-        result = find(settling->store, id, name, units, &subkey);
+        uint64_t subkey = LAYER_NO_KEY, below = LAYER_NO_KEY;
+        result = layer_find(settling->store, id, name, units, &subkey);
         if (result == 0)
-            result = find(settling->lower, lower, name, units, &below);
+            result = layer_find(settling->lower, lower, name, units, &below);
         if (result == 0 && !layer_is_apart(settling->store, id, name, units, subkey))
             result = merge(settling, subkey, below, true);
     }
@@ -153,8 +141,9 @@ static int settle_value(struct settling *settling, uint64_t id, uint64_t lower,
 
     if (result < 0)
         return result;
-    result = lower == NO_KEY ? -ENOENT
-                             : hive_store_find_value(settling->lower, lower, name, units, &below);
+    result = lower == LAYER_NO_KEY
+                 ? -ENOENT
+                 : hive_store_find_value(settling->lower, lower, name, units, &below);
     if (result == 0 && same_value(&have, &below))
         return settling->hidden
                    ? 0
@@ -202,14 +191,14 @@ static void leave(struct settling *settling, size_t path_units)
 static int still_hides(struct settling *settling, uint64_t id, bool value, const uint16_t *name,
                        size_t units)
 {
-    uint64_t subkey = NO_KEY;
+    uint64_t subkey = LAYER_NO_KEY;
     uint32_t layer = 0;
     int result = value ? hive_store_value_layer(settling->store, id, name, units, &layer)
-                       : find(settling->store, id, name, units, &subkey);
+                       : layer_find(settling->store, id, name, units, &subkey);
 
     if (result < 0 && result != -ENOENT)
         return result;
-    return value ? layer != HIVE_LOWER : subkey == NO_KEY;
+    return value ? layer != HIVE_LOWER : subkey == LAYER_NO_KEY;
 }
 
 static int drop_tombstone(struct settling *settling, uint64_t id, bool value, const uint16_t *name,
@@ -246,10 +235,10 @@ static int settle_tombstones(struct settling *settling, uint64_t id, uint64_t lo
                         : layer_list_key_tombstones(settling->store, id, &names);
 
     while (result == 0 && layer_next_name(&names, &at, &name, &units)) {
-        uint64_t below = NO_KEY;
+        uint64_t below = LAYER_NO_KEY;
         result = values ? has_value(settling->lower, lower, name, units)
-                        : find(settling->lower, lower, name, units, &below);
-        if (result == 1 || below != NO_KEY)
+                        : layer_find(settling->lower, lower, name, units, &below);
+        if (result == 1 || below != LAYER_NO_KEY)
             result = still_hides(settling, id, values, name, units);
         if (result == 0)
             result = drop_tombstone(settling, id, values, name, units);
@@ -266,7 +255,7 @@ static int settle_tombstones(struct settling *settling, uint64_t id, uint64_t lo
 static int release(struct settling *settling, uint64_t id, uint64_t lower)
 {
     struct hive_key row, below;
-    int result = lower == NO_KEY ? 1 : hive_store_read_key(settling->store, id, &row);
+    int result = lower == LAYER_NO_KEY ? 1 : hive_store_read_key(settling->store, id, &row);
 
     if (result == 0)
         result = hive_store_read_key(settling->lower, lower, &below);
@@ -289,10 +278,10 @@ static int settle_subkeys(struct settling *settling, uint64_t id, uint64_t lower
     int result = layer_list_subkeys(settling->store, id, LAYER_UPPER, &names);
 
     while (result == 0 && layer_next_name(&names, &at, &name, &units)) {
-        uint64_t subkey = NO_KEY, below = NO_KEY;
-        result = find(settling->store, id, name, units, &subkey);
+        uint64_t subkey = LAYER_NO_KEY, below = LAYER_NO_KEY;
+        result = layer_find(settling->store, id, name, units, &subkey);
         if (result == 0)
-            result = find(settling->lower, lower, name, units, &below);
+            result = layer_find(settling->lower, lower, name, units, &below);
         if (result < 0 || layer_is_apart(settling->store, id, name, units, subkey))
             continue;
         if (!enter(settling, name, units)) {
@@ -306,7 +295,7 @@ static int settle_subkeys(struct settling *settling, uint64_t id, uint64_t lower
     return result;
 }
 
-/* `lower` NO_KEY: the layer below has no such key. */
+/* `lower` LAYER_NO_KEY: the layer below has no such key. */
 static int settle_key(struct settling *settling, uint64_t id, uint64_t lower)
 {
     struct hive_key row;
@@ -314,9 +303,9 @@ static int settle_key(struct settling *settling, uint64_t id, uint64_t lower)
 
     if (result < 0 || !(row.layer & HIVE_UPPER) || row.flags & REGISTRY_VOLATILE)
         return result;
-    if (settling->depth >= MAX_DEPTH)
+    if (settling->depth >= LAYER_MAX_DEPTH)
         return -EINVAL;
-    if (lower == NO_KEY)
+    if (lower == LAYER_NO_KEY)
         differs(settling);
     result = uncover(settling, &row, lower);
     if (result == 0)
@@ -341,7 +330,7 @@ static int settle_key(struct settling *settling, uint64_t id, uint64_t lower)
 struct way {
     struct {
         uint64_t id, lower;
-    } keys[MAX_DEPTH];
+    } keys[LAYER_MAX_DEPTH];
     size_t count;
 };
 
@@ -353,13 +342,14 @@ static int settle_missing(struct settling *settling, const struct way *way,
     uint64_t lower = way->keys[way->count - 1].lower;
     const uint16_t *name = branch->text + start;
     size_t at = start + units;
-    int result = find(settling->lower, lower, name, units, &lower);
+    int result = layer_find(settling->lower, lower, name, units, &lower);
 
-    if (result == 0 && lower == NO_KEY && !settling->hidden)
+    if (result == 0 && lower == LAYER_NO_KEY && !settling->hidden)
         return hive_store_drop_key_tombstone(settling->store, last, name, units);
-    while (result == 0 && lower != NO_KEY && layer_next_component(branch, &at, &start, &units))
-        result = find(settling->lower, lower, branch->text + start, units, &lower);
-    if (result == 0 && lower != NO_KEY)
+    while (result == 0 && lower != LAYER_NO_KEY &&
+           layer_next_component(branch, &at, &start, &units))
+        result = layer_find(settling->lower, lower, branch->text + start, units, &lower);
+    if (result == 0 && lower != LAYER_NO_KEY)
         differs(settling);
     return result;
 }
@@ -375,21 +365,22 @@ static int settle_branch(struct settling *settling, const struct registry_path *
     while (result == 0 && layer_next_component(branch, &at, &start, &units)) {
         const uint64_t parent = way->keys[way->count - 1].id;
         const uint16_t *name = branch->text + start;
-        uint64_t id = NO_KEY, lower = NO_KEY;
+        uint64_t id = LAYER_NO_KEY, lower = LAYER_NO_KEY;
         struct hive_key row;
         result = hive_store_read_key(settling->store, parent, &row);
         settling->hidden = settling->hidden || row.layer & HIVE_SUPERSEDE_TREE;
         if (result == 0)
-            result = find(settling->store, parent, name, units, &id);
+            result = layer_find(settling->store, parent, name, units, &id);
         if (result == 0)
-            result = find(settling->lower, way->keys[way->count - 1].lower, name, units, &lower);
+            result =
+                layer_find(settling->lower, way->keys[way->count - 1].lower, name, units, &lower);
         if (result < 0)
             return result;
-        if (id == NO_KEY)
+        if (id == LAYER_NO_KEY)
             return settle_missing(settling, way, branch, start, units);
         if (layer_is_apart(settling->store, parent, name, units, id))
             return 0;
-        if (way->count == MAX_DEPTH || !enter(settling, name, units))
+        if (way->count == LAYER_MAX_DEPTH || !enter(settling, name, units))
             return -EINVAL;
         way->keys[way->count].id = id;
         way->keys[way->count++].lower = lower;

@@ -86,6 +86,19 @@ int layer_list_subkeys(hive_store_t *store, uint64_t parent, enum layer_part par
     return hive_store_visit_subkeys(store, parent, add_subkey, &listing);
 }
 
+int layer_find(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
+               uint64_t *id)
+{
+    uint32_t flags;
+    int result = parent == LAYER_NO_KEY
+                     ? -ENOENT
+                     : hive_store_find_key(store, parent, name, units, id, &flags);
+
+    if (result == -ENOENT)
+        *id = LAYER_NO_KEY;
+    return result == -ENOENT ? 0 : result;
+}
+
 bool layer_is_apart(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
                     uint64_t key)
 {

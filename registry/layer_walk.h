@@ -8,6 +8,9 @@
 
 #include "registry/hive_store.h"
 
+#define LAYER_MAX_DEPTH 512
+#define LAYER_NO_KEY UINT64_C(0)
+
 /* Names, each a unit with its length before it; `data` is the owner's to free. */
 struct layer_names {
     uint16_t *data;
@@ -25,6 +28,11 @@ int layer_list_value_tombstones(hive_store_t *store, uint64_t key, struct layer_
 int layer_list_key_tombstones(hive_store_t *store, uint64_t parent, struct layer_names *names);
 int layer_list_subkeys(hive_store_t *store, uint64_t parent, enum layer_part part,
                        struct layer_names *names);
+
+/* A key of the store by its name, LAYER_NO_KEY where there is none, as below a `parent` that is
+ * LAYER_NO_KEY. 0 or a negative errno. */
+int layer_find(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
+               uint64_t *id);
 
 /* True for keys that are no part of the layer: one that was loaded from a file, and the place of
  * application hives, which no path leads to. */

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "kernel/process_table.h"
 
 #define HEADER_SIZE 4096
@@ -529,6 +530,30 @@ static void a_file_cut_short_harms_no_reader(void **context)
     pwk_process_table_close(table);
 }
 
+static void a_name_does_not_shift_the_fields(void **context)
+{
+    (void)context;
+    static const char rest[] = "7 1 1 34816 -1 4194304 99 0 0 0 11 12 13 14 20 -5 1 0 4242 5 6\n";
+    static const char *const names[] = {"1 (a) S ", "1 (a b) S ", "1 (a) R 8) S ", "1 ()) S "};
+    struct pwk_process_stat stat;
+    char line[256];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(line, sizeof(line), "%s%s", names[i], rest);
+        assert_true(pwk_process_stat_read(line, &stat));
+        assert_int_equal(stat.state, 'S');
+        assert_int_equal(stat.parent, 7);
+        assert_int_equal(stat.user, 11);
+        assert_int_equal(stat.system, 12);
+        assert_int_equal(stat.children, 13 + 14);
+        assert_int_equal(stat.started, 4242);
+        *strstr(line, "4242") = '\0';
+        assert_false(pwk_process_stat_read(line, &stat));
+    }
+    assert_false(pwk_process_stat_read("", &stat));
+    assert_false(pwk_process_stat_read("1 (a)", &stat));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -549,6 +574,7 @@ int main(void)
         TEST(hostile_bytes_harm_no_reader),
         TEST(a_hostile_slot_is_shown_as_clean_text),
         TEST(a_file_cut_short_harms_no_reader),
+        cmocka_unit_test(a_name_does_not_shift_the_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STATE_FIELD 3
+#define STARTED_FIELD 22
+
 static void take(const char *line, struct pwk_status_field *field)
 {
     size_t length = strlen(field->name);
@@ -51,4 +54,28 @@ uint64_t pwk_process_status_number(pid_t pid, const char *name, int base, uint64
         return otherwise;
     number = strtoull(field.value, &end, base);
     return end == field.value ? otherwise : number;
+}
+
+bool pwk_process_stat_read(const char *line, struct pwk_process_stat *stat)
+{
+    uint64_t fields[STARTED_FIELD + 1];
+    /* The second field is the program's name in parentheses, which may hold any character. */
+    const char *at = strrchr(line, ')');
+    char *end;
+
+    if (!at || at[1] != ' ' || !at[2])
+        return false;
+    stat->state = at[2];
+    at += 3;
+    for (int field = STATE_FIELD + 1; field <= STARTED_FIELD; field++, at = end) {
+        fields[field] = strtoull(at, &end, 10);
+        if (end == at)
+            return false;
+    }
+    stat->parent = (pid_t)fields[4];
+    stat->user = fields[14];
+    stat->system = fields[15];
+    stat->children = fields[16] + fields[17];
+    stat->started = fields[STARTED_FIELD];
+    return true;
 }

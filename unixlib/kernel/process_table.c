@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "kernel/process_table_internal.h"
 
 #define TABLE_MAGIC UINT64_C(0x33656c626174776b) /* "kwtable3" */
@@ -39,8 +40,7 @@ uint64_t pwk_process_start_time(pid_t pid)
 {
     char path[32];
     char text[1024];
-    uint64_t ticks = 0;
-    char state = 'Z';
+    struct pwk_process_stat stat;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -51,18 +51,10 @@ uint64_t pwk_process_start_time(pid_t pid)
     close(fd);
     text[size > 0 ? size : 0] = '\0';
 
-    /* The second field is the program's name in parentheses, which may hold any character. */
-    char *at = strrchr(text, ')');
-    for (int field = 3; at != NULL && field <= 22; field++) {
-        at = strchr(at + 1, ' ');
-        if (at != NULL && field == 3) {
-            state = at[1];
-        }
+    if (!pwk_process_stat_read(text, &stat) || stat.state == 'Z' || stat.state == 'X') {
+        return 0;
     }
-    if (at != NULL && state != 'Z' && state != 'X') {
-        ticks = strtoull(at + 1, NULL, 10);
-    }
-    return ticks;
+    return stat.started;
 }
 
 uint64_t pwk_process_identity(pid_t pid, uint64_t start_time)

@@ -14,14 +14,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/process_table.h"
 #include "kernel/state.h"
+#include "launcher/detached.h"
 #include "sandbox/session.h"
 #include "sandbox/session_limits.h"
 
@@ -200,70 +199,43 @@ static bool wait_for_one(const char *state, const char *runtime)
     return true;
 }
 
-static void reap(const char *state, const char *runtime, int marker, int launcher)
+struct reaping {
+    const char *state, *runtime;
+};
+
+/* In the reaper itself, with the marker and the launcher's pidfd as its descriptors. */
+static void reap(void *context)
 {
     /* A process that holds the table but does not stand in it, because it has just started or the
      * table is full, cannot be waited for: it is asked for again after a while. */
     const struct timespec a_while = {.tv_nsec = 200000000};
+    const struct reaping *reaping = context;
+    const int marker = PWK_DETACHED_FIRST, launcher = PWK_DETACHED_FIRST + 1;
 
+    signal(SIGHUP, SIG_IGN);
     wait_for_end(launcher);
     for (;;) {
-        while (wait_for_one(state, runtime))
+        while (wait_for_one(reaping->state, reaping->runtime))
             ;
-        if (try_remove(state, runtime, marker))
+        if (try_remove(reaping->state, reaping->runtime, marker))
             return;
         nanosleep(&a_while, NULL);
     }
 }
 
-/* Lets go of everything that the reaper was born with but its two descriptors, which become 3 and
- * 4. A terminal or pipe that it kept open would keep its other end waiting. */
-static bool detach(int marker, int launcher)
-{
-    int null = open("/dev/null", O_RDWR);
-    int high_marker = fcntl(marker, F_DUPFD, 5);
-    int high_launcher = fcntl(launcher, F_DUPFD, 5);
-
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (dup2(null, fd) < 0)
-            return false;
-    if (dup2(high_marker, 3) < 0 || dup2(high_launcher, 4) < 0 || close_range(5, ~0u, 0) != 0 ||
-        chdir("/") != 0)
-        return false;
-    signal(SIGHUP, SIG_IGN);
-    prctl(PR_SET_NAME, "pwk-reaper");
-    return true;
-}
-
 int pwk_ephemeral_start_reaper(const char *state, const char *runtime, int marker,
                                struct pwk_error *error)
 {
-    int launcher = pidfd_open(getpid(), 0);
-    int status = 0;
-    pid_t child = launcher < 0 ? -1 : fork();
+    struct reaping reaping = {state, runtime};
+    int fds[] = {marker, pidfd_open(getpid(), 0)};
+    int result = fds[1] < 0 ? -errno : pwk_detached_start("pwk-reaper", fds, 2, reap, &reaping);
 
-    if (child == 0) {
-        /* The reaper is nobody's child, so that the program never sees it end. */
-        if (setsid() < 0 || (child = fork()) != 0)
-            _exit(child > 0 ? 0 : 1);
-        if (detach(marker, launcher))
-            reap(state, runtime, 3, 4);
-        _exit(0);
-    }
-    if (child < 0) {
-        status = -errno;
-        pwk_error_set(error, status, "cannot start the process that removes the kernel: %s",
-                      strerror(-status));
-    } else {
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            ;
-        if (status != 0)
-            status =
-                pwk_error_set(error, -EAGAIN, "cannot start the process that removes the kernel");
-    }
-    if (launcher >= 0)
-        close(launcher);
-    return status;
+    if (fds[1] >= 0)
+        close(fds[1]);
+    return result == 0 ? 0
+                       : pwk_error_set(error, result,
+                                       "cannot start the process that removes the kernel: %s",
+                                       strerror(-result));
 }
 
 static void sweep_one(const char *state, const char *runtime)

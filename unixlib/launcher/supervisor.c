@@ -5,36 +5,15 @@
 #include "launcher/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "launcher/detached.h"
 #include "sandbox/policy_supervisor.h"
-
-/* Lets go of everything that it was born with but the launcher's pidfd, which becomes 3. A terminal
- * or pipe that it kept open would keep its other end waiting. */
-static bool detach(int launcher)
-{
-    int null = open("/dev/null", O_RDWR);
-    int high = fcntl(launcher, F_DUPFD, 4);
-
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (dup2(null, fd) < 0)
-            return false;
-    if (dup2(high, 3) < 0 || close_range(4, ~0u, 0) != 0 || chdir("/") != 0)
-        return false;
-    /* What ends a terminal's programs leaves it at its post until they have ended; and no program
-     * of the user's may look into it. */
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
-    prctl(PR_SET_NAME, "pwk-supervisor");
-    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-}
 
 /* In a session of the kernel's own it is apart from the log, as all of its processes are. */
 static int open_audit(const struct pwk_boot_record *record, pwk_audit_t **audit,
@@ -53,39 +32,40 @@ static int open_audit(const struct pwk_boot_record *record, pwk_audit_t **audit,
     return rc;
 }
 
+struct post {
+    const struct pwk_plan *plan;
+    struct pwk_policy_page *page;
+};
+
 /* In the supervisor itself. What can go wrong with the log was found by the caller. */
-static void run(const struct pwk_plan *plan, struct pwk_policy_page *page, int launcher)
+static void run(void *context)
 {
-    const struct pwk_boot_record *record = &plan->record;
+    const struct post *post = context;
+    const struct pwk_boot_record *record = &post->plan->record;
     pwk_audit_t *audit;
 
-    if (detach(launcher) && open_audit(record, &audit, NULL) == 0) {
-        if (record->session == PWK_SESSION_OWN)
-            pwk_audit_join(audit, record->runtime, record->state, NULL, NULL, false);
-        pwk_policy_supervise(page, &plan->policy, audit, 3);
-    }
-    _exit(0);
+    /* What ends a terminal's programs leaves it at its post until they have ended; and no program
+     * of the user's may look into it. */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || open_audit(record, &audit, NULL) != 0)
+        return;
+    if (record->session == PWK_SESSION_OWN)
+        pwk_audit_join(audit, record->runtime, record->state, NULL, NULL, false);
+    pwk_policy_supervise(post->page, &post->plan->policy, audit, PWK_DETACHED_FIRST);
 }
 
 /* 0 once it is on its own. */
 static int start(const struct pwk_plan *plan, struct pwk_policy_page *page)
 {
-    int launcher = pidfd_open(getpid(), 0);
-    pid_t child = launcher < 0 ? -1 : fork();
-    int status = child < 0 ? -errno : 0;
+    struct post post = {plan, page};
+    int launcher = pidfd_open(getpid(), 0), result;
 
-    if (child == 0) {
-        if (setsid() < 0 || (child = fork()) < 0)
-            _exit(1);
-        if (child == 0)
-            run(plan, page, launcher);
-        _exit(0);
-    }
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (launcher >= 0)
-        close(launcher);
-    return status > 0 ? -EAGAIN : status;
+    if (launcher < 0)
+        return -errno;
+    result = pwk_detached_start("pwk-supervisor", &launcher, 1, run, &post);
+    close(launcher);
+    return result;
 }
 
 int pwk_supervisor_start(const struct pwk_plan *plan, struct pwk_error *error)

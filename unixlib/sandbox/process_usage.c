@@ -14,9 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-static uint64_t ticks_to_ns(unsigned long long ticks)
+static uint64_t ticks_to_ns(uint64_t ticks)
 {
     return ticks * (NS_PER_SECOND / (uint64_t)sysconf(_SC_CLK_TCK));
 }
@@ -66,27 +68,20 @@ static uint64_t read_io(int proc, const char *name)
 /* False where the process has gone. */
 static bool read_process(int proc, const char *name, bool io, struct pwk_process_usage *process)
 {
-    unsigned long long user, system, started;
-    long long children_user, children_system;
-    const char *rest;
+    struct pwk_process_stat stat;
     char text[1024];
-    int parent;
 
-    if (!read_file(proc, name, "stat", text, sizeof(text)) || !(rest = strrchr(text, ')')) ||
-        sscanf(rest + 1,
-               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld %*d %*d %*d %*d "
-               "%llu",
-               &process->state, &parent, &user, &system, &children_user, &children_system,
-               &started) != 7)
+    if (!read_file(proc, name, "stat", text, sizeof(text)) || !pwk_process_stat_read(text, &stat))
         return false;
     process->pid = (pid_t)strtol(name, NULL, 10);
-    process->parent = parent;
-    process->started = started;
+    process->state = stat.state;
+    process->parent = stat.parent;
+    process->started = stat.started;
     process->own = read_clock(process->pid);
     /* Of one that has ended and is waited for the clock is gone. */
-    if (process->own < ticks_to_ns(user + system))
-        process->own = ticks_to_ns(user + system);
-    process->children = ticks_to_ns((unsigned long long)(children_user + children_system));
+    if (process->own < ticks_to_ns(stat.user + stat.system))
+        process->own = ticks_to_ns(stat.user + stat.system);
+    process->children = ticks_to_ns(stat.children);
     process->io = io ? read_io(proc, name) : 0;
     process->stays = false;
     process->credit = process->io_credit = 0;

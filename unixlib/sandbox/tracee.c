@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/process_memory.h"
 
 #define STOP_TIME_NS UINT64_C(2000000000)
@@ -55,17 +56,18 @@ static int open_error(int number)
 /* The state letter in /proc/PID/task/TID/stat; 0 where there is none any more. */
 static char thread_state(pid_t pid, pid_t tid)
 {
-    char path[64], text[256] = "";
-    const char *end;
+    char path[64], text[1024] = "";
+    struct pwk_process_stat stat;
     FILE *file;
+    bool read;
 
     snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)tid);
     file = fopen(path, "re");
     if (!file)
         return 0;
-    end = fgets(text, sizeof text, file) ? strrchr(text, ')') : NULL;
+    read = fgets(text, sizeof text, file) && pwk_process_stat_read(text, &stat);
     fclose(file);
-    return end && end[1] ? end[2] : 0;
+    return read ? stat.state : 0;
 }
 
 /* Calls that wait for us meanwhile are the caller's own, which the new filter sends here already:
