@@ -40,10 +40,12 @@ struct pwk_notify_answer {
 typedef void (*pwk_notify_server)(void *context, const struct pwk_notification *call,
                                   struct pwk_notify_answer *answer);
 
-/* Serves until every process under the listener's filter has gone: 0. Or until `wake` (-1: none)
- * can be read, which is left to the caller: -ECANCELED, after everything that was received has been
- * answered. Else a negative errno: the listener is none, or this kernel's notifications are
- * unknown to us (-ENOTSUP). `listener` stays the caller's; one loop at a time may read it. */
+/* Serves until every process under the listener's filter has gone: 0. Before Linux 6.11 one has gone
+ * only when its parent has waited for it: a parent must not run this first and wait afterwards. Or
+ * until `wake` (-1: none) can be read, which is left to the caller: -ECANCELED, after everything
+ * that was received has been answered. Else a negative errno: the listener is none, or this
+ * kernel's notifications are unknown to us (-ENOTSUP). `listener` stays the caller's; one loop at a
+ * time may read it. */
 int pwk_notify_loop_run(int listener, int wake, pwk_notify_server server, void *context);
 
 /* The loop on a thread of its own, with all signals blocked. */
