@@ -3,7 +3,8 @@
 # library.sh - what the integration tests share: where things are, prefixes, assertions.
 # Sourced by each test; bash. In: PWK_SRCDIR, PWK_BUILDDIR (absolute; found when run by hand),
 # PWK_TEST_WINE_LIBDIR (what configure found), PWK_TEST_WORK and PWK_TEST_CACHE (other folders than
-# the build tree's), PWK_TEST_KEEP=yes (keep what a failed test leaves).
+# the build tree's), PWK_TEST_KEEP=yes (keep what a failed test leaves), PWK_TEST_PATIENCE (how many
+# times as long as usual a test waits before it calls something hung: for emulated machines).
 #
 # A test has a folder of its own, $work, with a prefix of its own in it (hard links to one prefix
 # that is made once), so that tests can run side by side; all of it goes when the test ends.
@@ -22,6 +23,7 @@ programs=$PWK_BUILDDIR/tests/programs
 shared=${PWK_TEST_WORK:-$PWK_BUILDDIR/tests/work}
 cache=${PWK_TEST_CACHE:-$PWK_BUILDDIR/tests/cache}
 work=$shared/$test_name.$$
+patience=${PWK_TEST_PATIENCE:-1}
 failures=0
 assertions=0
 background=()
@@ -130,7 +132,7 @@ find_stock_wine()
 # within SECONDS COMMAND...: a program that hangs fails its test instead of stopping all of them.
 within()
 {
-    timeout --signal=KILL "$@"
+    timeout --signal=KILL "$(($1 * patience))" "${@:2}"
 }
 
 stock()
@@ -457,7 +459,7 @@ finish()
 # until_true SECONDS COMMAND...: polls; status 1 when it never came true.
 until_true()
 {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * patience))
     shift
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1
