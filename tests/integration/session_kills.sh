@@ -85,6 +85,16 @@ processes_left()
     done
 }
 
+# Behind each process of the list what it waits for.
+show_waits()
+{
+    local process command
+
+    while read -r process command; do
+        echo "$process ($command): $(cat "/proc/$process"/{wchan,syscall} 2>/dev/null | tr '\n' ' ')"
+    done
+}
+
 # pause MILLISECONDS: up to so many.
 pause()
 {
@@ -201,12 +211,13 @@ come_to()
     [ "$start_time" -lt 5000 ] || start_time=5000
 }
 
-# let_end NAME: the launcher must end, and within the time that Linux needs for its session.
+# let_end NAME [SECONDS]: the launcher must end, and within the time that Linux needs for its session;
+# where it has yet to start, Wine may wait for services first.
 let_end()
 {
     go_on "$1"
-    until_true 30 process_is_gone "${held[$1]}" || {
-        lane_fails "the launcher does not end"
+    until_true "${2:-30}" process_is_gone "${held[$1]}" || {
+        lane_fails "the launcher does not end; $(processes_left | show_waits)"
         kill -KILL "${held[$1]}"
     }
     wait "${held[$1]}" 2>/dev/null
@@ -237,7 +248,7 @@ round_early()
     launch_waiting
     pause $((start_time * 5 / 4))
     strike launcher
-    let_end "r$round"
+    let_end "r$round" 180
 }
 
 # Polled closely, since it is the first thing that is known of it.
@@ -255,7 +266,7 @@ round_init_early()
     done
     [ $((RANDOM % 2)) = 0 ] || pause 200
     strike init
-    let_end "r$round"
+    let_end "r$round" 180
 }
 
 # aim FOLDER: what is launched next is killed at one of the calls.
@@ -278,7 +289,7 @@ round_call()
 
     aim "$work/points$ephemeral"
     launch_waiting
-    let_end "r$round"
+    let_end "r$round" 180
     count_aimed
 }
 
@@ -291,7 +302,7 @@ round_join_call()
     if come_to "r$round" ready; then
         aim "$work/points-join"
         launch "second$round" "$probe" wait
-        let_end "second$round"
+        let_end "second$round" 180
         count_aimed
         process_is_gone "${held[r$round]}" && lane_fails 'a killed joiner takes the first along'
     fi
@@ -383,6 +394,11 @@ run_lane()
     done
 }
 
+no_kernel_ends()
+{
+    [ -z "$(find "$WINEPREFIX/pwk/kernels" -maxdepth 1 \( -name 'ends*' -o -name '.gone-*' \))" ]
+}
+
 mounts()
 {
     grep -F "$work" /proc/self/mountinfo
@@ -392,6 +408,17 @@ groups()
 {
     find /sys/fs/cgroup -type d -name 'pwk-*' 2>/dev/null | grep -F -e "$(
         cd "$XDG_RUNTIME_DIR/pwk" && printf '%s\n' session-* ephemeral-*)"
+}
+
+# One whose sessions were all killed before a program came up has none.
+store_is_in_order()
+{
+    local answer
+
+    answer=$("$pwkctl" registry "$1" check 2>&1) || [[ $answer = *'has no registry yet'* ]] || {
+        echo "$answer"
+        return 1
+    }
 }
 
 # ---- the rounds ----
@@ -408,6 +435,21 @@ if [ -n "$can_inject" ]; then
     points "$work/points-join" 'launcher joiner program' --kernel plain00 --session own
     go_on first
     wait "${held[first]}"
+fi
+
+# Between the state of an ephemeral kernel and who removes it, each call: nothing is left that the
+# next start does not remove.
+if [ -n "$can_inject" ]; then
+    within 300 bash -c 'number=0
+        sed -n "/ mkdirat /,\$p" "$1/launcher" | grep -v " write " | head -n 40 |
+            while read -r _ call when; do
+                number=$((number + 1))
+                strace -f -b execve -qq -o /dev/null -e "trace=$call" \
+                    -e "inject=$call:signal=KILL:when=$when" "$2" --kernel "ends$number" --ephemeral \
+                    --session own "$3" status 0 </dev/null
+            done' ends "$work/points-ephemeral" "$pwk_wine" "$probe" >/dev/null 2>&1
+    ok 'the start after them' own plain00 "$probe" status 0
+    ok 'no kernel is left whose launcher was killed at its beginning' until_true 30 no_kernel_ends
 fi
 begun=$SECONDS
 running=()
@@ -448,9 +490,7 @@ equal 'nor a note of one in the prefix' '' "$(ls "$WINEPREFIX/wineserver" 2>/dev
 # ---- nothing is damaged; the first start of these also removes what a killed reaper has left ----
 
 for kernel in "${kernels[@]}"; do
-    # One whose sessions were all killed before a program came up has none.
-    [ ! -e "$WINEPREFIX/pwk/kernels/$kernel/store/registry.db" ] ||
-        ok "$kernel: the store is in order" "$pwkctl" registry "$kernel" check
+    ok "$kernel: the store is in order" store_is_in_order "$kernel"
     hold "$kernel" "$pwk_wine" --kernel "$kernel" --session own \
         $([[ $kernel = limit* ]] && echo --max-cpu 90%) "$probe" wait
 done
@@ -485,7 +525,7 @@ for kernel in "${kernels[@]}"; do
 done
 told=$(cat "$work"/lane*/{told,written} | wc -l)
 equal "what $told programs were told is written is there" '' "$missing"
-[ "$told" -gt $((rounds / 3)) ] || fail "only $told programs got to write"
+[ -n "${PWK_SESSION_KINDS:-}" ] || [ "$told" -gt $((rounds / 3)) ] || fail "only $told programs got to write"
 equal 'no ephemeral kernel is left' "${kernels[*]}" "$(cd "$WINEPREFIX/pwk/kernels" && echo *)"
 for kernel in "${kernels[@]}"; do
     until_true 60 session_is_over "$kernel" || fail "the session of $kernel does not end"

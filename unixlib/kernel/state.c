@@ -127,7 +127,7 @@ static int open_own_folder(int parent, const char *name, const char *path, struc
     return fd;
 }
 
-/* Makes the state folder `path` of kernel `name`, and its store, in `prefix`. */
+/* Makes folder `name` beside the states of kernels, and its store, in `prefix`. */
 static int make_state(const char *prefix, const char *name, const char *path,
                       struct pwk_error *error)
 {
@@ -170,6 +170,17 @@ int pwk_state_path(const char *prefix, const char *name, bool create, char path[
     if (rc == 0 && create)
         rc = make_state(prefix, name, path, error);
     return rc;
+}
+
+int pwk_state_make_apart(const char *prefix, const char *folder, char path[PATH_MAX],
+                         struct pwk_error *error)
+{
+    char below[sizeof(KERNELS_FOLDER) + NAME_MAX + 1];
+    int rc;
+
+    snprintf(below, sizeof(below), KERNELS_FOLDER "/%s", folder);
+    rc = join(path, prefix, below, error);
+    return rc == 0 ? make_state(prefix, folder, path, error) : rc;
 }
 
 /* True where `path` is a folder of this user: a session that was entered with su may have been

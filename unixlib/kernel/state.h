@@ -21,6 +21,11 @@ int pwk_prefix_path(char path[PATH_MAX], struct pwk_error *error);
 int pwk_state_path(const char *prefix, const char *name, bool create, char path[PATH_MAX],
                    struct pwk_error *error);
 
+/* Makes a state that is no kernel's yet: pwk/kernels/FOLDER and store/ in it; `folder` is a name
+ * that no kernel can have. */
+int pwk_state_make_apart(const char *prefix, const char *folder, char path[PATH_MAX],
+                         struct pwk_error *error);
+
 /* $XDG_RUNTIME_DIR/pwk, else /tmp/pwk-UID: made where missing, mode 0700, owner checked. */
 int pwk_runtime_path(char path[PATH_MAX], struct pwk_error *error);
 

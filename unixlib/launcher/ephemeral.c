@@ -25,7 +25,8 @@
 #include "sandbox/session_limits.h"
 
 #define MARKER "ephemeral"
-#define GONE ".gone-" /* and the inode: no kernel is called so */
+#define GONE ".gone-" /* and the inode, or new- and a process: no kernel is called so */
+#define MAKE_ATTEMPTS 8
 
 static int state_file(char path[PATH_MAX], const char *state, const char *name,
                       struct pwk_error *error)
@@ -86,6 +87,50 @@ int pwk_ephemeral_enter(const char *state, struct pwk_error *error)
     close(fd);
     return pwk_error_set(error, -EBUSY, "the ephemeral kernel in %s is just ending: try again",
                          state);
+}
+
+/* Held, so that no sweep takes it for a leftover: the folder's descriptor, or a negative errno. */
+static int hold_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -EAGAIN;
+}
+
+int pwk_ephemeral_make(const char *prefix, const char *state, struct pwk_error *error)
+{
+    char folder[64], apart[PATH_MAX], path[PATH_MAX];
+    int held = -EAGAIN, marker = 0, rc = 0;
+
+    if (access(state, F_OK) == 0)
+        return -EEXIST;
+    snprintf(folder, sizeof(folder), GONE "new-%ld", (long)getpid());
+    /* A sweep may take it away before it is held. */
+    for (int i = 0; held == -EAGAIN && rc == 0 && i < MAKE_ATTEMPTS; i++) {
+        rc = pwk_state_make_apart(prefix, folder, apart, error);
+        held = hold_folder(apart);
+    }
+    if (rc == 0)
+        rc = state_file(path, apart, MARKER, error);
+    if (rc == 0)
+        rc = marker = make_marker(apart, path, error);
+    if (rc >= 0 && renameat2(AT_FDCWD, apart, AT_FDCWD, state, RENAME_NOREPLACE) < 0)
+        rc = errno == EEXIST ? -EEXIST
+                             : pwk_error_set(error, -errno, "cannot make %s: %s", state,
+                                             strerror(errno));
+    if (rc < 0) {
+        if (marker > 0)
+            close(marker);
+        pwk_state_remove(apart, NULL);
+    }
+    if (held >= 0)
+        close(held);
+    return rc < 0 ? rc : marker;
 }
 
 static int runtime_path(char path[PATH_MAX], const char *runtime, const char *kind,
@@ -238,6 +283,23 @@ int pwk_ephemeral_start_reaper(const char *state, const char *runtime, int marke
                                        strerror(-result));
 }
 
+/* True where nothing has been done with the kernel yet: its run-time folder comes first. */
+static bool is_untouched(const char *state)
+{
+    char store[PATH_MAX];
+    const struct dirent *entry;
+    bool untouched;
+    DIR *folder = opendir(state);
+
+    untouched = folder && state_file(store, state, "store", NULL) == 0;
+    while (untouched && (entry = readdir(folder)) != NULL)
+        untouched = entry->d_name[0] == '.' || strcmp(entry->d_name, MARKER) == 0 ||
+                    strcmp(entry->d_name, "store") == 0;
+    if (folder)
+        closedir(folder);
+    return untouched && (rmdir(store) == 0 || errno == ENOENT);
+}
+
 static void sweep_one(const char *state, const char *runtime)
 {
     char kernel_runtime[PATH_MAX];
@@ -251,9 +313,15 @@ static void sweep_one(const char *state, const char *runtime)
     marker = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (marker < 0)
         return;
-    if (flock(marker, LOCK_EX | LOCK_NB) == 0 &&
-        pwk_kernel_runtime(runtime, state, false, kernel_runtime, NULL) == 0 &&
-        pwk_process_table_open(kernel_runtime, state, false, &table, &nobody, NULL) == 0) {
+    if (flock(marker, LOCK_EX | LOCK_NB) != 0 ||
+        pwk_kernel_runtime(runtime, state, false, kernel_runtime, NULL) != 0) {
+        close(marker);
+        return;
+    }
+    if (access(kernel_runtime, F_OK) < 0 && errno == ENOENT) {
+        if (is_untouched(state))
+            remove_kernel(state, kernel_runtime);
+    } else if (pwk_process_table_open(kernel_runtime, state, false, &table, &nobody, NULL) == 0) {
         pwk_process_table_close(table);
         if (nobody)
             try_remove(state, kernel_runtime, marker);

@@ -17,6 +17,11 @@
 /* True where the kernel with this state is an ephemeral one. */
 bool pwk_ephemeral_is(const char *state);
 
+/* Makes the state of a new ephemeral kernel, marked before it has its name: who is killed meanwhile
+ * leaves what the next sweep removes. Returns the descriptor that holds the marker's lock, or a
+ * negative errno: -EEXIST, and no word in `error`, where there is such a state already. */
+int pwk_ephemeral_make(const char *prefix, const char *state, struct pwk_error *error);
+
 /* Marks the state (which exists) ephemeral, where it is not yet, and locks it. Returns the
  * descriptor that holds the lock, or a negative errno: -EBUSY when the kernel is just ending. */
 int pwk_ephemeral_enter(const char *state, struct pwk_error *error);

@@ -54,6 +54,10 @@ static int make_state(struct pwk_plan *plan, struct pwk_error *error)
     /* A kernel that is there already must not be taken away while its folders are looked at. */
     if (pwk_ephemeral_is(record->state))
         rc = plan->marker = pwk_ephemeral_enter(record->state, error);
+    else if (plan->ephemeral)
+        rc = plan->marker = pwk_ephemeral_make(plan->prefix, record->state, error);
+    if (rc == -EEXIST)
+        rc = 0;
     if (rc >= 0)
         rc = pwk_state_path(plan->prefix, record->kernel, true, record->state, error);
     if (rc >= 0 && plan->ephemeral && plan->marker < 0)
