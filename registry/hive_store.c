@@ -119,19 +119,24 @@ static const char *mend(int code)
     }
 }
 
-static int query_number(hive_store_t *store, const char *sql, int64_t *value)
+int hive_store_number(hive_store_t *store, const char *sql, int64_t *value)
 {
     sqlite3_stmt *statement;
     int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
 
     *value = 0;
     if (code != SQLITE_OK)
-        return hive_store_errno(code);
+        return code;
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         *value = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
-    return hive_store_errno(code);
+    return code;
+}
+
+static int query_number(hive_store_t *store, const char *sql, int64_t *value)
+{
+    return hive_store_errno(hive_store_number(store, sql, value));
 }
 
 static int execute(hive_store_t *store, const char *sql)

@@ -28,17 +28,7 @@ static int errno_of(int code)
 
 static int query_number(hive_store_t *store, const char *sql, int64_t *value)
 {
-    sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-
-    *value = 0;
-    if (code != SQLITE_OK)
-        return errno_of(code);
-    code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *value = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return errno_of(code);
+    return errno_of(hive_store_number(store, sql, value));
 }
 
 static int identify(hive_store_t *store, const char *path, struct registry_error *error)

@@ -76,6 +76,9 @@ extern const int64_t hive_store_application_id;
 extern const int64_t hive_store_schema_version;
 
 int hive_store_errno(int sqlite_code);
+/* The first number that a query answers, 0 where it answers none. SQLite's code: SQLITE_ROW or
+ * SQLITE_DONE where it went well. */
+int hive_store_number(hive_store_t *store, const char *sql, int64_t *value);
 
 /* The parts that the two files of statements share: see hive_store_statements.c. */
 sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which);

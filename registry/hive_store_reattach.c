@@ -18,17 +18,7 @@ static int execute(struct salvage_work *work, const char *sql)
 
 static int query_number(struct salvage_work *work, const char *sql, int64_t *number)
 {
-    sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(work->store->db, sql, -1, &statement, NULL);
-
-    *number = 0;
-    if (code != SQLITE_OK)
-        return hive_store_errno(code);
-    code = sqlite3_step(statement);
-    if (code == SQLITE_ROW)
-        *number = sqlite3_column_int64(statement, 0);
-    sqlite3_finalize(statement);
-    return hive_store_errno(code);
+    return hive_store_errno(hive_store_number(work->store, sql, number));
 }
 
 /* Calls `take` for every row. */

@@ -16,14 +16,6 @@
 
 #include "registry/reg_text_encoding.h"
 
-enum {
-    TYPE_SZ = 1,
-    TYPE_EXPAND_SZ = 2,
-    TYPE_BINARY = 3,
-    TYPE_DWORD = 4,
-    TYPE_MULTI_SZ = 7,
-};
-
 /* Starts all zero; its owner frees `bytes`. */
 struct growing {
     unsigned char *bytes;
@@ -314,14 +306,14 @@ static int read_typed_hex(struct reader *reader, uint32_t *type)
 {
     int error;
 
-    *type = TYPE_BINARY;
+    *type = REG_TYPE_BINARY;
     if (accept(reader, '(') && (!accept_hex(reader, 8, type) || !accept(reader, ')')))
         return fail(reader, "the type of the hex data is no number of 1 to 8 hex digits");
     if (!accept(reader, ':'))
         return fail(reader, "no : before the hex data");
     error = read_hex(reader);
     if (error == 0 && reader->ansi_data &&
-        (*type == TYPE_SZ || *type == TYPE_EXPAND_SZ || *type == TYPE_MULTI_SZ))
+        (*type == REG_TYPE_SZ || *type == REG_TYPE_EXPAND_SZ || *type == REG_TYPE_MULTI_SZ))
         error = widen_data(reader);
     return error;
 }
@@ -331,12 +323,12 @@ static int read_data(struct reader *reader, uint32_t *type)
     int error;
 
     if (accept(reader, '"')) {
-        *type = TYPE_SZ;
+        *type = REG_TYPE_SZ;
         error = read_quoted(reader, &reader->data);
         return error ? error : append_unit(reader, &reader->data, 0);
     }
     if (accept_word(reader, "dword:")) {
-        *type = TYPE_DWORD;
+        *type = REG_TYPE_DWORD;
         return read_dword(reader);
     }
     if (accept_word(reader, "hex"))

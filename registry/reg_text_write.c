@@ -13,14 +13,6 @@
 /* A byte and its comma end here at the latest; the backslash may follow. */
 #define HEX_COLUMNS 77
 
-enum {
-    TYPE_SZ = 1,
-    TYPE_EXPAND_SZ = 2,
-    TYPE_BINARY = 3,
-    TYPE_DWORD = 4,
-    TYPE_MULTI_SZ = 7,
-};
-
 /* ---- characters ---- */
 
 static void flush(struct reg_text_writer *writer)
@@ -162,7 +154,7 @@ static void put_hex_data(struct reg_text_writer *writer, uint32_t type, bool nar
     const size_t step = narrow ? sizeof(uint16_t) : 1;
 
     put_text(writer, "hex");
-    if (type != TYPE_BINARY) {
+    if (type != REG_TYPE_BINARY) {
         put_unit(writer, '(');
         put_hex(writer, type, 1);
         put_unit(writer, ')');
@@ -185,16 +177,16 @@ int reg_text_write_value(struct reg_text_writer *writer, const uint16_t *name, s
 {
     const size_t count = size / sizeof(uint16_t);
     bool whole = size % sizeof(uint16_t) == 0;
-    bool text = type == TYPE_SZ || type == TYPE_EXPAND_SZ || type == TYPE_MULTI_SZ;
+    bool text = type == REG_TYPE_SZ || type == REG_TYPE_EXPAND_SZ || type == REG_TYPE_MULTI_SZ;
     bool narrow = text && writer->format == REG_TEXT_4;
     uint32_t number;
 
     if (!can_write(writer, name, units) || (narrow && (!whole || !can_write(writer, data, count))))
         return -EILSEQ;
     put_value_name(writer, name, units);
-    if (type == TYPE_SZ && whole && is_plain(data, count)) {
+    if (type == REG_TYPE_SZ && whole && is_plain(data, count)) {
         put_quoted(writer, data, count - 1);
-    } else if (type == TYPE_DWORD && size == sizeof(number)) {
+    } else if (type == REG_TYPE_DWORD && size == sizeof(number)) {
         memcpy(&number, data, sizeof(number));
         put_text(writer, "dword:");
         put_hex(writer, number, 8);

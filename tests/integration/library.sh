@@ -244,8 +244,8 @@ loader_processes()
     for process in /proc/[0-9]*; do
         case $(readlink "$process/exe" 2>/dev/null) in
         */pwk-loader64)
-            tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -qxF "WINEPREFIX=$WINEPREFIX" &&
-                tr '\0' '\n' <"$process/environ" 2>/dev/null | grep -q "${1:-}" &&
+            grep -zqxF "WINEPREFIX=$WINEPREFIX" "$process/environ" 2>/dev/null &&
+                grep -zq "${1:-}" "$process/environ" 2>/dev/null &&
                 echo "${process#/proc/}"
             ;;
         esac

@@ -92,6 +92,17 @@ static void count_progress(struct import *import, size_t bytes)
         show_progress(import, (double)import->done / (double)import->total);
 }
 
+/* Where the reader has no words for it, one of the functions that it calls has. */
+static int name_line(struct import *import, int rc, size_t line, const char *text)
+{
+    struct pwk_error why = import->session.error;
+
+    return pwk_error_set(&import->session.error, rc, "%s:%zu: %s", import->file, line,
+                         text[0] != '\0' ? text
+                         : rc == -ENOMEM ? "no memory left"
+                                         : why.text);
+}
+
 /* ---- .reg files ---- */
 
 static int read_key_path(struct import *import, const uint16_t *key, size_t units, bool *is_root)
@@ -154,16 +165,9 @@ static int import_reg(struct import *import, const char *text, size_t size)
     const struct reg_text_sink sink = {import,    reg_key,          reg_delete_key,
                                        reg_value, reg_delete_value, show_progress};
     struct reg_text_error where;
-    struct pwk_error why;
     int rc = reg_text_read(text, size, &sink, &where);
 
-    if (rc == 0)
-        return 0;
-    why = import->session.error;
-    return pwk_error_set(&import->session.error, rc, "%s:%zu: %s", import->file, where.line,
-                         where.text[0]   ? where.text
-                         : rc == -ENOMEM ? "no memory left"
-                                         : why.text);
+    return rc == 0 ? 0 : name_line(import, rc, where.line, where.text);
 }
 
 /* ---- Wine's text ---- */
@@ -236,18 +240,11 @@ static int import_wine_text(struct import *import, const char *text, size_t size
 {
     const struct wine_text_sink sink = {import, text_base, text_key, text_value};
     struct wine_text_error where;
-    struct pwk_error why;
     int rc = wine_text_parse(text, size, &sink, &where);
 
     if (rc == 0)
         rc = end_text_key(import);
-    if (rc == 0)
-        return 0;
-    why = import->session.error;
-    return pwk_error_set(&import->session.error, rc, "%s:%zu: %s", import->file, where.line,
-                         where.text[0]   ? where.text
-                         : rc == -ENOMEM ? "no memory left"
-                                         : why.text);
+    return rc == 0 ? 0 : name_line(import, rc, where.line, where.text);
 }
 
 /* ---- hives ---- */
