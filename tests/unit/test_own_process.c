@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -299,6 +300,7 @@ static void blocked_calls_of_starting_processes(void)
 {
     process_kernel_t *kernel = new_kernel();
     char *const arguments[] = {(char *)"true", NULL};
+    struct clone_args without_handlers = {.flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD};
     pid_t child;
 
     CHECK(pk_register_syscall(kernel, SYS_execve, refuse) == 0);
@@ -307,6 +309,10 @@ static void blocked_calls_of_starting_processes(void)
     CHECK(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, environ) == EACCES);
     CHECK(execl("/bin/true", "true", (char *)NULL) == -1 && errno == EACCES);
     CHECK(syscall(SYS_ptrace, 0, 0, 0, 0) == -1 && errno == EACCES);
+    child = (pid_t)syscall(SYS_clone3, &without_handlers, sizeof without_handlers);
+    if (child == 0)
+        _exit(0);
+    CHECK(child == -1 && errno == ENOSYS);
 }
 
 static atomic_bool stop;

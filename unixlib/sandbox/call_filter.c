@@ -116,6 +116,8 @@ static int add_native(scmp_filter_ctx filter, enum pwk_call_filter_kind kind, co
     if (result == 0 && kind == PWK_CALL_FILTER_TRAP)
         result = seccomp_rule_add(filter, action, SCMP_SYS(rt_sigprocmask), 2,
                                   SCMP_A0_32(SCMP_CMP_NE, SIG_UNBLOCK), SCMP_A1(SCMP_CMP_NE, 0));
+    if (result == 0 && kind == PWK_CALL_FILTER_TRAP)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return result;
 }
 

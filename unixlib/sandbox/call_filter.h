@@ -16,7 +16,9 @@
 enum pwk_call_filter_kind {
     /* SIGSYS on the thread (trapped_call.h), but for pwk_raw_syscall of this very process. What
      * would block SIGSYS or take it away is trapped too: rt_sigaction, and rt_sigprocmask unless
-     * it only asks or unblocks. */
+     * it only asks or unblocks. clone3, by which a child can be born without the handler
+     * (CLONE_CLEAR_SIGHAND, as posix_spawn of glibc 2.38 and later asks for), answers -ENOSYS:
+     * C libraries do without. */
     PWK_CALL_FILTER_TRAP,
     PWK_CALL_FILTER_NOTIFY, /* to the listener */
 };

@@ -152,11 +152,12 @@ int pk_execute(process_kernel_t *kernel, void (*fn)(void *), void *arg);
  * neither end the thread nor leave by longjmp. errno is kept. Calls that it makes itself, of
  * whatever number, are made for real, and so are those of signal handlers that interrupt it. The
  * process cannot block SIGSYS or take it over from then on: rt_sigprocmask leaves it out,
- * rt_sigaction answers -EINVAL for it. A call that a thread makes with SIGSYS blocked by other
- * means (the masks of ppoll, pselect, epoll_pwait and sigsuspend while a signal is handled) ends
- * the process. The filter is inherited by exec, the handlers are not: a program that is started by
- * such a process is ended at its first registered call. This is a door for a program's own use,
- * no lock: it holds back no code of the same process that wants past it.
+ * rt_sigaction answers -EINVAL for it, and clone3 -ENOSYS, for which C libraries have clone. A call
+ * that a thread makes with SIGSYS blocked by other means (the masks of ppoll, pselect, epoll_pwait
+ * and sigsuspend while a signal is handled) ends the process. The filter is inherited by exec, the
+ * handlers are not: a program that is started by such a process is ended at its first registered
+ * call. This is a door for a program's own use, no lock: it holds back no code of the same process
+ * that wants past it.
  *
  * In another process the handler runs on a thread of the calling process that serves its calls one
  * after the other, with all signals blocked; the caller waits. It may not call pk_attach,
