@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC UINT64_C(0x3465636e65726f63)
+#include "registry/shared_lock.h"
+
+#define MAGIC UINT64_C(0x3565636e65726f63)
 #define LOCK_SECONDS 10
 #define LOCK_TRIES 40
 #define LOCK_PAUSES 8
@@ -35,7 +36,8 @@ struct shared {
     struct coherence_lower lower;
     uint64_t next_key;
     struct coherence_change ring[COHERENCE_RING];
-    _Alignas(64) pthread_mutex_t lock;
+    _Alignas(64) struct shared_lock lock;
+    uint32_t unused[9];
     struct coherence_clock clock;
     struct journal journal;
     _Atomic uint32_t holder_died; /* and what was left has not been seen to */
@@ -161,20 +163,11 @@ bool coherence_is_last(coherence_t *coherence)
 int coherence_start(coherence_t *coherence)
 {
     struct shared *shared = coherence->shared;
-    pthread_mutexattr_t attributes;
-    int code;
 
     /* Not ready until all is made: who dies in the middle leaves it to the next to be alone. */
     shared->magic = 0;
     atomic_thread_fence(memory_order_seq_cst);
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    memset(&shared->lock, 0, sizeof shared->lock);
-    code = pthread_mutex_init(&shared->lock, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-    if (code)
-        return -code;
+    atomic_store(&shared->lock.word, 0);
     atomic_store(&shared->clock.generation, 0);
     atomic_store(&shared->clock.sleepers, 0);
     memset(&shared->touched, 0, sizeof shared->touched);
@@ -266,31 +259,30 @@ int coherence_changes(coherence_t *coherence, uint64_t seen, uint64_t now,
 
 /* A lock is held for less time than falling asleep and being woken takes, unless its holder writes
  * to the store or does not run. */
-static int lock_soon(pthread_mutex_t *lock)
+static int lock_soon(struct shared_lock *lock)
 {
-    int code = pthread_mutex_trylock(lock);
+    int result = shared_lock_try(lock);
 
-    for (int tries = 0; code == EBUSY && tries < LOCK_TRIES; tries++) {
+    for (int tries = 0; result == -EBUSY && tries < LOCK_TRIES; tries++) {
         for (int i = 0; i < LOCK_PAUSES; i++)
             __builtin_ia32_pause();
-        code = pthread_mutex_trylock(lock);
+        result = shared_lock_try(lock);
     }
-    return code;
+    return result;
 }
 
 int coherence_lock(coherence_t *coherence)
 {
     struct shared *shared = coherence->shared;
     struct timespec deadline;
-    int code = lock_soon(&shared->lock);
+    int result = lock_soon(&shared->lock);
 
-    if (code == EBUSY) {
-        clock_gettime(CLOCK_REALTIME, &deadline);
+    if (result == -EBUSY) {
+        clock_gettime(CLOCK_MONOTONIC, &deadline);
         deadline.tv_sec += LOCK_SECONDS;
-        code = pthread_mutex_timedlock(&shared->lock, &deadline);
+        result = shared_lock_take(&shared->lock, &deadline);
     }
-    if (code == EOWNERDEAD) {
-        pthread_mutex_consistent(&shared->lock);
+    if (result == -EOWNERDEAD) {
         atomic_store(&shared->touched.everything,
                      atomic_load(&shared->clock.generation) + COHERENCE_RING + 1);
         atomic_fetch_add(&shared->clock.generation, COHERENCE_RING + 1);
@@ -298,10 +290,10 @@ int coherence_lock(coherence_t *coherence)
         atomic_store(&shared->holder_died, 1);
         /* What it did not come to tell. */
         coherence_wake(coherence);
-        code = 0;
+        result = 0;
     }
-    if (code)
-        return -code;
+    if (result < 0)
+        return result;
     return atomic_load(&shared->holder_died) ? COHERENCE_HOLDER_DIED : 0;
 }
 
@@ -410,7 +402,7 @@ void coherence_wait(coherence_t *coherence, uint64_t seen, const uint32_t *also,
 void coherence_unlock(coherence_t *coherence)
 {
     set_busy(coherence->shared, 0);
-    pthread_mutex_unlock(&coherence->shared->lock);
+    shared_lock_give(&coherence->shared->lock);
 }
 
 struct journal *coherence_journal(coherence_t *coherence)

@@ -4,8 +4,8 @@
  * a generation number, a ring of what changed last, and the lock of writers.
  *
  * A write publishes what it changed before it returns; a read looks first whether its key is among
- * that (three loads). A process that dies while it writes leaves a robust mutex behind: the next to
- * lock it makes every cache start anew.
+ * that (three loads). A process that dies while it writes leaves the lock behind (shared_lock.h):
+ * the next to take it makes every cache start anew.
  *
  * The file is open to every process of the kernel, hostile ones among them: numbers read from it
  * are only compared and masked, and the lock is waited for at most ten seconds.

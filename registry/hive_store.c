@@ -198,24 +198,30 @@ static int check_identity(hive_store_t *store, const char *path, bool create, in
     return 0;
 }
 
+/* A new database is given its first page in one write, without a journal: a disk that has no room
+ * for it shows here, and not as a change of mode that is passed over in silence. */
+static int write_first_page(hive_store_t *store)
+{
+    int64_t mode;
+    int result = query_number(store, "PRAGMA journal_mode=MEMORY", &mode);
+
+    return result == 0 ? execute(store, "PRAGMA user_version=0") : result;
+}
+
 static int prepare_connection(hive_store_t *store, const char *path, bool create,
                               struct registry_error *error)
 {
     int64_t version, mode;
-    int result, persist = 1;
+    int result;
 
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-    /* Emptying and removing the log costs more than a short program's whole use of the registry:
-     * hive_store_close does it when there is something to gain. */
-    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     result = check_identity(store, path, create, &version, error);
     if (result < 0)
         return result;
+    if (version == 0)
+        result = write_first_page(store);
     /* The file remembers its mode: a new one is given it. */
-    if (version < SCHEMA_VERSION)
+    if (result == 0 && version < SCHEMA_VERSION)
         result = query_number(store, "PRAGMA journal_mode=WAL", &mode);
     if (result == 0 && version < SCHEMA_VERSION)
         result = migrate(store, version);
@@ -229,13 +235,11 @@ static int prepare_connection(hive_store_t *store, const char *path, bool create
 int hive_store_open(const char *path, bool create, hive_store_t **out, struct registry_error *error)
 {
     hive_store_t *store = calloc(1, sizeof *store);
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE |
-                (create ? SQLITE_OPEN_CREATE : 0);
     int code, result;
 
     if (!store)
         return fail(error, -ENOMEM, "%s: out of memory", path);
-    code = sqlite3_open_v2(path, &store->db, flags, NULL);
+    code = hive_store_connect(path, create ? SQLITE_OPEN_CREATE : 0, &store->db);
     if (code != SQLITE_OK) {
         result =
             access(path, F_OK) < 0 && errno == ENOENT && !create ? -ENOENT : hive_store_errno(code);

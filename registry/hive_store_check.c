@@ -69,12 +69,11 @@ static int identify(hive_store_t *store, const char *path, struct registry_error
 static int open_database(const char *path, hive_store_t **out, struct registry_error *error)
 {
     hive_store_t *store = calloc(1, sizeof *store);
-    int persist = 1, code;
+    int code;
 
     if (!store)
         return -ENOMEM;
-    code = sqlite3_open_v2(
-        path, &store->db, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READWRITE, NULL);
+    code = hive_store_connect(path, 0, &store->db);
     if (errno_of(code) < 0) {
         snprintf(error->text, sizeof error->text, "%s: cannot be opened: %s", path,
                  store->db ? sqlite3_errmsg(store->db) : "no memory left");
@@ -82,10 +81,6 @@ static int open_database(const char *path, hive_store_t **out, struct registry_e
         return errno_of(code);
     }
     sqlite3_busy_timeout(store->db, 10000);
-    sqlite3_file_control(store->db, NULL, SQLITE_FCNTL_PERSIST_WAL, &persist);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_exec(store->db, "PRAGMA query_only=1", NULL, NULL, NULL);
     *out = store;
     return 0;

@@ -80,6 +80,21 @@ int hive_store_errno(int sqlite_code);
  * SQLITE_DONE where it went well. */
 int hive_store_number(hive_store_t *store, const char *sql, int64_t *value);
 
+/* Opens the database at `path` for reading and writing, SQLITE_OPEN_CREATE in `flags` where it may
+ * be made, as sqlite3_open_v2 does (its codes; *db is to be closed in any case): with nothing in it
+ * or beside it trusted. A transaction outside WAL mode needs journal_mode=MEMORY: no journal can be
+ * made on the disk. */
+int hive_store_connect(const char *path, int flags, sqlite3 **db);
+
+/* How many units a name in a column has: no more than `most`, whatever a hostile program has
+ * written there. */
+static inline size_t hive_store_name_units(sqlite3_stmt *row, int column, size_t most)
+{
+    size_t units = (size_t)sqlite3_column_bytes(row, column) / 2;
+
+    return units < most ? units : most;
+}
+
 /* The parts that the two files of statements share: see hive_store_statements.c. */
 sqlite3_stmt *hive_store_prepare(hive_store_t *store, enum hive_statement which);
 int hive_store_prepare_error(hive_store_t *store);

@@ -124,9 +124,7 @@ static int delete_row(hive_store_t *store, uint64_t id, struct buried *buried)
     buried->layer = (uint32_t)sqlite3_column_int64(statement, 0);
     buried->parent = (uint64_t)sqlite3_column_int64(statement, 1);
     name = sqlite3_column_blob(statement, 3);
-    buried->units = (size_t)sqlite3_column_bytes(statement, 3) / 2;
-    if (buried->units > REGISTRY_MAX_KEY_NAME)
-        buried->units = REGISTRY_MAX_KEY_NAME;
+    buried->units = hive_store_name_units(statement, 3, REGISTRY_MAX_KEY_NAME);
     for (size_t i = 0; i < buried->units; i++)
         buried->name[i] = name[i];
     hive_store_release(store);
@@ -338,7 +336,7 @@ static int visit_layers(hive_store_t *store, enum hive_statement which, uint64_t
     while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
         struct hive_layered entry = {
             .name = sqlite3_column_blob(statement, 0),
-            .name_units = (size_t)sqlite3_column_bytes(statement, 0) / 2,
+            .name_units = hive_store_name_units(statement, 0, REGISTRY_MAX_VALUE_NAME),
             .layer = (uint32_t)sqlite3_column_int64(statement, 1),
         };
         result = visit(context, &entry);

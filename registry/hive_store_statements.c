@@ -181,7 +181,7 @@ static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
     out->last_write = (uint64_t)sqlite3_column_int64(statement, 2);
     out->flags = (uint32_t)sqlite3_column_int64(statement, 3);
     out->name = sqlite3_column_blob(statement, 4);
-    out->name_units = (size_t)sqlite3_column_bytes(statement, 4) / 2;
+    out->name_units = hive_store_name_units(statement, 4, REGISTRY_MAX_KEY_NAME);
     out->class_name = sqlite3_column_blob(statement, 5);
     out->class_units = (size_t)sqlite3_column_bytes(statement, 5) / 2;
     out->layer = (uint32_t)sqlite3_column_int64(statement, 6);
@@ -190,7 +190,7 @@ static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
 void hive_store_read_value(sqlite3_stmt *statement, struct hive_value *out)
 {
     out->name = sqlite3_column_blob(statement, 0);
-    out->name_units = (size_t)sqlite3_column_bytes(statement, 0) / 2;
+    out->name_units = hive_store_name_units(statement, 0, REGISTRY_MAX_VALUE_NAME);
     out->type = (uint32_t)sqlite3_column_int64(statement, 1);
     out->data = sqlite3_column_blob(statement, 2);
     out->size = (size_t)sqlite3_column_bytes(statement, 2);

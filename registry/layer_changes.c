@@ -88,6 +88,15 @@ static bool skips(struct visiting *visiting, const uint16_t *name, size_t units)
     return skip;
 }
 
+/* What a hostile program has called by the name of several would lead elsewhere. */
+static bool is_one_component(const uint16_t *name, size_t units)
+{
+    for (size_t i = 0; i < units; i++)
+        if (name[i] == '\\')
+            return false;
+    return units > 0;
+}
+
 static int tell_deleted(struct visiting *visiting, uint64_t key, bool values)
 {
     struct layer_names names = {0};
@@ -101,7 +110,9 @@ static int tell_deleted(struct visiting *visiting, uint64_t key, bool values)
                                                               : REGISTRY_LAYER_SUBKEY_DELETED,
                                                .name = name,
                                                .name_units = units};
-        result = is_there(visiting->store, key, values, name, units);
+        result = values || is_one_component(name, units)
+                     ? is_there(visiting->store, key, values, name, units)
+                     : -EUCLEAN;
         if (result == 0 && (values || !skips(visiting, name, units)))
             result = tell(visiting, &change);
         else if (result > 0)
@@ -138,7 +149,9 @@ static int tell_subkeys(struct visiting *visiting, uint64_t id, bool hidden)
     while (result == 0 && layer_next_name(&names, &at, &name, &units)) {
         uint64_t subkey;
         uint32_t flags;
-        result = hive_store_find_key(visiting->store, id, name, units, &subkey, &flags);
+        result = is_one_component(name, units)
+                     ? hive_store_find_key(visiting->store, id, name, units, &subkey, &flags)
+                     : -EUCLEAN;
         if (result == 0 && !(flags & REGISTRY_VOLATILE) &&
             !layer_is_apart(visiting->store, id, name, units, subkey) &&
             !skips(visiting, name, units)) {
@@ -152,7 +165,8 @@ static int tell_subkeys(struct visiting *visiting, uint64_t id, bool hidden)
     return result;
 }
 
-/* `hidden`: nothing of the layer below is seen there. */
+/* `hidden`: nothing of the layer below is seen there. What a hostile program has put below a link
+ * would be written where that leads. */
 static int tell_key(struct visiting *visiting, uint64_t id, bool hidden)
 {
     bool values_hidden;
@@ -171,6 +185,10 @@ static int tell_key(struct visiting *visiting, uint64_t id, bool hidden)
         result = tell_deleted(visiting, id, true);
     if (result == 0)
         result = tell_values(visiting, id, values_hidden ? LAYER_ALL : LAYER_UPPER);
+    if (row.flags & REGISTRY_CREATE_LINK) {
+        visiting->depth--;
+        return result;
+    }
     if (result == 0 && !hidden)
         result = tell_deleted(visiting, id, false);
     if (result == 0)

@@ -7,7 +7,7 @@ libregistry_a_SOURCES = \
 	registry/large_key.h registry/large_key.c registry/value_run.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_order.c registry/hive_store_branches.c registry/hive_store_layers.c \
-	registry/hive_store_marks.c \
+	registry/hive_store_marks.c registry/hive_store_files.c \
 	registry/lower_image.h registry/lower_image.c registry/lower_apply.h registry/lower_apply.c \
 	registry/lower_layer.h registry/lower_layer.c \
 	registry/layer_changes.h registry/layer_changes.c registry/layer_walk.h registry/layer_walk.c \
@@ -20,6 +20,7 @@ libregistry_a_SOURCES = \
 	registry/batch.h registry/batch.c \
 	registry/repair.h registry/repair.c \
 	registry/key_cache.h registry/key_cache.c \
+	registry/shared_lock.h registry/shared_lock.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
 	registry/value_list.h registry/value_list.c registry/patch.c registry/journalled_keys.c \
 	registry/transaction.h registry/transaction_internal.h registry/transaction.c \

@@ -2,7 +2,8 @@
 # Unit tests (cmocka) of the pure parts, one program a subject: tests/unit/NAME.c.
 REGISTRY_TESTS = \
 	tests/unit/test_registry tests/unit/test_registry_damage tests/unit/test_registry_ends \
-	tests/unit/test_registry_fixed_values tests/unit/test_registry_import \
+	tests/unit/test_registry_fixed_values tests/unit/test_registry_hostile \
+	tests/unit/test_registry_import \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
@@ -127,6 +128,7 @@ tests_unit_test_files_layer_SOURCES = tests/unit/test_files_layer.c $(FILES_FIXT
 tests_unit_test_files_commit_SOURCES = tests/unit/test_files_commit.c $(FILES_FIXTURE)
 tests_unit_test_files_kills_SOURCES = tests/unit/test_files_kills.c $(FILES_FIXTURE)
 LOWER_FIXTURE = tests/unit/lower_fixture.h tests/unit/lower_fixture.c $(REGISTRY_FIXTURE)
+tests_unit_test_registry_hostile_SOURCES = tests/unit/test_registry_hostile.c $(LOWER_FIXTURE)
 tests_unit_test_registry_layers_SOURCES = tests/unit/test_registry_layers.c $(LOWER_FIXTURE)
 tests_unit_test_registry_seams_SOURCES = tests/unit/test_registry_seams.c $(LOWER_FIXTURE)
 tests_unit_test_registry_layers_hidden_SOURCES = tests/unit/test_registry_layers_hidden.c \
