@@ -14,7 +14,7 @@ INTEGRATION_TESTS = \
 	tests/integration/debian13.sh tests/integration/attach.sh tests/integration/files.sh \
 	tests/integration/session_limits.sh tests/integration/own_session.sh \
 	tests/integration/hammer.sh tests/integration/session_kills.sh \
-	tests/integration/walls_session.sh tests/integration/walls_left.sh tests/integration/session_home.sh \
+	tests/integration/walls_session.sh tests/integration/shared_files.sh tests/integration/walls_left.sh tests/integration/session_home.sh \
 	tests/integration/session_desktop.sh \
 	tests/integration/policy.sh tests/integration/own_installer.sh \
 	tests/integration/registry_commit.sh \

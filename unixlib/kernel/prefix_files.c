@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * prefix_files.c - see prefix_files.h. The files can be written by Windows programs of the shared
- * session: they are copied as bytes, and only those who take them in parse them.
+ * session, and of own ones without a view of their own: they are copied as bytes, and only those
+ * who take them in parse them. A link would have any file of the user's published to programs that
+ * must not see it.
  */
 #include "kernel/prefix_files.h"
 
@@ -47,8 +49,10 @@ int pwk_prefix_files_look(struct pwk_prefix_files *files)
     *files = (struct pwk_prefix_files){.signature = 1};
     for (size_t i = 0; i < REGISTRY_LOWER_TEXTS; i++) {
         int result = file_path(path, i);
-        if (result == 0 && stat(path, &status) < 0)
+        if (result == 0 && lstat(path, &status) < 0)
             result = -errno;
+        if (result == 0 && !S_ISREG(status.st_mode))
+            result = S_ISLNK(status.st_mode) ? -ELOOP : -EINVAL;
         if (result < 0)
             return result;
         add_facts(files, &status);
@@ -65,7 +69,8 @@ int pwk_prefix_files_open(int fds[REGISTRY_LOWER_TEXTS])
 
     while (result == 0 && count < REGISTRY_LOWER_TEXTS) {
         result = file_path(path, count);
-        if (result == 0 && (fds[count] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
+        if (result == 0 &&
+            (fds[count] = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0)
             result = -errno;
         count += result == 0;
     }

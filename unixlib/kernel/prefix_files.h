@@ -17,7 +17,9 @@ struct pwk_prefix_files {
     uint64_t newest;    /* FILETIME of the last change */
 };
 
-/* 0 or a negative errno; -ENOENT: the prefix has not been saved yet. */
+/* 0 or a negative errno; -ENOENT: the prefix has not been saved yet; -ELOOP: one is a symbolic
+ * link.
+ */
 int pwk_prefix_files_look(struct pwk_prefix_files *files);
 
 /* Opens them; the descriptors are the caller's. */

@@ -316,7 +316,13 @@ static int wait_until_saved(const struct pwk_plan *plan, struct pwk_error *error
         saving = pwk_wineserver_of(plan->prefix) != 0;
         rc = pwk_prefix_files_look(&files);
     }
-    if (rc < 0)
+    if (rc == -ELOOP)
+        pwk_error_set(error, rc,
+                      "one of the registry's files in the prefix %s (system.reg, user.reg, "
+                      "userdef.reg) is a symbolic link, which a program may have made and is not "
+                      "followed: put the file itself in its place",
+                      plan->prefix);
+    else if (rc < 0)
         pwk_error_set(error, rc,
                       "the registry of the prefix %s (system.reg, user.reg, userdef.reg) cannot be "
                       "read: %s; run 'WINEPREFIX=%s %s wineboot --update'",

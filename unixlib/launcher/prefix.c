@@ -125,6 +125,20 @@ static int make_parents(const char *prefix, struct pwk_error *error)
     return 0;
 }
 
+/* wineboot has your rights, and runs what lies in the prefix. One that has had kernels was set up
+ * before them: who has taken its registry away since may have left something else. */
+static int check_is_new(const char *prefix, struct pwk_error *error)
+{
+    if (!has_file(prefix, "pwk/kernels"))
+        return 0;
+    return pwk_error_set(
+        error, -EEXIST,
+        "the prefix %s has had kernels and has lost its registry (system.reg), which "
+        "a program may have removed: put it back, or, where you trust what is in "
+        "the prefix, run 'WINEPREFIX=%s wineboot --init'",
+        prefix, prefix);
+}
+
 int pwk_prefix_create(const char *prefix, const struct pwk_wine_location *location,
                       const char *runtime, struct pwk_error *error)
 {
@@ -134,7 +148,9 @@ int pwk_prefix_create(const char *prefix, const struct pwk_wine_location *locati
     if (lock < 0)
         return lock;
     if (!pwk_prefix_is_set_up(prefix)) {
-        rc = make_parents(prefix, error);
+        rc = check_is_new(prefix, error);
+        if (rc == 0)
+            rc = make_parents(prefix, error);
         if (rc == 0)
             rc = run_wineboot(prefix, location, error);
     }

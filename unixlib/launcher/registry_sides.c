@@ -128,7 +128,7 @@ static int read_text(struct side *side, const char *path, struct pwk_error *erro
     struct wine_text_error where;
     struct stat status;
     void *text = MAP_FAILED;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     int rc = 0;
 
     if (fd < 0 && errno == ENOENT)
