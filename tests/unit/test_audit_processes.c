@@ -237,23 +237,27 @@ static void what_a_signal_handler_puts_waits_for_the_thread(void **context)
     atomic_store(&pwk_audit_attention, 0);
 }
 
-/* Puts numbers until it is killed, and says in `shared` up to which it has; in bursts that the ring
- * holds, or as fast as it goes. */
+/* Puts numbers until it is killed, and says in `shared` up to which it has; in bursts, and no more
+ * in all than the ring holds (whoever empties it may not get to it), or as fast as it goes. */
 static pid_t start_putting(enum pwk_audit_level level, unsigned burst)
 {
+    const uint64_t room = level == PWK_AUDIT_ALL ? 4000 : 500; /* of 4096 cells, or 512 */
+
     atomic_store(&shared[0], 0);
     pid_t child = fork();
 
     if (child == 0) {
         struct member member = join(level, 0);
 
-        for (uint64_t i = 0;; i++) {
+        for (uint64_t i = 0; burst == 0 || i < room; i++) {
             write_number(member.audit, level, i);
             atomic_store(&shared[0], i + 1);
             if (burst != 0 && i % burst == burst - 1) {
                 usleep(1000);
             }
         }
+        for (;;)
+            pause();
     }
     assert_true(child > 0);
     return child;

@@ -169,6 +169,19 @@ static void check_views(struct doctor *doctor)
     pwk_remove_at(AT_FDCWD, folder);
 }
 
+/* What gives pwk the control groups that it lacks. A login's own group is no place: systemd lends a
+ * user what is in user@.service, which is where a scope of the user's is. */
+static const char *mend_limits(const struct pwk_cgroup *group)
+{
+    static const char *const scope =
+        "start pwk-wine by 'systemd-run --user --scope' for a control group, which is exact";
+    static const char *const disks =
+        "for --max-io by a control group, which is exact, let root put Delegate=cpu io memory pids "
+        "in user@.service of systemd and start pwk-wine by 'systemd-run --user --scope'";
+
+    return group->cpu ? disks : scope;
+}
+
 static void check_limits(struct doctor *doctor)
 {
     struct pwk_cgroup group = {.parent = ""};
@@ -182,14 +195,14 @@ static void check_limits(struct doctor *doctor)
                       "--max-cpu and --max-io are kept by control groups in %s", group.parent);
     else
         doctor_report(doctor, DOCTOR_OK, "limits",
-                      "%s by a session's first process, which measures and stops%s; a control "
-                      "group would be exact (systemd: Delegate=cpu io in user@.service)",
+                      "%s by a session's first process, which measures and stops%s; %s",
                       group.cpu  ? "--max-io is kept"
                       : group.io ? "--max-cpu is kept"
                                  : "--max-cpu and --max-io are kept",
                       access("/proc/self/io", R_OK) == 0 || group.io
                           ? ""
-                          : ", but not --max-io: this Linux counts no I/O of processes");
+                          : ", but not --max-io: this Linux counts no I/O of processes",
+                      mend_limits(&group));
 }
 
 static void check_yama(struct doctor *doctor)
