@@ -268,11 +268,13 @@ int registry_batch_set_key(registry_batch_t *batch, uint64_t key,
     uint64_t last_write = data->last_write ? data->last_write : batch->now;
     uint16_t *kept = NULL;
     struct hive_key row;
+    uint64_t name_hash;
     uint32_t flags;
     int result = hive_store_read_key(store, key, &row);
 
     if (result < 0)
         return result == -ENOENT ? -EIDRM : result;
+    name_hash = registry_name_hash(row.name, row.name_units);
     flags = (row.flags & ~REGISTRY_CREATE_LINK) | (data->link ? REGISTRY_CREATE_LINK : 0);
     if (data->class_units) {
         row.class_name = data->class_name;
@@ -286,8 +288,10 @@ int registry_batch_set_key(registry_batch_t *batch, uint64_t key,
     forget_path(batch);
     result = hive_store_update_key(store, key, last_write, flags, row.class_name, row.class_units);
     free(kept);
-    if (result == 0 && data->security_size)
+    if (result == 0 && data->security_size) {
         result = hive_store_put_security(store, key, data->security, data->security_size);
+        note_change(batch, row.parent, name_hash, 0);
+    }
     note_change(batch, key, 0, REGISTRY_CHANGED_ATTRIBUTES | REGISTRY_CHANGED_SECURITY);
     return result;
 }

@@ -271,6 +271,7 @@ int registry_fill_key(registry_t *registry, uint64_t id)
     head.last_write = key.last_write;
     head.flags = key.flags;
     head.layer = key.layer;
+    head.secured = key.secured;
     head.name_bytes = (uint32_t)name_units * 2;
     head.class_bytes = (uint32_t)key.class_units * 2;
     if (head.class_bytes) {
@@ -409,6 +410,8 @@ int registry_fill_name(registry_t *registry, uint64_t parent, const uint16_t *na
         return result;
     if (result == 0 && flags & REGISTRY_CREATE_LINK)
         head.flags |= CACHED_NAME_LINK;
+    if (result == 0 && flags & HIVE_FOUND_SECURED)
+        head.flags |= CACHED_NAME_SECURED;
     if (registry_is_passthrough(registry, parent, name, units))
         head.flags |= CACHED_NAME_PASSTHROUGH;
     registry_store_name(registry, parent, name, &head);

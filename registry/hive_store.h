@@ -33,6 +33,7 @@ struct hive_key {
     size_t name_units;
     const uint16_t *class_name;
     size_t class_units;
+    bool secured; /* out only: it has a descriptor of its own */
 };
 
 struct hive_value {
@@ -65,6 +66,8 @@ int hive_store_checkpoint(hive_store_t *store);
 /* Reading. Memory that `out` and the visitors' arguments point to lives until the next call. A read
  * leaves a snapshot open, which would be in the way of checkpoints: hive_store_release ends it. */
 void hive_store_release(hive_store_t *store);
+/* In *flags beside what the key's row holds: it has a descriptor of its own. */
+#define HIVE_FOUND_SECURED 0x80000000u
 int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
                         uint64_t *id, uint32_t *flags);
 int hive_store_read_key(hive_store_t *store, uint64_t id, struct hive_key *out);

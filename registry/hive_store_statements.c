@@ -9,12 +9,13 @@
 
 #include "registry/upcase.h"
 
-#define KEY_COLUMNS "id, parent, last_write, flags, name, class, layer"
+#define KEY_COLUMNS "id, parent, last_write, flags, name, class, layer, security IS NOT NULL"
 
 static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_BEGIN] = "BEGIN IMMEDIATE",
     [HIVE_COMMIT] = "COMMIT",
-    [HIVE_FIND_KEY] = "SELECT id, flags FROM keys WHERE parent=?1 AND sort=?2",
+    [HIVE_FIND_KEY] = "SELECT id, flags, security IS NOT NULL FROM keys"
+                      " WHERE parent=?1 AND sort=?2",
     [HIVE_READ_KEY] = "SELECT " KEY_COLUMNS " FROM keys WHERE id=?1",
     [HIVE_SUBKEYS] = "SELECT " KEY_COLUMNS " FROM keys WHERE parent=?1 ORDER BY sort",
     /* Sorted here: to go by the index costs a search for each value. */
@@ -185,6 +186,7 @@ static void read_key_columns(sqlite3_stmt *statement, struct hive_key *out)
     out->class_name = sqlite3_column_blob(statement, 5);
     out->class_units = (size_t)sqlite3_column_bytes(statement, 5) / 2;
     out->layer = (uint32_t)sqlite3_column_int64(statement, 6);
+    out->secured = sqlite3_column_int(statement, 7) != 0;
 }
 
 void hive_store_read_value(sqlite3_stmt *statement, struct hive_value *out)
@@ -210,7 +212,8 @@ int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *na
         result = hive_store_first_row(store, statement);
     if (result == 0) {
         *id = (uint64_t)sqlite3_column_int64(statement, 0);
-        *flags = (uint32_t)sqlite3_column_int64(statement, 1);
+        *flags = (uint32_t)sqlite3_column_int64(statement, 1) |
+                 (sqlite3_column_int(statement, 2) ? HIVE_FOUND_SECURED : 0);
     }
     return result;
 }

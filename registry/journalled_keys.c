@@ -2,7 +2,7 @@
 /*
  * journalled_keys.c - making and deleting keys by way of the journal, without the store: where the
  * cache knows that the name is free, or that the key has no subkeys, and the layer below cannot be
- * concerned.
+ * concerned. What is made below a key with a descriptor of its own is for the store.
  */
 #include <errno.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static int journal_creation(registry_t *registry, void *context)
         !registry_cached_subkey(registry, row->parent, row->name, row->name_units, &existing,
                                 &flags))
         return -EAGAIN;
-    if (existing || flags)
+    if (existing || flags || parent.secured)
         return -E2BIG;
     result = lower_is_concerned(registry, row, &parent);
     if (result != 0)

@@ -148,6 +148,7 @@ int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, siz
     int links = 0;
 
     walk->key = from;
+    walk->key_flags = 0;
     walk->parent = 0;
     walk->name_units = 0;
     for (;;) {
@@ -195,26 +196,44 @@ int registry_walk(registry_t *registry, uint64_t from, const uint16_t *path, siz
             position = 0;
             walk->key =
                 registry_key_in_transaction(REGISTRY_ROOT_KEY, registry_transaction_of(from));
+            walk->key_flags = 0;
+            walk->parent = 0;
             continue;
         }
         walk->parent = walk->key;
         walk->key = id;
+        walk->key_flags = name_flags;
     }
+}
+
+int registry_find(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                  unsigned flags, struct registry_found *found, struct registry_path *rest)
+{
+    struct walk walk = {.rest = rest};
+    int result = registry_walk(registry, from, path, units, flags, &walk);
+
+    found->created = false;
+    found->secured = walk.key_flags & CACHED_NAME_SECURED;
+    if (result == -ENOENT || result == -ENOTDIR || (result == 0 && !walk.parent)) {
+        struct registry_key_info info;
+        int exists =
+            registry_query_key(registry, result ? from : walk.key, false, &info, NULL, NULL);
+        if (exists < 0)
+            return exists;
+        found->secured = info.secured;
+    }
+    if (result == 0)
+        found->key = walk.key;
+    return result;
 }
 
 int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned flags, uint64_t *key, struct registry_path *rest)
 {
-    struct walk walk = {.rest = rest};
-    int result = registry_walk(registry, from, path, units, flags, &walk);
+    struct registry_found found;
+    int result = registry_find(registry, from, path, units, flags, &found, rest);
 
-    if (result == -ENOENT || result == -ENOTDIR || (result == 0 && walk.key == from)) {
-        struct registry_key_info info;
-        int exists = registry_query_key(registry, from, false, &info, NULL, NULL);
-        if (exists < 0)
-            return exists;
-    }
     if (result == 0)
-        *key = walk.key;
+        *key = found.key;
     return result;
 }

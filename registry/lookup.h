@@ -10,6 +10,7 @@
 /* Where a walk has come to. With -ENOENT, `parent` exists and `name` does not below it. */
 struct walk {
     uint64_t key;
+    uint32_t key_flags; /* CACHED_NAME_... of `key`, where it is not the one it began from */
     uint64_t parent;
     uint16_t name[REGISTRY_MAX_KEY_NAME];
     size_t name_units;

@@ -77,6 +77,7 @@ static void copy_key_info(const struct cached_key *head, struct registry_key_inf
     info->name_bytes = head->name_bytes;
     info->class_bytes = head->class_bytes;
     info->flags = head->flags;
+    info->secured = head->secured != 0;
 }
 
 static int attempt_key(registry_t *registry, void *context)
@@ -143,6 +144,7 @@ static int read_whole_key(registry_t *registry, const struct key_query *query,
     info->parent = row.parent;
     info->last_write = row.last_write;
     info->flags = row.flags;
+    info->secured = row.secured;
     info->name_bytes = (uint32_t)row.name_units * 2;
     info->class_bytes = (uint32_t)row.class_units * 2;
     *bytes = malloc(info->name_bytes + info->class_bytes + 1);

@@ -13,6 +13,7 @@
  *   -ENODATA  an index is past the last entry
  *   -ENOTEMPTY the key still has subkeys
  *   -EEXIST   an entry of that name is there already
+ *   -EACCES   the parent of a key to be made has another descriptor than was expected
  *   -ELOOP    symbolic links lead in a circle
  *   -ECANCELED the transaction that a key's id carries is over (transaction.h)
  *   -EBUSY    another transaction has changed it and has not ended
@@ -104,6 +105,15 @@ struct registry_path {
 int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned flags, uint64_t *key, struct registry_path *rest);
 
+struct registry_found {
+    uint64_t key;
+    bool secured; /* it has a descriptor of its own */
+    bool created;
+};
+/* The same, telling more of the key. */
+int registry_find(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                  unsigned flags, struct registry_found *found, struct registry_path *rest);
+
 #define REGISTRY_VOLATILE 1u    /* gone when the kernel's last process has ended */
 #define REGISTRY_CREATE_LINK 2u /* a symbolic link */
 
@@ -120,6 +130,23 @@ int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, s
                     unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
                     size_t class_units, uint64_t *key, bool *created, struct registry_path *rest);
 
+struct registry_creation {
+    unsigned lookup_flags, key_flags; /* as above */
+    const uint16_t *class_name;
+    size_t class_units;
+    /* The new key's own descriptor; size 0: none. Nobody sees the key without it. */
+    const void *security;
+    size_t security_size;
+    /* What the parent's own must be; size 0: none. Else -EACCES, with the parent in found->key. */
+    const void *parent_security;
+    size_t parent_security_size;
+    bool only_find; /* -EACCES in any case where the key would have to be made */
+};
+/* registry_create for callers to whom descriptors matter. The memory must not fault. */
+int registry_find_or_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                            const struct registry_creation *creation, struct registry_found *found,
+                            struct registry_path *rest);
+
 int registry_delete(registry_t *registry, uint64_t key);
 
 /* Gives a key another last component; what is below it goes along. -EEXIST where the parent has a
@@ -132,8 +159,9 @@ int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_wr
 /* Puts `flags` in the place of those bits of REGISTRY_SETTABLE_FLAGS that `mask` names. */
 int registry_set_flags(registry_t *registry, uint64_t key, uint32_t mask, uint32_t flags);
 
-/* The key's own security descriptor (self-relative; the registry does not look into it): up to
- * `capacity` bytes, its true size in *size. -ENODATA where it has none of its own. */
+/* The key's own security descriptor (self-relative; the registry does not look into it, and keeps
+ * nobody from a key by it): up to `capacity` bytes, its true size in *size. -ENODATA where it has
+ * none of its own. */
 int registry_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
                           size_t *size);
 int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size);
@@ -150,6 +178,7 @@ struct registry_key_info {
     uint32_t name_bytes;
     uint32_t class_bytes;
     uint32_t flags; /* REGISTRY_VOLATILE, REGISTRY_CREATE_LINK, REGISTRY_SETTABLE_FLAGS */
+    bool secured;   /* it has a descriptor of its own */
 };
 
 /* The buffers of the reading calls: filled up to `capacity` bytes; `info` has the true sizes. */

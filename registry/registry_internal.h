@@ -68,7 +68,7 @@ struct cached_key {
     uint32_t layer;                          /* HIVE_... marks */
     uint32_t stale;                          /* of a key that is too large: STALE_... */
     uint32_t stamp;                          /* the same: which single values belong to it */
-    uint32_t unused;
+    uint32_t secured;                        /* it has a descriptor of its own */
 };
 
 #define STALE_LAST_WRITE 1u
@@ -94,6 +94,7 @@ struct cached_subkeys {
 
 #define CACHED_NAME_PASSTHROUGH 1u
 #define CACHED_NAME_LINK 2u
+#define CACHED_NAME_SECURED 4u /* the subkey has a descriptor of its own */
 struct cached_name {
     uint64_t id; /* 0: there is no such subkey */
     uint32_t flags;
@@ -169,6 +170,10 @@ static inline bool registry_fresh_for(const registry_t *registry, uint64_t key)
 }
 
 uint64_t registry_now(void); /* FILETIME */
+
+/* 0, or -EACCES where the descriptor (size 0: none) is not what creation->parent_security says. */
+int registry_is_expected_security(const struct registry_creation *creation, const void *descriptor,
+                                  size_t size);
 
 /* ---- filling the cache (fill.c); inside enter and leave ---- */
 

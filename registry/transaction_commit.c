@@ -112,7 +112,12 @@ static int create(hive_store_t *store, const struct transaction_record *record)
 
     if (result == 0)
         return -EEXIST;
-    return result == -ENOENT ? hive_store_insert_key(store, &row, &key->stored_id) : result;
+    if (result != -ENOENT)
+        return result;
+    result = hive_store_insert_key(store, &row, &key->stored_id);
+    return result == 0 && record->size
+               ? hive_store_put_security(store, key->stored_id, record->data, record->size)
+               : result;
 }
 
 static int carry_out(hive_store_t *store, const struct transaction_record *record)
@@ -159,6 +164,12 @@ static int note_place(struct changes *changes, const struct transaction_record *
     return result;
 }
 
+/* Whether a key has a descriptor of its own is known beside its name. */
+static int note_secured(struct changes *changes, const struct transaction_key *key)
+{
+    return note(changes, key->parent ? key->parent->stored_id : key->parent_id, key->name_hash, 0);
+}
+
 static int note_record(struct changes *changes, const struct transaction_record *record)
 {
     static const uint32_t kinds[] = {
@@ -176,8 +187,10 @@ static int note_record(struct changes *changes, const struct transaction_record 
     else if (record->operation == TRANSACTION_RENAME)
         result = note(changes, id, 0, 0);
     else if (record->operation != TRANSACTION_CREATE)
-        return note(changes, id, 0, kinds[record->operation]);
-    return result ? result : note_place(changes, record);
+        result = note(changes, id, 0, kinds[record->operation]);
+    if (result == 0 && record->operation == TRANSACTION_SET_SECURITY)
+        return note_secured(changes, record->key);
+    return result || record->operation > TRANSACTION_RENAME ? result : note_place(changes, record);
 }
 
 int transaction_write_down(registry_t *registry, struct transaction *transaction,

@@ -54,7 +54,8 @@ struct transaction_key {
     bool created, deleted, renamed;
     struct transaction_value *values;
     size_t value_count, value_capacity;
-    bool has_security; /* a descriptor was set */
+    bool secured;      /* it has a descriptor of its own */
+    bool has_security; /* one was set */
     const void *security;
     size_t security_size;
     struct transaction_listing listing;
@@ -190,10 +191,10 @@ int transaction_enumerate_value(registry_t *registry, uint64_t key, uint32_t ind
 int transaction_get_security(registry_t *registry, uint64_t key, void *descriptor, size_t capacity,
                              size_t *size);
 
-/* Creates what a walk found missing. */
-int transaction_create(registry_t *registry, const struct walk *walk, unsigned flags,
-                       const uint16_t *class_name, size_t class_units, uint64_t *key,
-                       bool *created);
+/* Creates what a walk found missing; `checked` NULL: whatever descriptors there are. */
+int transaction_create(registry_t *registry, const struct walk *walk,
+                       const struct registry_creation *creation,
+                       const struct registry_creation *checked, struct registry_found *found);
 int transaction_delete(registry_t *registry, uint64_t key);
 int transaction_rename(registry_t *registry, uint64_t key, const uint16_t *name, size_t units);
 int transaction_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write);

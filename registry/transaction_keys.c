@@ -196,6 +196,7 @@ int transaction_load_key(registry_t *registry, struct transaction *transaction,
     if (!key->last_write)
         key->last_write = row.last_write;
     key->flags = row.flags;
+    key->secured = row.secured;
     key->value_count = 0;
     result = registry_visit_values(registry, key->id, load_value, &loading);
     key->loaded = result == 0;

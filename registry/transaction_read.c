@@ -17,6 +17,33 @@ static void give(const struct registry_buffer *buffer, const void *bytes, size_t
         memcpy(buffer->data, bytes, size < buffer->capacity ? size : buffer->capacity);
 }
 
+static uint32_t name_flags(const struct transaction_key *key)
+{
+    return (key->flags & REGISTRY_CREATE_LINK ? CACHED_NAME_LINK : 0) |
+           (key->secured ? CACHED_NAME_SECURED : 0);
+}
+
+/* A subkey that stands where the store has it, but may have been given a descriptor. */
+static int find_stored(registry_t *registry, uint64_t parent, const uint16_t *name, size_t units,
+                       uint64_t *id, uint32_t *flags)
+{
+    const struct transaction_key *key;
+    struct transaction_scope scope;
+    int result =
+        registry_find_subkey(registry, registry_key_outside(parent), name, units, id, flags);
+
+    if (result < 0 || !*id)
+        return result;
+    result = transaction_enter(registry, parent, &scope);
+    if (result < 0)
+        return result;
+    key = transaction_find_key(scope.transaction, *id);
+    if (key && key->has_security)
+        *flags = (*flags & ~CACHED_NAME_SECURED) | (name_flags(key) & CACHED_NAME_SECURED);
+    transaction_leave(&scope);
+    return 0;
+}
+
 int transaction_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *name,
                             size_t units, uint64_t *id, uint32_t *flags)
 {
@@ -32,10 +59,10 @@ int transaction_find_subkey(registry_t *registry, uint64_t parent, const uint16_
     if (key)
         seen = transaction_sees_subkey(key, name, units, &found);
     *id = found ? found->id : 0;
-    *flags = found && found->flags & REGISTRY_CREATE_LINK ? CACHED_NAME_LINK : 0;
+    *flags = found ? name_flags(found) : 0;
     transaction_leave(&scope);
     if (!seen)
-        result = registry_find_subkey(registry, outside, name, units, id, flags);
+        result = find_stored(registry, parent, name, units, id, flags);
     if (result == 0 && *id)
         *id = registry_key_in_transaction(*id, registry_transaction_of(parent));
     return result;
@@ -212,6 +239,7 @@ static int describe(struct transaction_scope *scope, struct transaction_key *key
         return result;
     known->info.parent = key->parent_id;
     known->info.flags = key->flags;
+    known->info.secured = key->secured;
     known->info.values = (uint32_t)key->value_count;
     for (size_t i = 0; i < key->value_count; i++) {
         if (key->values[i].name_units * 2 > known->info.max_value_name)

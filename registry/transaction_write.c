@@ -111,10 +111,27 @@ static int parent_flags(struct transaction_scope *scope, const struct transactio
     return result == -ENOENT ? -EIDRM : result;
 }
 
-static int insert(struct transaction_scope *scope, struct transaction_key *parent,
-                  const struct walk *walk, unsigned flags, const uint16_t *class_name,
-                  size_t class_units, uint64_t *id)
+/* 0 where the parent's own descriptor is the one that the creator took into account. */
+static int check_parent(struct transaction_scope *scope, const struct transaction_key *parent,
+                        const struct registry_creation *creation)
 {
+    const void *stored = parent->security;
+    size_t size = parent->security_size;
+
+    if (!parent->created && !parent->has_security) {
+        int result = hive_store_read_security(scope->registry->store, parent->id, &stored, &size);
+        if (result == -ENODATA)
+            size = 0;
+        else if (result < 0)
+            return result;
+    }
+    return registry_is_expected_security(creation, stored, size);
+}
+
+static int insert(struct transaction_scope *scope, struct transaction_key *parent,
+                  const struct walk *walk, const struct registry_creation *creation, uint64_t *id)
+{
+    size_t class_units = creation->class_units, security_size = creation->security_size;
     struct transaction *transaction = scope->transaction;
     struct transaction_key *key =
         transaction_add_key(transaction, TRANSACTION_OWN_KEY + ++transaction->created);
@@ -123,15 +140,19 @@ static int insert(struct transaction_scope *scope, struct transaction_key *paren
     if (!record)
         return -ENOMEM;
     key->name = transaction_keep(transaction, walk->name, walk->name_units * 2);
-    key->class_name = transaction_keep(transaction, class_name, class_units * 2);
-    if (!key->name || !key->class_name)
+    key->class_name = transaction_keep(transaction, creation->class_name, class_units * 2);
+    record->data = transaction_keep(transaction, creation->security, security_size);
+    if (!key->name || !key->class_name || !record->data)
         return -ENOMEM;
     key->name_units = walk->name_units;
     key->name_hash = registry_name_hash(key->name, key->name_units);
     key->class_units = class_units;
     key->parent = parent;
     key->parent_id = parent->id;
-    key->flags = flags;
+    key->flags = creation->key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK);
+    key->security = record->data;
+    record->size = key->security_size = security_size;
+    key->secured = security_size > 0;
     differ(key);
     key->created = key->loaded = key->written = true;
     key->last_write = parent->last_write = record->time;
@@ -142,31 +163,44 @@ static int insert(struct transaction_scope *scope, struct transaction_key *paren
     return 0;
 }
 
-int transaction_create(registry_t *registry, const struct walk *walk, unsigned flags,
-                       const uint16_t *class_name, size_t class_units, uint64_t *key, bool *created)
+/* Makes the key, the parent known and the transaction entered. */
+static int create_below(struct transaction_scope *scope, struct transaction_key *parent,
+                        const struct walk *walk, const struct registry_creation *creation,
+                        const struct registry_creation *checked, uint64_t *id)
+{
+    uint32_t above;
+    int result = parent_flags(scope, parent, &above);
+
+    if (result == 0 && checked)
+        result = check_parent(scope, parent, checked);
+    if (result == 0 && above & REGISTRY_VOLATILE && !(creation->key_flags & REGISTRY_VOLATILE))
+        result = -ECHILD;
+    if (result == 0)
+        result = transaction_lock_name(scope, parent, walk->name, walk->name_units);
+    return result ? result : insert(scope, parent, walk, creation, id);
+}
+
+int transaction_create(registry_t *registry, const struct walk *walk,
+                       const struct registry_creation *creation,
+                       const struct registry_creation *checked, struct registry_found *found)
 {
     struct transaction_scope scope;
     struct transaction_key *parent;
-    uint32_t above;
     uint64_t id = 0;
+    bool missing = false;
     int result = transaction_enter_change(registry, walk->parent, &scope);
 
     if (result < 0)
         return result;
     parent = transaction_add_key(scope.transaction, registry_key_outside(walk->parent));
-    result = parent ? parent_flags(&scope, parent, &above) : -ENOMEM;
+    result =
+        parent ? look_for(&scope, parent, walk->name, walk->name_units, &id, &missing) : -ENOMEM;
+    if (result == 0 && missing)
+        result = create_below(&scope, parent, walk, creation, checked, &id);
+    found->created = missing && result == 0;
+    found->secured = found->created && creation->security_size;
     if (result == 0)
-        result = look_for(&scope, parent, walk->name, walk->name_units, &id, created);
-    if (result == 0 && *created) {
-        if (above & REGISTRY_VOLATILE && !(flags & REGISTRY_VOLATILE))
-            result = -ECHILD;
-        if (result == 0)
-            result = transaction_lock_name(&scope, parent, walk->name, walk->name_units);
-        if (result == 0)
-            result = insert(&scope, parent, walk, flags, class_name, class_units, &id);
-    }
-    *created = *created && result == 0;
-    *key = registry_key_in_transaction(id, registry_transaction_of(walk->parent));
+        found->key = registry_key_in_transaction(id, registry_transaction_of(walk->parent));
     return transaction_leave_change(&scope, result);
 }
 
@@ -323,6 +357,7 @@ int transaction_set_security(registry_t *registry, uint64_t key, const void *des
         record->size = found->security_size = size;
         found->security = record->data;
         found->has_security = true;
+        found->secured = size > 0;
         append(scope.transaction, record);
     }
     return transaction_leave_change(&scope, result);

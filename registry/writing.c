@@ -12,83 +12,150 @@
 #include "registry/transaction_internal.h"
 #include "registry/upcase.h"
 
-/* Inserts the key unless another process was faster (then `created` is false). */
-static int insert_key(registry_t *registry, const struct hive_key *row, uint64_t *key,
-                      bool *created)
+/* 0 where the parent's own descriptor is the one that the creator took into account. */
+static int check_parent(registry_t *registry, const struct hive_key *parent,
+                        const struct registry_creation *creation)
+{
+    const void *stored = NULL;
+    size_t size = 0;
+    int result =
+        parent->secured ? hive_store_read_security(registry->store, parent->id, &stored, &size) : 0;
+
+    return result < 0 ? result : registry_is_expected_security(creation, stored, size);
+}
+
+int registry_is_expected_security(const struct registry_creation *creation, const void *descriptor,
+                                  size_t size)
+{
+    return size == creation->parent_security_size &&
+                   (!size || !memcmp(descriptor, creation->parent_security, size))
+               ? 0
+               : -EACCES;
+}
+
+/* Inserts the key unless another process was faster. `creation` NULL: descriptors do not matter. */
+static int insert_key(registry_t *registry, const struct hive_key *row,
+                      const struct registry_creation *creation, struct registry_found *found)
 {
     struct hive_key parent;
-    uint32_t flags;
-    int result =
-        hive_store_find_key(registry->store, row->parent, row->name, row->name_units, key, &flags);
+    uint32_t flags = 0;
+    int result = hive_store_find_key(registry->store, row->parent, row->name, row->name_units,
+                                     &found->key, &flags);
 
-    *created = false;
+    found->secured = flags & HIVE_FOUND_SECURED;
     if (result != -ENOENT)
         return result;
     result = hive_store_read_key(registry->store, row->parent, &parent);
     if (result < 0)
         return result == -ENOENT ? -EIDRM : result;
+    if (creation && (result = check_parent(registry, &parent, creation)) < 0) {
+        found->key = row->parent;
+        return result;
+    }
     if (parent.flags & REGISTRY_VOLATILE && !(row->flags & REGISTRY_VOLATILE))
         return -ECHILD;
-    result = hive_store_insert_key(registry->store, row, key);
+    result = hive_store_insert_key(registry->store, row, &found->key);
+    if (result == 0 && creation && creation->security_size)
+        result = hive_store_put_security(registry->store, found->key, creation->security,
+                                         creation->security_size);
     if (result == 0)
         result = hive_store_touch_key(registry->store, row->parent, row->last_write);
     if (result == 0)
-        coherence_set_next_key(registry->coherence, *key + 1);
-    *created = result == 0;
+        coherence_set_next_key(registry->coherence, found->key + 1);
+    found->created = result == 0;
+    found->secured = creation && creation->security_size;
     return result;
 }
 
-static int create_missing(registry_t *registry, struct hive_key *row, uint64_t *key, bool *created)
+static int create_missing(registry_t *registry, struct hive_key *row,
+                          const struct registry_creation *creation, struct registry_found *found)
 {
     struct coherence_change changes[1] = {{
         .key = row->parent,
         .name_hash = registry_name_hash(row->name, row->name_units),
         .kinds = REGISTRY_CHANGED_NAME,
     }};
+    bool plain = !creation || (!creation->security_size && !creation->parent_security_size);
     struct registry_guard guard;
-    int result = registry_create_journalled(registry, row);
+    int result = plain ? registry_create_journalled(registry, row) : -E2BIG;
 
     if (result != -E2BIG) {
-        *key = row->id;
-        *created = result == 0;
+        found->key = row->id;
+        found->created = result == 0;
         return result;
     }
     row->id = row->layer = 0;
     result = registry_begin_write(registry, &guard);
     if (result < 0)
         return result;
-    result = insert_key(registry, row, key, created);
+    result = insert_key(registry, row, creation, found);
     return registry_end_write(registry, &guard, result, changes, 1);
+}
+
+/* What a walk found missing; `checked` NULL: whatever descriptors there are. */
+static int create_behind(registry_t *registry, struct walk *walk,
+                         const struct registry_creation *creation,
+                         const struct registry_creation *checked, struct registry_found *found)
+{
+    struct hive_key row;
+
+    found->key = walk->parent;
+    if (checked && checked->only_find)
+        return -EACCES;
+    if (registry_transaction_of(walk->parent))
+        return transaction_create(registry, walk, creation, checked, found);
+    row = (struct hive_key){
+        .parent = walk->parent,
+        .last_write = registry_now(),
+        .flags = creation->key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
+        .name = walk->name,
+        .name_units = walk->name_units,
+        .class_name = creation->class_name,
+        .class_units = creation->class_units,
+    };
+    return create_missing(registry, &row, checked, found);
+}
+
+static int find_or_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                          const struct registry_creation *creation,
+                          const struct registry_creation *checked, struct registry_found *found,
+                          struct registry_path *rest)
+{
+    struct walk walk = {.rest = rest};
+    int result = registry_walk(registry, from, path, units, creation->lookup_flags, &walk);
+
+    *found =
+        (struct registry_found){.key = walk.key, .secured = walk.key_flags & CACHED_NAME_SECURED};
+    if (result == -ENOENT && walk.name_units) {
+        found->secured = false;
+        return create_behind(registry, &walk, creation, checked, found);
+    }
+    if (result == -ENOTDIR || (result == 0 && !walk.parent))
+        return registry_find(registry, from, path, units, creation->lookup_flags, found, rest);
+    return result;
+}
+
+int registry_find_or_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
+                            const struct registry_creation *creation, struct registry_found *found,
+                            struct registry_path *rest)
+{
+    return find_or_create(registry, from, path, units, creation, creation, found, rest);
 }
 
 int registry_create(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned lookup_flags, unsigned key_flags, const uint16_t *class_name,
                     size_t class_units, uint64_t *key, bool *created, struct registry_path *rest)
 {
-    struct walk walk = {.rest = rest};
-    struct hive_key row;
-    int result = registry_walk(registry, from, path, units, lookup_flags, &walk);
+    struct registry_creation creation = {.lookup_flags = lookup_flags,
+                                         .key_flags = key_flags,
+                                         .class_name = class_name,
+                                         .class_units = class_units};
+    struct registry_found found;
+    int result = find_or_create(registry, from, path, units, &creation, NULL, &found, rest);
 
-    *created = false;
-    if (result == -ENOENT && walk.name_units) {
-        if (registry_transaction_of(walk.parent))
-            return transaction_create(registry, &walk, key_flags, class_name, class_units, key,
-                                      created);
-        row = (struct hive_key){
-            .parent = walk.parent,
-            .last_write = registry_now(),
-            .flags = key_flags & (REGISTRY_VOLATILE | REGISTRY_CREATE_LINK),
-            .name = walk.name,
-            .name_units = walk.name_units,
-            .class_name = class_name,
-            .class_units = class_units,
-        };
-        return create_missing(registry, &row, key, created);
-    }
-    if (result == -ENOTDIR || (result == 0 && walk.key == from))
-        return registry_lookup(registry, from, path, units, lookup_flags, key, rest);
+    *created = found.created;
     if (result == 0)
-        *key = walk.key;
+        *key = found.key;
     return result;
 }
 
@@ -153,34 +220,20 @@ int registry_rename(registry_t *registry, uint64_t key, const uint16_t *name, si
     return registry_end_write(registry, &guard, result, changes, 3);
 }
 
-/* A write to the key's own record. */
-static int write_key(registry_t *registry, struct coherence_change *change,
-                     int (*write)(hive_store_t *store, uint64_t key, const void *data, size_t size),
-                     const void *data, size_t size)
-{
-    struct registry_guard guard;
-    struct hive_key row;
-    int result = registry_begin_write_key(registry, &guard, change->key, &row);
-
-    if (result < 0)
-        return result;
-    result = write(registry->store, change->key, data, size);
-    return registry_end_write(registry, &guard, result, change, 1);
-}
-
-static int write_time(hive_store_t *store, uint64_t key, const void *data, size_t size)
-{
-    (void)size;
-    return hive_store_touch_key(store, key, *(const uint64_t *)data);
-}
-
 int registry_set_last_write(registry_t *registry, uint64_t key, uint64_t last_write)
 {
     struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_ATTRIBUTES};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
 
     if (registry_transaction_of(key))
         return transaction_set_last_write(registry, key, last_write);
-    return write_key(registry, &change, write_time, &last_write, sizeof last_write);
+    result = registry_begin_write_key(registry, &guard, key, &row);
+    if (result < 0)
+        return result;
+    result = hive_store_touch_key(registry->store, key, last_write);
+    return registry_end_write(registry, &guard, result, &change, 1);
 }
 
 int registry_set_flags(registry_t *registry, uint64_t key, uint32_t mask, uint32_t flags)
@@ -207,11 +260,21 @@ int registry_set_flags(registry_t *registry, uint64_t key, uint32_t mask, uint32
 
 int registry_set_security(registry_t *registry, uint64_t key, const void *descriptor, size_t size)
 {
-    struct coherence_change change = {.key = key, .kinds = REGISTRY_CHANGED_SECURITY};
+    /* Whether there is one is known beside the name, too. */
+    struct coherence_change changes[2] = {{.key = key, .kinds = REGISTRY_CHANGED_SECURITY}};
+    struct registry_guard guard;
+    struct hive_key row;
+    int result;
 
     if (registry_transaction_of(key))
         return transaction_set_security(registry, key, descriptor, size);
-    return write_key(registry, &change, hive_store_put_security, descriptor, size);
+    result = registry_begin_write_key(registry, &guard, key, &row);
+    if (result < 0)
+        return result;
+    changes[1].key = row.parent;
+    changes[1].name_hash = registry_name_hash(row.name, row.name_units);
+    result = hive_store_put_security(registry->store, key, descriptor, size);
+    return registry_end_write(registry, &guard, result, changes, 2);
 }
 
 int registry_set_value(registry_t *registry, uint64_t key, const uint16_t *name, size_t name_units,

@@ -11,7 +11,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
 	tests/unit/test_registry_repair tests/unit/test_registry_repair_ends \
-	tests/unit/test_registry_seams \
+	tests/unit/test_registry_seams tests/unit/test_registry_security \
 	tests/unit/test_registry_batch \
 	tests/unit/test_registry_transactions \
 	tests/unit/test_registry_transaction_processes \
@@ -119,6 +119,8 @@ tests_unit_test_registry_transaction_model_SOURCES = \
 	tests/unit/test_registry_transaction_model.c $(TRANSACTION_FIXTURE)
 tests_unit_test_registry_transaction_processes_SOURCES = \
 	tests/unit/test_registry_transaction_processes.c $(TRANSACTION_FIXTURE)
+tests_unit_test_registry_security_SOURCES = tests/unit/test_registry_security.c \
+	$(TRANSACTION_FIXTURE)
 tests_unit_test_registry_transactions_SOURCES = tests/unit/test_registry_transactions.c \
 	$(TRANSACTION_FIXTURE)
 tests_unit_test_registry_values_SOURCES = tests/unit/test_registry_values.c $(REGISTRY_FIXTURE)
