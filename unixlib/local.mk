@@ -118,6 +118,9 @@ libnt_a_SOURCES = \
 	unixlib/nt/object.c unixlib/nt/key_path.h unixlib/nt/key_path.c \
 	unixlib/nt/key.c unixlib/nt/key_query.c unixlib/nt/key_change.c unixlib/nt/value.c \
 	unixlib/nt/security_descriptor.h unixlib/nt/security_descriptor.c \
+	unixlib/nt/security_inherit.h unixlib/nt/security_inherit.c \
+	unixlib/nt/key_access.h unixlib/nt/key_access.c \
+	unixlib/nt/key_creation.h unixlib/nt/key_creation.c \
 	unixlib/nt/hive.c unixlib/nt/key_security.c unixlib/nt/notify.h unixlib/nt/notify.c \
 	unixlib/nt/transaction.h unixlib/nt/transaction.c \
 	unixlib/nt/transaction_object.h unixlib/nt/transaction_object.c \

@@ -13,8 +13,9 @@ wine-units: all
 
 # The units of ours, in the manner of Wine's: built here, run under pwk-wine and stock Wine.
 OWN_UNITS = winetests/key_services.exe winetests/key_hives.exe \
-	winetests/key_information.exe winetests/wild_pointers.exe
-OWN_UNIT_INCLUDES = winetests/check.h winetests/nt_calls.h
+	winetests/key_information.exe winetests/key_access.exe \
+	winetests/key_inheritance.exe winetests/wild_pointers.exe
+OWN_UNIT_INCLUDES = winetests/check.h winetests/nt_calls.h winetests/descriptors.h
 check_DATA += $(OWN_UNITS)
 EXTRA_DIST += $(OWN_UNITS:.exe=.c) $(OWN_UNIT_INCLUDES)
 CLEANFILES += $(OWN_UNITS)
@@ -26,5 +27,9 @@ winetests/key_hives.exe: winetests/key_hives.c $(OWN_UNIT_INCLUDES)
 	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_hives.c -ladvapi32 -lntdll
 winetests/key_information.exe: winetests/key_information.c $(OWN_UNIT_INCLUDES)
 	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_information.c -ladvapi32 -lntdll
+winetests/key_access.exe: winetests/key_access.c $(OWN_UNIT_INCLUDES)
+	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_access.c -ladvapi32 -lntdll
+winetests/key_inheritance.exe: winetests/key_inheritance.c $(OWN_UNIT_INCLUDES)
+	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_inheritance.c -ladvapi32 -lntdll
 winetests/wild_pointers.exe: winetests/wild_pointers.c $(OWN_UNIT_INCLUDES)
 	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/wild_pointers.c -ladvapi32 -lntdll

@@ -7,12 +7,21 @@
 begin
 keep_session
 
-for unit in key_services key_hives key_information; do
+for unit in key_services key_hives key_information key_access key_inheritance; do
     program=$PWK_BUILDDIR/winetests/$unit.exe
     ok "$unit under pwk-wine" kernel units "$program"
     ok "$unit again, in the same kernel" kernel units "$program"
     ok "$unit under stock Wine" stock "$program" stock
 done
+
+# Who owns the prefix is no program: pwkctl looks at no descriptor.
+access=$PWK_BUILDDIR/winetests/key_access.exe
+ok 'a key that is locked' kernel units "$access" lock
+ok 'pwkctl writes to it' \
+    "$pwkctl" registry units set 'HKLM\Software\pwk-locked' Level --type dword 3
+ok 'for programs it still is' kernel units "$access" unlock
+contains 'the audit log tells of refusals' "the key's descriptor does not grant it" \
+    "$("$pwkctl" audit units --verdict denied)"
 
 ok 'wild_pointers' kernel units "$PWK_BUILDDIR/winetests/wild_pointers.exe"
 # The C library of a processor without AVX-512 copies with other registers.

@@ -10,7 +10,7 @@ FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot
 	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
 	tests/fuzz/fuzz_store_image \
 	tests/fuzz/fuzz_audit_ring tests/fuzz/fuzz_audit_log \
-	tests/fuzz/fuzz_network
+	tests/fuzz/fuzz_network tests/fuzz/fuzz_security
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -90,6 +90,14 @@ tests/fuzz/fuzz_network: $(FUZZ_NETWORK_FILES) unixlib/nt/network.h unixlib/wine
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_NETWORK_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_SECURITY_FILES = tests/fuzz/fuzz_security.c unixlib/nt/security_inherit.c \
+	unixlib/nt/security_descriptor.c unixlib/nt/copy.c
+tests/fuzz/fuzz_security: $(FUZZ_SECURITY_FILES) unixlib/nt/security_inherit.h \
+		unixlib/nt/security_descriptor.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_SECURITY_FILES); do echo $(srcdir)/$$file; done`
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh

@@ -37,6 +37,7 @@ UNIT_TESTS = \
 	$(ATTACH_TESTS) $(FILES_TESTS) \
 	tests/unit/test_windows_process_kernel tests/unit/test_key_cache \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
+	tests/unit/test_security_inherit \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_registry_large_key \
 	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \

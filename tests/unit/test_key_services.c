@@ -2,7 +2,8 @@
 /*
  * test_key_services.c - the key services that no Wine's ntdll has a number for, called as the
  * dispatch calls them, on a real store and real files. Of the host only what opens files, tells of
- * privileges and sets events is played here: with paths of this machine in place of NT's.
+ * privileges (everybody may open every key) and sets events is played here: with paths of this
+ * machine in place of NT's.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -51,6 +52,13 @@ static ntstatus host_call(const char *name, const uint64_t *a, size_t count)
     if (!strcmp(name, "wine_server_handle_to_fd")) {
         *(int32_t *)a[2] = dup((int)a[0]);
         return *(int32_t *)a[2] < 0 ? STATUS_INVALID_HANDLE : STATUS_SUCCESS;
+    }
+    if (!strcmp(name, "NtOpenThreadToken"))
+        return STATUS_NO_TOKEN;
+    if (!strcmp(name, "NtAccessCheck")) {
+        *(uint32_t *)a[6] = (uint32_t)a[2];
+        *(ntstatus *)a[7] = STATUS_SUCCESS;
+        return STATUS_SUCCESS;
     }
     if (!strcmp(name, "NtPrivilegeCheck"))
         *(uint8_t *)a[2] = privileged;

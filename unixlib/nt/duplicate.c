@@ -9,6 +9,7 @@
 #include "nt/adopt.h"
 #include "nt/guard.h"
 #include "nt/hive_mount.h"
+#include "nt/key_access.h"
 #include "nt/key_path.h"
 #include "nt/notify.h"
 #include "nt/peer.h"
@@ -20,6 +21,8 @@ struct duplication {
     struct nt_peer source, target;
     nt_handle handle;
     uint32_t access, attributes, options;
+    uint32_t granted; /* of `access`, by the descriptor of the key `granted_of` */
+    uint64_t granted_of;
     ntstatus target_status; /* an error: there is nothing to copy to */
 };
 
@@ -32,7 +35,9 @@ static struct key_handle copy_of(const struct duplication *wanted, const struct 
         copy.protect_from_close = 0;
     }
     if (!(wanted->options & DUPLICATE_SAME_ACCESS))
-        copy.access = key_access_granted(wanted->access);
+        copy.access = wanted->granted_of == source->key
+                          ? wanted->granted
+                          : key_access_granted(wanted->access) & source->access;
     return copy;
 }
 
@@ -122,6 +127,44 @@ static ntstatus duplicate_between(struct duplication *wanted, bool *foreign, nt_
     return status;
 }
 
+/* The source, if it is a handle of this kernel's. */
+static bool look_at_source(const struct duplication *wanted, struct key_handle *source)
+{
+    struct key_table *table;
+    sigset_t before;
+    bool found;
+
+    nt_block_signals(&before);
+    found = !nt_peer_table(wanted->source.id, &table) && table &&
+            key_table_get(table, wanted->handle, source);
+    if (table)
+        key_table_close(table);
+    nt_unblock_signals(&before);
+    return found;
+}
+
+/* A copy that is to carry more than its source is as good as opened anew. */
+static ntstatus ask_for_more(const struct nt_call *call, struct duplication *wanted)
+{
+    struct registry_found found = {0};
+    struct registry_key_info info;
+    struct key_handle source;
+    ntstatus status;
+    int result;
+
+    if (wanted->options & DUPLICATE_SAME_ACCESS || !look_at_source(wanted, &source) ||
+        !(key_access_granted(wanted->access) & ~source.access))
+        return STATUS_SUCCESS;
+    result = registry_query_key(nt_personality.registry, source.key, false, &info, NULL, NULL);
+    if (result < 0)
+        return STATUS_SUCCESS; /* it gets no more than the source has */
+    found.key = source.key;
+    found.secured = info.secured;
+    status = key_access_decide(call, &found, wanted->access, 0, &wanted->granted);
+    wanted->granted_of = status ? 0 : source.key;
+    return status;
+}
+
 static bool is_own_process(const struct nt_peer *peer)
 {
     struct nt_peer self;
@@ -172,6 +215,8 @@ ntstatus nt_duplicate_object(const struct nt_call *call)
     if (!call->arguments[2] && !(wanted.options & DUPLICATE_CLOSE_SOURCE))
         return STATUS_INVALID_PARAMETER;
     wanted.target_status = find_target(call, call->arguments[2], &wanted.target);
+    if (!wanted.target_status && wanted.target.id)
+        wanted.target_status = ask_for_more(call, &wanted);
     announce_close(&wanted);
     status = duplicate_between(&wanted, &foreign, &copy);
     if (foreign)

@@ -79,7 +79,7 @@ static ntstatus load(const struct nt_call *call, const struct loading *loading)
         return STATUS_INSUFFICIENT_RESOURCES;
     if (!loading->out)
         return STATUS_SUCCESS;
-    status = key_open_handle(key, loading->access, target.attributes, &handle);
+    status = key_open_handle_of(call, key, loading->access, target.attributes, &handle);
     *loading->out = handle;
     return status;
 }
@@ -127,7 +127,7 @@ static ntstatus load_app_hive(const struct nt_call *call, const struct loading *
     close(fd);
     hive.path = path;
     hive.attributes = target.attributes;
-    status = hive_mount_app(&hive, &handle);
+    status = hive_mount_app(call, &hive, &handle);
     *loading->out = handle;
     return status;
 }

@@ -232,20 +232,29 @@ static int find_or_mount(const struct app_hive *hive, uint64_t *key)
     return mount_file(hive, key);
 }
 
-ntstatus hive_mount_app(const struct app_hive *hive, nt_handle *handle)
+ntstatus hive_mount_app(const struct nt_call *call, const struct app_hive *hive, nt_handle *handle)
 {
+    struct key_handle without_rights = {0};
+    nt_handle keeping = 0;
     ntstatus status;
     sigset_t before;
-    uint64_t key;
     int result;
 
     nt_lock(&mutex, &before);
-    result = find_or_mount(hive, &key);
-    status = result == -EBUSY ? STATUS_SHARING_VIOLATION : hive_status(result);
-    if (status == STATUS_SUCCESS)
-        status = key_open_handle(key, hive->access, hive->attributes, handle);
+    result = find_or_mount(hive, &without_rights.key);
+    if (result == 0)
+        keeping = key_handle_open(&without_rights);
     nt_unlock(&mutex, &before);
     nt_notify_written();
+    if (result < 0)
+        return result == -EBUSY ? STATUS_SHARING_VIOLATION : hive_status(result);
+    /* The hive stays while Wine is asked what may be done with it. */
+    status = keeping ? key_open_handle_of(call, without_rights.key, hive->access, hive->attributes,
+                                          handle)
+                     : STATUS_INSUFFICIENT_RESOURCES;
+    if (keeping)
+        key_handle_close(keeping);
+    hive_handle_closed();
     return status;
 }
 

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "nt/nt_status.h"
+#include "nt/services.h"
 
 struct app_hive {
     const uint16_t *name; /* below \Registry\A */
@@ -28,7 +29,7 @@ struct app_hive {
 /* Loads the file, or joins those that have it loaded, and opens a handle.
  * STATUS_SHARING_VIOLATION where it is loaded and either side wants it for itself, or another
  * kernel has it. */
-ntstatus hive_mount_app(const struct app_hive *hive, nt_handle *handle);
+ntstatus hive_mount_app(const struct nt_call *call, const struct app_hive *hive, nt_handle *handle);
 
 /* Unloads the hive at `key` when the last handle into it is closed, then sets `event`, a handle of
  * ours (0: none). STATUS_PENDING. */

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "nt/handle_table.h"
+#include "nt/key_access.h"
+#include "nt/key_creation.h"
 #include "nt/key_path.h"
 #include "nt/key_protect.h"
 #include "nt/notify.h"
@@ -15,6 +17,8 @@
 #include "nt/transaction.h"
 #include "nt/version.h"
 #include "registry/transaction.h"
+
+#define CREATE_TRIES 16 /* then another process changes the parent's descriptor without a break */
 
 /* Passes a call on with the full path of a key that lives in wineserver in place of the
  * OBJECT_ATTRIBUTES, which are its argument number 2. */
@@ -36,12 +40,13 @@ static ntstatus forward_with_path(const struct nt_call *call, struct registry_pa
 
 /* A name that is not the registry's may lead there by a symbolic link object: the prefix's key
  * that Wine then opens is given back, and ours of the same path opened. */
-static ntstatus forward_open(const struct nt_call *call, struct key_target *target)
+static ntstatus forward_open(const struct nt_call *call, struct key_target *target,
+                             uint32_t options)
 {
+    struct key_opening opening = {.access = (uint32_t)call->arguments[1], .options = options};
     struct registry_path elsewhere;
     ntstatus status = nt_forward(call);
     nt_handle opened;
-    uint64_t key;
     int result;
 
     if (status || !nt_personality.registry)
@@ -51,15 +56,15 @@ static ntstatus forward_open(const struct nt_call *call, struct key_target *targ
     target->units = 0;
     if (!key_of_wine_path(opened, target))
         return status;
-    result = registry_lookup(nt_personality.registry, target->from, target->path, target->units,
-                             REGISTRY_OPEN_LINK, &key, &elsewhere);
+    result = registry_find(nt_personality.registry, target->from, target->path, target->units,
+                           REGISTRY_OPEN_LINK, &opening.found, &elsewhere);
     if (result == -EXDEV)
         return status;
     nt_host_call("NtClose", 1, opened);
     *(nt_handle *)call->arguments[0] = 0;
     if (result < 0)
         return key_status(result);
-    status = key_open_handle(key, (uint32_t)call->arguments[1], 0, &opened);
+    status = key_open_handle(call, &opening, &opened);
     *(nt_handle *)call->arguments[0] = opened;
     return status;
 }
@@ -70,22 +75,28 @@ static ntstatus deny_elsewhere(const struct nt_call *call)
     return nt_deny(call, STATUS_NOT_SUPPORTED, "a transaction on a key that lives in wineserver");
 }
 
-/* Whether the link itself is meant is said by OBJ_OPENLINK alone. `transaction`: 0, or the one that
- * the handle is to carry. `least_access`: whether a handle without any right is given out. */
-static ntstatus open_key(const struct nt_call *call, uint64_t transaction, bool least_access)
+/* How a key is to be opened. */
+struct how {
+    uint64_t transaction; /* 0, or the one that the handle is to carry */
+    uint32_t options;
+    bool least_access; /* a handle without any right is given out */
+};
+
+/* Whether the link itself is meant is said by OBJ_OPENLINK alone. */
+static ntstatus open_key(const struct nt_call *call, const struct how *how)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
+    struct key_opening opening = {.access = (uint32_t)call->arguments[1], .options = how->options};
     struct key_target target;
     struct registry_path elsewhere;
     nt_handle handle;
-    uint64_t key;
     ntstatus status;
     int result;
 
     nt_version_settle();
     switch (key_target_read((const void *)call->arguments[2], &target, &status)) {
     case KEY_WINE:
-        return transaction ? deny_elsewhere(call) : forward_open(call, &target);
+        return how->transaction ? deny_elsewhere(call) : forward_open(call, &target, how->options);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -95,17 +106,18 @@ static ntstatus open_key(const struct nt_call *call, uint64_t transaction, bool 
     *out = 0;
     if (key_target_is_app_hive(&target))
         return nt_deny(call, STATUS_ACCESS_DENIED, "application hives have no path");
-    target.from = registry_key_in_transaction(target.from, transaction);
-    result = registry_lookup(nt_personality.registry, target.from, target.path, target.units,
-                             target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, &key,
-                             &elsewhere);
+    target.from = registry_key_in_transaction(target.from, how->transaction);
+    result = registry_find(nt_personality.registry, target.from, target.path, target.units,
+                           target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0,
+                           &opening.found, &elsewhere);
     if (result == -EXDEV)
-        return transaction ? deny_elsewhere(call) : forward_with_path(call, &elsewhere);
+        return how->transaction ? deny_elsewhere(call) : forward_with_path(call, &elsewhere);
     if (result < 0)
         return key_status(result);
-    if (!least_access && !((uint32_t)call->arguments[1] & ~(uint32_t)KEY_WOW64_VIEWS))
+    if (!how->least_access && !(opening.access & ~(uint32_t)KEY_WOW64_VIEWS))
         return nt_deny(call, STATUS_ACCESS_DENIED, "no access is asked for");
-    status = key_open_handle(key, (uint32_t)call->arguments[1], target.attributes, &handle);
+    opening.attributes = target.attributes;
+    status = key_open_handle(call, &opening, &handle);
     *out = handle;
     return status;
 }
@@ -113,7 +125,7 @@ static ntstatus open_key(const struct nt_call *call, uint64_t transaction, bool 
 /* Windows gives nobody a handle without rights (Wine's test_NtOpenKey). */
 ntstatus nt_open_key(const struct nt_call *call)
 {
-    return open_key(call, 0, false);
+    return open_key(call, &(struct how){0});
 }
 
 /* Here and in NtCreateKey a desired access of 0 gives a handle that serves as a root and for
@@ -121,27 +133,31 @@ ntstatus nt_open_key(const struct nt_call *call)
  * for that, and kernelbase passes it on. */
 ntstatus nt_open_key_ex(const struct nt_call *call)
 {
-    if (nt_personality.registry && (uint32_t)call->arguments[3] & ~(uint32_t)REG_OPEN_OPTIONS)
+    struct how how = {.options = (uint32_t)call->arguments[3], .least_access = true};
+
+    if (nt_personality.registry && how.options & ~(uint32_t)REG_OPEN_OPTIONS)
         return STATUS_INVALID_PARAMETER;
-    return open_key(call, 0, true);
+    return open_key(call, &how);
 }
 
 /* "ZwOpenKeyTransacted", "ZwOpenKeyTransactedEx": the transaction is the last argument. */
 ntstatus nt_open_key_transacted(const struct nt_call *call)
 {
-    uint64_t transaction;
+    unsigned last = nt_services[call->row].arguments - 1;
+    struct how how = {.options = last > 3 ? (uint32_t)call->arguments[3] : 0};
     ntstatus status;
 
     if (!nt_personality.registry)
         return nt_forward(call);
-    status = nt_transaction_of_handle(call->arguments[nt_services[call->row].arguments - 1],
-                                      &transaction);
-    return status ? status : open_key(call, transaction, false);
+    status = nt_transaction_of_handle(call->arguments[last], &how.transaction);
+    return status ? status : open_key(call, &how);
 }
 
 struct creation {
     uint64_t transaction; /* 0: none */
     uint32_t *disposition;
+    uint32_t options;
+    struct security_parts *security; /* that the program gave, copied; NULL: none */
     struct key_target target;
     struct nt_name class_name;
     struct registry_path elsewhere;
@@ -166,36 +182,93 @@ static bool is_protected_place(const struct key_target *target)
     return units < target->units && key_is_protected(key);
 }
 
+/* Finds or makes the key, with the descriptor that it is to have. Those are made outside of all
+ * locks: who finds that the parent's has changed meanwhile begins again. -EXDEV and other errors of
+ * the registry in *result, where `status` is STATUS_SUCCESS. */
+static ntstatus find_or_create(const struct nt_call *call, struct creation *creation,
+                               struct registry_found *found, int *result)
+{
+    const struct key_target *target = &creation->target;
+    bool link = creation->options & REG_OPTION_CREATE_LINK || target->attributes & OBJ_OPENLINK;
+    struct registry_creation new = {
+        .lookup_flags = link ? REGISTRY_OPEN_LINK : 0,
+        .key_flags = (creation->options & REG_OPTION_VOLATILE ? REGISTRY_VOLATILE : 0) |
+                     (creation->options & REG_OPTION_CREATE_LINK ? REGISTRY_CREATE_LINK : 0),
+        .class_name = creation->class_name.text,
+        .class_units = creation->class_name.units,
+        .only_find = creation->security != NULL,
+    };
+    uint64_t from = registry_key_in_transaction(target->from, creation->transaction);
+    struct key_descriptors descriptors = {0};
+    ntstatus status = STATUS_SUCCESS;
+
+    for (int i = 0; i < CREATE_TRIES; i++) {
+        *result = registry_find_or_create(nt_personality.registry, from, target->path,
+                                          target->units, &new, found, &creation->elsewhere);
+        if (*result != -EACCES)
+            break;
+        status = key_descriptors_make(call, found->key, creation->security, creation->options,
+                                      &descriptors);
+        if (status)
+            break;
+        new.security = descriptors.own;
+        new.security_size = descriptors.own_size;
+        new.parent_security = descriptors.parent;
+        new.parent_security_size = descriptors.parent_size;
+        new.only_find = false;
+    }
+    key_descriptors_free(&descriptors);
+    return status;
+}
+
 /* The part of NtCreateKey behind the copying in. */
 static ntstatus create_key(const struct nt_call *call, struct creation *creation)
 {
-    uint32_t options = (uint32_t)call->arguments[5];
-    struct key_target *target = &creation->target;
-    bool link = options & REG_OPTION_CREATE_LINK || target->attributes & OBJ_OPENLINK;
-    unsigned flags = (options & REG_OPTION_VOLATILE ? REGISTRY_VOLATILE : 0) |
-                     (options & REG_OPTION_CREATE_LINK ? REGISTRY_CREATE_LINK : 0);
+    struct key_opening opening = {.access = (uint32_t)call->arguments[1],
+                                  .options = creation->options,
+                                  .attributes = creation->target.attributes};
+    struct registry_found new = {.created = true};
     nt_handle handle;
-    uint64_t key;
+    uint32_t granted;
     bool created;
-    ntstatus status;
-    uint64_t from = registry_key_in_transaction(target->from, creation->transaction);
-    int result = registry_create(nt_personality.registry, from, target->path, target->units,
-                                 link ? REGISTRY_OPEN_LINK : 0, flags, creation->class_name.text,
-                                 creation->class_name.units, &key, &created, &creation->elsewhere);
+    int result = 0;
+    /* What would be refused of any key is refused before there is one. */
+    ntstatus status = key_access_decide(call, &new, opening.access, opening.options, &granted);
 
+    if (status || (status = find_or_create(call, creation, &opening.found, &result)))
+        return status;
     if (result == -EXDEV)
         return creation->transaction ? deny_elsewhere(call)
                                      : forward_with_path(call, &creation->elsewhere);
+    if (result == -EACCES)
+        return nt_deny(call, STATUS_ACCESS_DENIED, "the parent's descriptor never stays the same");
     if (result < 0)
         return key_status(result);
+    created = opening.found.created;
     if (created)
         nt_notify_written();
-    if (!created && options & REG_OPTION_CREATE_LINK)
+    if (!created && creation->options & REG_OPTION_CREATE_LINK)
         return STATUS_OBJECT_NAME_COLLISION;
-    status = key_open_handle(key, (uint32_t)call->arguments[1], target->attributes, &handle);
+    status = key_open_handle(call, &opening, &handle);
     *(nt_handle *)call->arguments[0] = handle;
     if (status == STATUS_SUCCESS && creation->disposition)
         *creation->disposition = created ? REG_CREATED_NEW_KEY : REG_OPENED_EXISTING_KEY;
+    return status;
+}
+
+/* What else the program gave, copied in. */
+static ntstatus read_rest(const struct nt_call *call, struct creation *creation,
+                          struct security_parts *security)
+{
+    const void *descriptor = creation->target.security_descriptor;
+    ntstatus status = STATUS_SUCCESS;
+
+    creation->class_name.units = 0;
+    creation->security = descriptor ? security : NULL;
+    if (call->arguments[4])
+        status = nt_copy_name(&creation->class_name, (const void *)call->arguments[4]);
+    if (status == STATUS_SUCCESS && descriptor)
+        status = security_parts_read(descriptor, security);
     return status;
 }
 
@@ -203,6 +276,7 @@ static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction
                                 uint64_t disposition)
 {
     nt_handle *out = (nt_handle *)call->arguments[0];
+    struct security_parts security;
     struct creation creation;
     ntstatus status;
 
@@ -211,9 +285,11 @@ static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction
     nt_version_settle();
     creation.transaction = transaction;
     creation.disposition = (uint32_t *)disposition;
+    creation.options = (uint32_t)call->arguments[5];
     switch (key_target_read((const void *)call->arguments[2], &creation.target, &status)) {
     case KEY_WINE:
-        return transaction ? deny_elsewhere(call) : forward_open(call, &creation.target);
+        return transaction ? deny_elsewhere(call)
+                           : forward_open(call, &creation.target, creation.options);
     case KEY_BAD:
         *out = 0;
         return status;
@@ -225,9 +301,7 @@ static ntstatus copy_and_create(const struct nt_call *call, uint64_t transaction
         return nt_deny(call, STATUS_ACCESS_DENIED, "application hives have no path");
     if (key_any_protected() && is_protected_place(&creation.target))
         return nt_deny(call, STATUS_ACCESS_DENIED, "the key may not be changed");
-    creation.class_name.units = 0;
-    if (call->arguments[4])
-        status = nt_copy_name(&creation.class_name, (const void *)call->arguments[4]);
+    status = read_rest(call, &creation, &security);
     return status ? status : create_key(call, &creation);
 }
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "nt/handle_table.h"
+#include "nt/key_access.h"
 #include "nt/key_protect.h"
 #include "nt/personality.h"
-#include "nt/privilege.h"
 #include "registry/transaction.h"
 #include "registry/upcase.h"
 
@@ -77,6 +77,7 @@ enum key_owner key_target_read(const struct object_attributes *attributes,
     if (*status)
         return KEY_BAD;
     target->attributes = copy.attributes;
+    target->security_descriptor = copy.security_descriptor;
     target->path = target->name.text;
     target->units = target->name.units;
     if (copy.root_directory && !is_key_handle(copy.root_directory))
@@ -150,20 +151,37 @@ uint32_t key_access_granted(uint32_t desired)
     return access;
 }
 
-ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_handle *out)
+ntstatus key_open_handle(const struct nt_call *call, const struct key_opening *opening,
+                         nt_handle *out)
 {
     struct key_handle content = {
-        .key = key,
-        .access = key_access_granted(access),
+        .key = opening->found.key,
         /* A transaction belongs to its process. */
-        .inherit = attributes & OBJ_INHERIT && !registry_transaction_of(key),
+        .inherit =
+            opening->attributes & OBJ_INHERIT && !registry_transaction_of(opening->found.key),
     };
+    ntstatus status = key_access_decide(call, &opening->found, opening->access, opening->options,
+                                        &content.access);
 
     *out = 0;
-    if (access & ACCESS_SYSTEM_SECURITY && !nt_has_privilege(SE_SECURITY_PRIVILEGE))
-        return STATUS_PRIVILEGE_NOT_HELD;
+    if (status)
+        return status;
     *out = key_handle_open(&content);
     return *out ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
+}
+
+ntstatus key_open_handle_of(const struct nt_call *call, uint64_t key, uint32_t access,
+                            uint32_t attributes, nt_handle *out)
+{
+    struct key_opening opening = {{.key = key}, access, 0, attributes};
+    struct registry_key_info info;
+    int result = registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL);
+
+    *out = 0;
+    if (result < 0)
+        return key_status(result);
+    opening.found.secured = info.secured;
+    return key_open_handle(call, &opening, out);
 }
 
 bool key_of_handle(const struct nt_call *call, uint32_t access, uint64_t *key, ntstatus *status)

@@ -17,6 +17,7 @@ struct key_target {
     uint32_t attributes;
     const uint16_t *path; /* into `name` */
     size_t units;
+    const void *security_descriptor; /* the program's; NULL: none */
     struct nt_name name;
 };
 
@@ -39,8 +40,22 @@ bool key_target_app_hive_name(const struct key_target *target, const uint16_t **
  * where the handle is no key's. Wine is asked. */
 bool key_of_wine_path(nt_handle handle, struct key_target *target);
 
-/* Opens a handle for a key. */
-ntstatus key_open_handle(uint64_t key, uint32_t access, uint32_t attributes, nt_handle *out);
+/* What a handle is opened by. */
+struct key_opening {
+    struct registry_found found;
+    uint32_t access;     /* as it was asked for */
+    uint32_t options;    /* of creating or opening */
+    uint32_t attributes; /* OBJ_... */
+};
+
+/* Opens a handle for a key, with the rights that the caller may have of it (key_access.h). Wine may
+ * be asked: no lock may be held. */
+ntstatus key_open_handle(const struct nt_call *call, const struct key_opening *opening,
+                         nt_handle *out);
+
+/* The same for a key that was not looked up. */
+ntstatus key_open_handle_of(const struct nt_call *call, uint64_t key, uint32_t access,
+                            uint32_t attributes, nt_handle *out);
 
 /* The specific rights that a desired access asks for. */
 uint32_t key_access_granted(uint32_t desired);

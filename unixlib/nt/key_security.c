@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * key_security.c - the key family: security descriptors, stored and returned. They are not
- * enforced: Wine's user is an administrator of the kernel's own registry.
+ * key_security.c - the key family: security descriptors, stored and returned. They are looked at
+ * when a key is opened (key_access.h), and what they hand on when one is made (key_creation.h).
  * Sources: "NtQuerySecurityObject", "NtSetSecurityObject".
  */
 #include <errno.h>
@@ -10,32 +10,19 @@
 #include "nt/handle_table.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
-#include "nt/security_descriptor.h"
-
-/* What a key has that was never given a descriptor: owner and group Administrators; subkeys may be
- * read by Users, the key is Administrators' own. */
-/* clang-format off */
-static const unsigned char default_descriptor[] = {
-    1, 0, 0x04, 0x80,                                                 /* revision, control */
-    20, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,                /* offsets */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
-    2, 0, 56, 0, 2, 0, 0, 0,                                          /* ACL of two entries */
-    0, 0x0a, 24, 0, 0, 0, 0, 0x80,                                    /* inherit only: read */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x21, 0x02, 0, 0,            /* S-1-5-32-545 */
-    0, 0, 24, 0, 0x3f, 0, 0x0f, 0,                                    /* all */
-    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
-};
-/* clang-format on */
+#include "nt/security_inherit.h"
 
 static const struct {
     uint32_t information;
     uint32_t read_access, write_access;
+    uint16_t control; /* the bits that belong to it */
 } rights[SECURITY_PARTS] = {
-    [SECURITY_OWNER] = {OWNER_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_OWNER},
-    [SECURITY_GROUP] = {GROUP_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_OWNER},
-    [SECURITY_SACL] = {SACL_SECURITY_INFORMATION, ACCESS_SYSTEM_SECURITY, ACCESS_SYSTEM_SECURITY},
-    [SECURITY_DACL] = {DACL_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_DAC},
+    [SECURITY_OWNER] = {OWNER_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_OWNER, 0},
+    [SECURITY_GROUP] = {GROUP_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_OWNER, 0},
+    [SECURITY_SACL] = {SACL_SECURITY_INFORMATION, ACCESS_SYSTEM_SECURITY, ACCESS_SYSTEM_SECURITY,
+                       SE_SACL_CONTROL},
+    [SECURITY_DACL] = {DACL_SECURITY_INFORMATION, ACCESS_READ_CONTROL, ACCESS_WRITE_DAC,
+                       SE_DACL_CONTROL},
 };
 
 static uint32_t needed_access(uint32_t information, bool writing)
@@ -56,7 +43,7 @@ static int load_parts(uint64_t key, unsigned char *memory, struct security_parts
                                        SECURITY_DESCRIPTOR_LIMIT, &size);
 
     if (result == -ENODATA || (result == 0 && !security_parts_split(memory, size, parts))) {
-        security_parts_split(default_descriptor, sizeof default_descriptor, parts);
+        security_parts_default(parts);
         result = 0;
     }
     return result;
@@ -87,6 +74,15 @@ ntstatus nt_query_security_object(const struct nt_call *call)
     return size > length ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 
+static ntstatus check_lists(const struct security_parts *given, uint32_t information)
+{
+    for (int part = SECURITY_SACL; part <= SECURITY_DACL; part++)
+        if (information & rights[part].information && given->parts[part].size &&
+            !security_acl_is_valid(given->parts[part].bytes, given->parts[part].size))
+            return STATUS_INVALID_ACL;
+    return STATUS_SUCCESS;
+}
+
 ntstatus nt_set_security_object(const struct nt_call *call)
 {
     uint32_t information = (uint32_t)call->arguments[1];
@@ -102,6 +98,8 @@ ntstatus nt_set_security_object(const struct nt_call *call)
     if (!call->arguments[2])
         return STATUS_ACCESS_VIOLATION;
     status = security_parts_read((const void *)call->arguments[2], &given);
+    if (status == STATUS_SUCCESS)
+        status = check_lists(&given, information);
     if (status)
         return status;
     if (!key_of_handle(call, needed_access(information, true), &key, &status))
@@ -109,11 +107,13 @@ ntstatus nt_set_security_object(const struct nt_call *call)
     result = load_parts(key, memory, &parts);
     if (result < 0)
         return key_status(result);
-    for (int part = 0; part < SECURITY_PARTS; part++)
-        if (information & rights[part].information)
-            parts.parts[part] = given.parts[part];
-    if (information & DACL_SECURITY_INFORMATION)
-        parts.control = given.control;
+    for (int part = 0; part < SECURITY_PARTS; part++) {
+        if (!(information & rights[part].information))
+            continue;
+        parts.parts[part] = given.parts[part];
+        parts.control &= (uint16_t)~rights[part].control;
+        parts.control |= given.control & rights[part].control;
+    }
     size = security_parts_join(&parts, joined, sizeof joined);
     if (size > sizeof joined)
         return STATUS_INVALID_SECURITY_DESCR;

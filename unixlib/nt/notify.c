@@ -22,6 +22,7 @@
 
 #include "nt/guard.h"
 #include "nt/handle_table.h"
+#include "nt/key_access.h"
 #include "nt/key_path.h"
 #include "nt/personality.h"
 #include "registry/transaction.h"
@@ -424,8 +425,10 @@ static ntstatus in_other_hive(uint64_t key, uint64_t second)
 static ntstatus find_second(const struct nt_call *call, uint64_t *second)
 {
     struct key_target target;
+    struct registry_found found;
     struct key_handle master;
     ntstatus status = STATUS_INVALID_PARAMETER;
+    uint32_t granted;
     int result;
 
     if (!key_handle_get(call->arguments[0], &master))
@@ -434,10 +437,13 @@ static ntstatus find_second(const struct nt_call *call, uint64_t *second)
         return status;
     if (key_target_is_app_hive(&target))
         return STATUS_ACCESS_DENIED;
-    result =
-        registry_lookup(nt_personality.registry, target.from, target.path, target.units,
-                        target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, second, NULL);
-    return result < 0 ? key_status(result) : in_other_hive(master.key, *second);
+    result = registry_find(nt_personality.registry, target.from, target.path, target.units,
+                           target.attributes & OBJ_OPENLINK ? REGISTRY_OPEN_LINK : 0, &found, NULL);
+    if (result < 0)
+        return key_status(result);
+    *second = found.key;
+    status = key_access_decide(call, &found, KEY_NOTIFY, 0, &granted);
+    return status ? status : in_other_hive(master.key, *second);
 }
 
 /* "NtNotifyChangeMultipleKeys function (winternl.h)": at most one subordinate key, of another hive

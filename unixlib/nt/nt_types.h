@@ -66,6 +66,7 @@ enum key_access {
 enum key_option {
     REG_OPTION_VOLATILE = 0x1,
     REG_OPTION_CREATE_LINK = 0x2,
+    REG_OPTION_BACKUP_RESTORE = 0x4,
     REG_OPEN_OPTIONS = 0x1c,   /* all that may be given: BACKUP_RESTORE, OPEN_LINK, */
     REG_CREATE_OPTIONS = 0x1f, /* DONT_VIRTUALIZE; and with creation the two above */
 };

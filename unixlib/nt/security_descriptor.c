@@ -8,9 +8,6 @@
 
 #include "nt/copy.h"
 
-#define SE_DACL_PRESENT 0x4u
-#define SE_SACL_PRESENT 0x10u
-#define SE_SELF_RELATIVE 0x8000u
 #define REVISION 1
 #define SID_LIMIT 68u /* 15 subauthorities */
 
@@ -27,6 +24,27 @@ struct absolute_descriptor {
     const unsigned char *parts[SECURITY_PARTS];
 };
 _Static_assert(sizeof(struct absolute_descriptor) == 40, "SECURITY_DESCRIPTOR");
+
+/* clang-format off */
+static const unsigned char default_descriptor[] = {
+    1, 0, 0x04, 0x80,                                                 /* revision, control */
+    20, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0,                /* offsets */
+    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
+    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
+    2, 0, 80, 0, 3, 0, 0, 0,                                          /* ACL of three entries */
+    0, 0x0a, 24, 0, 0, 0, 0, 0x80,                                    /* inherit only: read */
+    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x21, 0x02, 0, 0,            /* S-1-5-32-545 */
+    0, 0x0a, 24, 0, 0, 0, 0, 0x10,                                    /* inherit only: all */
+    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
+    0, 0, 24, 0, 0x3f, 0, 0x0f, 0,                                    /* all */
+    1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20, 0x02, 0, 0,            /* S-1-5-32-544 */
+};
+/* clang-format on */
+
+void security_parts_default(struct security_parts *parts)
+{
+    security_parts_split(default_descriptor, sizeof default_descriptor, parts);
+}
 
 /* The size that a SID or an ACL gives itself; 0 where it cannot be one. */
 static size_t part_size(enum security_part part, const unsigned char head[4])
