@@ -169,6 +169,44 @@ static void limits_are_written(void **state)
     assert_int_equal(pwk_cgroup_enter(in_root("tree/service/slice/pwk-test")), -ENOENT);
 }
 
+static void text_is(const char *path, const char *expected)
+{
+    char text[128] = "";
+    FILE *file = fopen(in_root(path), "r");
+
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    assert_string_equal(text, expected);
+}
+
+static void limits_that_were_taken_away_are_given_back(void **state)
+{
+    int parent;
+
+    (void)state;
+    find(true, true);
+    parent = open(group.parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(parent >= 0);
+    assert_int_equal(pwk_cgroup_keep(&group, parent, "pwk-test", 150, 1 << 20), -ENOENT);
+    make_folder("tree/service/pwk-test");
+    write_to("tree/service/pwk-test/cpu.max", "150000 100000\n");
+    write_to("tree/service/pwk-test/io.max", "259:0 rbps=1048576 wbps=1048576 riops=max\n");
+    assert_int_equal(pwk_cgroup_keep(&group, parent, "pwk-test", 150, 1 << 20), 0);
+    text_is("tree/service/cgroup.subtree_control", "memory cpu\n"); /* nothing was missing */
+    write_to("tree/service/pwk-test/cpu.max", "max 100000\n");
+    assert_int_equal(pwk_cgroup_keep(&group, parent, "pwk-test", 150, 1 << 20), 0);
+    text_is("tree/service/pwk-test/cpu.max", "150000 100000");
+    write_to("tree/service/cgroup.subtree_control", "memory cpu\n");
+    write_to("tree/service/pwk-test/io.max", "");
+    assert_int_equal(pwk_cgroup_keep(&group, parent, "pwk-test", 150, 1 << 20), 0);
+    text_is("tree/service/cgroup.subtree_control", "+ioory cpu\n"); /* a file; Linux adds it */
+    text_is("tree/service/pwk-test/io.max", "259:0 rbps=1048576 wbps=1048576");
+    assert_int_equal(unlink(in_root("tree/service/pwk-test/io.max")), 0);
+    assert_int_equal(pwk_cgroup_keep(&group, parent, "pwk-test", 150, 1 << 20), -ENOENT);
+    close(parent);
+}
+
 static double burn(double seconds)
 {
     struct timespec begin, now;
@@ -182,6 +220,19 @@ static double burn(double seconds)
     getrusage(RUSAGE_SELF, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void withdraw(const char *place, const char *controller)
+{
+    char path[PATH_MAX + 32];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/cgroup.subtree_control", place);
+    file = fopen(path, "w");
+    if (file) {
+        fputs(controller, file);
+        fclose(file); /* refused while others below have lent it on */
+    }
 }
 
 static void a_burner_in_a_real_group(void **state)
@@ -200,6 +251,9 @@ static void a_burner_in_a_real_group(void **state)
     snprintf(folder, sizeof(folder), "%s/%s", group.parent, name);
     parent = pwk_cgroup_make(&group, name, 50, 0);
     assert_true(parent >= 0);
+    /* As systemd does. */
+    withdraw(group.parent, "-cpu");
+    assert_int_equal(pwk_cgroup_keep(&group, parent, name, 50, 0), 0);
     child = fork();
     if (child == 0) {
         if (pwk_cgroup_enter(folder) < 0)
@@ -284,6 +338,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_part_is_better_than_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nowhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limits_are_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits_that_were_taken_away_are_given_back, set_up,
+                                        tear_down),
         cmocka_unit_test(a_burner_in_a_real_group),
         cmocka_unit_test_setup_teardown(a_launcher_removes_the_group_of_a_killed_session, set_up,
                                         tear_down),

@@ -193,21 +193,67 @@ static int lend(int folder, const char *controller)
     return write_text(folder, "cgroup.subtree_control", text);
 }
 
+#define LIMIT_TEXT 128
+
+static void cpu_text(char text[LIMIT_TEXT], unsigned cpu)
+{
+    snprintf(text, LIMIT_TEXT, "%" PRIu64 " %d", (uint64_t)cpu * (PERIOD_US / 100), PERIOD_US);
+}
+
+static void io_text(char text[LIMIT_TEXT], const struct pwk_cgroup *group, uint64_t io)
+{
+    snprintf(text, LIMIT_TEXT, "%u:%u rbps=%" PRIu64 " wbps=%" PRIu64, group->major, group->minor,
+             io, io);
+}
+
 static int set_limits(const struct pwk_cgroup *group, int folder, unsigned cpu, uint64_t io)
 {
-    char text[128];
+    char text[LIMIT_TEXT];
     int result = 0;
 
     if (cpu) {
-        snprintf(text, sizeof(text), "%" PRIu64 " %d", (uint64_t)cpu * (PERIOD_US / 100),
-                 PERIOD_US);
+        cpu_text(text, cpu);
         result = write_text(folder, "cpu.max", text);
     }
     if (result == 0 && io) {
-        snprintf(text, sizeof(text), "%u:%u rbps=%" PRIu64 " wbps=%" PRIu64, group->major,
-                 group->minor, io, io);
+        io_text(text, group, io);
         result = write_text(folder, "io.max", text);
     }
+    return result;
+}
+
+static int lend_and_set(const struct pwk_cgroup *group, int parent, int folder, unsigned cpu,
+                        uint64_t io)
+{
+    int result = cpu ? lend(parent, "cpu") : 0;
+
+    if (result == 0 && io)
+        result = lend(parent, "io");
+    return result == 0 ? set_limits(group, folder, cpu, io) : result;
+}
+
+/* True where the file says that limit. Without its controller it is not there. */
+static bool stands(int folder, const char *file, const char *limit)
+{
+    char text[4096];
+
+    return read_text(folder, file, text, sizeof(text)) > 0 && strstr(text, limit) != NULL;
+}
+
+int pwk_cgroup_keep(const struct pwk_cgroup *group, int parent, const char *name, unsigned cpu,
+                    uint64_t io)
+{
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
+    char cpu_limit[LIMIT_TEXT], io_limit[LIMIT_TEXT];
+
+    if (folder < 0)
+        return -errno;
+    cpu_text(cpu_limit, cpu);
+    io_text(io_limit, group, io);
+    if ((cpu && !stands(folder, "cpu.max", cpu_limit)) ||
+        (io && !stands(folder, "io.max", io_limit)))
+        result = lend_and_set(group, parent, folder, cpu, io);
+    close(folder);
     return result;
 }
 
@@ -216,10 +262,6 @@ int pwk_cgroup_make(const struct pwk_cgroup *group, const char *name, unsigned c
     int parent = open(group->parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC), folder = -1;
     int result = parent < 0 ? -errno : 0;
 
-    if (result == 0 && cpu)
-        result = lend(parent, "cpu");
-    if (result == 0 && io)
-        result = lend(parent, "io");
     /* One that is left of a session that was killed has that one's limits. */
     if (result == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         result = -errno;
@@ -228,7 +270,7 @@ int pwk_cgroup_make(const struct pwk_cgroup *group, const char *name, unsigned c
     if (result == 0 && (folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         result = -errno;
     if (result == 0)
-        result = set_limits(group, folder, cpu, io);
+        result = lend_and_set(group, parent, folder, cpu, io);
     if (folder >= 0)
         close(folder);
     if (result == 0)

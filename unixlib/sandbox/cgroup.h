@@ -38,6 +38,13 @@ void pwk_cgroup_find_in(struct pwk_cgroup *group, const char *self, const char *
  * pwk_cgroup_remove, or a negative errno. */
 int pwk_cgroup_make(const struct pwk_cgroup *group, const char *name, unsigned cpu, uint64_t io);
 
+/* Looks whether the group `name` in the folder `parent` still has the limits that it was made with,
+ * and gives them back: systemd takes a controller that was lent on by hand away again when it reads
+ * its units anew (`systemctl daemon-reload`), and the limits go with it. 0 where they stand now, or
+ * a negative errno. */
+int pwk_cgroup_keep(const struct pwk_cgroup *group, int parent, const char *name, unsigned cpu,
+                    uint64_t io);
+
 /* Puts the calling process into the group with this folder: 0 or a negative errno. */
 int pwk_cgroup_enter(const char *folder);
 

@@ -82,7 +82,9 @@ int pwk_session_pidfd(pid_t pid)
 /* ---- init ---- */
 
 struct init {
-    struct pwk_governor *governor; /* NULL: no limits */
+    const struct pwk_session_plan *plan;
+    struct pwk_governor *governor; /* NULL: no limits, or the group keeps them */
+    int group;                     /* descriptor, or -1 */
     pwk_audit_collector_t *collector;
     struct pwk_session_orphans orphans;
     uint64_t collect_at, check_at; /* nanoseconds of CLOCK_MONOTONIC */
@@ -156,6 +158,8 @@ static bool wait_and_look(struct init *init)
     if (now() < init->check_at)
         return false;
     init->check_at = now() + POLL_NANOSECONDS / 2;
+    if (init->group >= 0 && !pwk_session_group_keep(init->plan, init->group, &init->governor))
+        init->group = -1;
     return true;
 }
 
@@ -228,7 +232,7 @@ static int let_go(struct inherited *inherited)
 static void run_init(const struct pwk_session_plan *plan, struct inherited inherited)
 {
     struct pwk_session_report report = {0};
-    struct init init = {0};
+    struct init init = {.plan = plan};
     char path[PATH_MAX];
 
     setsid();
@@ -266,6 +270,7 @@ static void run_init(const struct pwk_session_plan *plan, struct inherited inher
         report.result < 0)
         _exit(1);
     close(inherited.report);
+    init.group = inherited.group;
     serve(plan, &init, inherited.lock);
     /* When the kernel was last used: pwkctl ps --all. */
     futimens(inherited.held, NULL);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -35,6 +36,25 @@ int pwk_session_group_make(const struct pwk_session_plan *plan, char folder[PATH
     if (group < 0)
         folder[0] = '\0';
     return group < 0 ? -1 : group;
+}
+
+bool pwk_session_group_keep(const struct pwk_session_plan *plan, int group,
+                            struct pwk_governor **governor)
+{
+    const struct pwk_cgroup *place = &plan->cgroup;
+    char name[NAME_MAX + 1];
+    struct pwk_governor *all;
+
+    group_name(plan, name);
+    if (pwk_cgroup_keep(place, group, name, place->cpu ? plan->cpu : 0,
+                        place->io ? plan->io : 0) == 0 ||
+        pwk_session_govern(plan, false, &all) < 0)
+        return true;
+    /* Whom the one before has stopped, the new one would take for stopped by others. */
+    if (*governor)
+        kill(-1, SIGCONT);
+    *governor = all;
+    return false;
 }
 
 void pwk_session_group_remove(const struct pwk_session_plan *plan, int group)

@@ -24,9 +24,16 @@ void pwk_session_group_remove(const struct pwk_session_plan *plan, int group);
 void pwk_session_group_leave(const char *folder, int lock, int init);
 void pwk_session_group_forget(const char *runtime);
 
+struct pwk_governor;
+
+/* For the session's first process, to be called again and again: sees to it that the group (its
+ * descriptor) keeps its limits. Where it cannot any more, `governor` is replaced by one that keeps
+ * all of them, and false answered: there is nothing more to be seen to. */
+bool pwk_session_group_keep(const struct pwk_session_plan *plan, int group,
+                            struct pwk_governor **governor);
+
 /* Starts the governor for the limits that no group keeps, in the session's first process, when the
  * session's /proc is there. `governor` receives NULL where there is nothing to do. 0 or -ENOMEM. */
-struct pwk_governor;
 int pwk_session_govern(const struct pwk_session_plan *plan, bool has_group,
                        struct pwk_governor **governor);
 
