@@ -77,5 +77,8 @@ int hive_store_connect(const char *path, int flags, sqlite3 **db)
     sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(*db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    /* Nor is a table what the schema says by the name of a module of SQLite's (full text search).
+     */
+    sqlite3_drop_modules(*db, NULL);
     return SQLITE_OK;
 }

@@ -260,6 +260,31 @@ static void keys_below_a_link(void **state)
     registry_close(registry);
 }
 
+/* ---- the schema ---- */
+
+/* SQLite's own modules would be run over pages that a hostile program has written. */
+static void a_table_that_is_a_module(void **state)
+{
+    sqlite3 *db;
+    registry_t *registry;
+    bool has_module;
+
+    (void)state;
+    make_layer();
+    assert_int_equal(sqlite3_open(in_folder("registry.db"), &db), SQLITE_OK);
+    has_module = sqlite3_exec(db,
+                              "DROP TABLE marks; CREATE VIRTUAL TABLE marks USING fts4(name, "
+                              "value)",
+                              NULL, NULL, NULL) == SQLITE_OK;
+    sqlite3_close(db);
+    if (!has_module)
+        skip();
+    if (registry_open(store_folder, &may_create, &registry, NULL) == 0) {
+        assert_true(registry_is_empty(registry) < 0);
+        registry_close(registry);
+    }
+}
+
 /* ---- the lock ---- */
 
 /* What taking the lock writes to the shared memory is one number, and no pointer that giving it
@@ -312,7 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_journal_deletes_nothing),          TEST(a_journal_deletes_nothing_in_a_check),
         TEST_LAYERS(names_longer_than_names_are), TEST_LAYERS(a_name_of_several_components),
-        TEST_LAYERS(keys_below_a_link),           TEST(the_lock_trusts_no_memory),
+        TEST_LAYERS(keys_below_a_link),           TEST_LAYERS(a_table_that_is_a_module),
+        TEST(the_lock_trusts_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
