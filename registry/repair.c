@@ -54,14 +54,20 @@ static const char *path_of(char path[PATH_MAX], const char *directory, const cha
     return path;
 }
 
-static int sync_path(const char *path)
+/* `mode` is set too, where it is not 0. No link is followed, which a program may have made. */
+static int set_mode_and_sync(const char *path, mode_t mode)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int result = fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int result = fd < 0 || (mode && fchmod(fd, mode) < 0) || fsync(fd) < 0 ? -errno : 0;
 
     if (fd >= 0)
         close(fd);
     return result;
+}
+
+static int sync_path(const char *path)
+{
+    return set_mode_and_sync(path, 0);
 }
 
 static void remove_file(const char *directory, const char *name)
@@ -259,10 +265,8 @@ static int make_new_store(struct work *work)
         hive_store_close(store);
     }
     close_image(work);
-    if (result == 0 && chmod(path, work->status.st_mode & 0777) < 0)
-        result = -errno;
     if (result == 0)
-        result = sync_path(path);
+        result = set_mode_and_sync(path, work->status.st_mode & 0777);
     remove_file(work->directory, "registry.db.repairing-wal");
     remove_file(work->directory, "registry.db.repairing-shm");
     return result;

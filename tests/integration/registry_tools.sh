@@ -48,6 +48,20 @@ contains 'and says why' 'end them first' "$(cat "$work/error")"
 go_on program
 wait "${held[program]}"
 
+# --- while it works ---
+# It waits for the store's own lock, and has what keeps sessions from beginning.
+sessions_are_held_off()
+{
+    grep -q "OFDLCK .*:$(stat -c %i "$store/../session.up" 2>/dev/null || echo none) " /proc/locks
+}
+hold other flock "$store/registry.coherence" sh -c 'echo ready; read -r line'
+held_says other 1 ready
+fails 'no session is held off' sessions_are_held_off
+hold repairs "$pwkctl" registry a check --repair
+ok 'no session begins during a repair' until_true 8 sessions_are_held_off
+go_on other
+ok 'it goes on' wait "${held[repairs]}"
+
 # --- repair ---
 registry a export 'HKLM\Software' "$work/before.reg"
 pages=$(($(stat -c %s "$store/registry.db") / 4096))

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/process_table.h"
 #include "registry/repair.h"
@@ -81,17 +82,21 @@ int control_check(const char *kernel, int count, char *const words[])
     struct registry_check check = {0};
     struct control_kernel found;
     struct pwk_error error;
-    int rc;
+    int rc, lock = -1;
 
     if (count > 1 || (count == 1 && strcmp(words[0], "--repair") != 0))
         return CONTROL_USAGE;
     check.repair = count == 1;
     rc = control_find_kernel(&found, kernel, &error);
-    /* A store under repair must not be in anybody's hands. */
+    /* A store under repair must not be in anybody's hands, nor come into them meanwhile. */
     if (rc == 0 && check.repair)
         rc = control_check_nobody_runs(&found, kernel, &error);
-    if (rc == 0)
+    if (rc == 0 && check.repair)
+        rc = lock = control_hold_off(&found, &error);
+    if (rc >= 0)
         rc = check_store(kernel, &found, &check, &error);
+    if (lock >= 0)
+        close(lock);
     if (rc == 0)
         return tell_result(kernel, &check);
     fflush(stdout);
