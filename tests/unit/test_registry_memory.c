@@ -199,6 +199,6 @@ int main(void)
         TEST(all_keys_below_one),
     };
 
-    alarm(300); /* a hang is a failure, not a wait for good */
+    alarm(1200); /* a hang is a failure, not a wait for good */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
