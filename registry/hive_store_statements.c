@@ -56,7 +56,7 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_DELETE_VALUE] = "DELETE FROM key_values WHERE key=?1 AND sort=?2 RETURNING layer",
     [HIVE_HAS_VOLATILE] = "SELECT 1 FROM keys WHERE (flags & 1) <> 0 LIMIT 1",
     [HIVE_CLAIM_KEY] = "UPDATE keys SET layer=layer|2 WHERE id=?1 AND layer&2=0 RETURNING parent",
-    [HIVE_RELEASE_KEY] = "UPDATE keys SET layer=1 WHERE id=?1 AND layer=3"
+    [HIVE_RELEASE_KEY] = "UPDATE keys SET layer=1 WHERE id=?1 AND layer=3 AND security IS NULL"
                          " AND NOT EXISTS(SELECT 1 FROM key_values WHERE key=?1 AND layer&2)"
                          " AND NOT EXISTS(SELECT 1 FROM value_tombstones WHERE key=?1)"
                          " AND NOT EXISTS(SELECT 1 FROM key_tombstones WHERE parent=?1)"

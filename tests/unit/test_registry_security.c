@@ -67,6 +67,8 @@ static void a_key_is_known_to_have_one(void **state)
     create_link(registry, "top", "\\Registry");
     create_link(registry, "link", "\\Registry\\renamed");
     assert_true(is_secured(registry, REGISTRY_ROOT_KEY, "top"));
+    create_link(registry, "renamed\\deep", "\\Registry");
+    assert_true(is_secured(registry, REGISTRY_ROOT_KEY, "renamed\\deep"));
     assert_false(is_secured(registry, REGISTRY_ROOT_KEY, "link"));
     assert_int_equal(registry_set_security(registry, key, one, strlen(one)), 0);
     assert_true(is_secured(registry, REGISTRY_ROOT_KEY, "link"));
@@ -119,6 +121,8 @@ static void the_parents_must_be_the_one_expected(void **state)
     assert_int_equal(registry_set_security(registry, parent, one, strlen(one)), 0);
     assert_int_equal(make(registry, parent, "new", NULL, NULL, &found), -EACCES);
     assert_int_equal(found.key, parent);
+    create(registry, REGISTRY_ROOT_KEY, "other"); /* now the journal would take the next one */
+    assert_int_equal(make(registry, parent, "new", NULL, NULL, &found), -EACCES);
     assert_int_equal(make(registry, REGISTRY_ROOT_KEY, "parent\\new", another, another, &found),
                      -EACCES);
     assert_int_equal(found.key, parent);
