@@ -272,8 +272,12 @@ ntstatus key_access_decide(const struct nt_call *call, const struct registry_fou
 
     if (options & REG_OPTION_BACKUP_RESTORE)
         return for_backup(call, granted);
-    if (!found->secured || found->created || !(desired & ~(uint32_t)KEY_WOW64_VIEWS))
-        return key_access_by(call, NULL, 0, desired, granted);
+    if (!found->secured || found->created || !(desired & ~(uint32_t)KEY_WOW64_VIEWS)) {
+        if (desired & ACCESS_SYSTEM_SECURITY)
+            return key_access_by(call, NULL, 0, desired, granted);
+        *granted = key_access_granted(desired); /* nearly always: the short way */
+        return STATUS_SUCCESS;
+    }
     result = key_security_load(found->key, &descriptor, &size);
     if (result < 0)
         return key_status(result);
