@@ -451,6 +451,15 @@ if [ -n "$can_inject" ]; then
     ok 'the start after them' own plain00 "$probe" status 0
     ok 'no kernel is left whose launcher was killed at its beginning' until_true 30 no_kernel_ends
 fi
+# The launcher alone, somewhere between the session's beginning and the program's: its wineserver may
+# have been started by then and have no client yet.
+for ((i = 0; i < 24; i++)); do
+    hold "ends-early$i" "$pwk_wine" --kernel "ends-early$i" --ephemeral --session own "$probe" wait
+    sleep "0.$(printf %03d $((20 + i * 20)))"
+    kill -KILL "${held[ends-early$i]}"
+    wait "${held[ends-early$i]}" 2>/dev/null
+done
+ok 'no session is left whose launcher was killed early' until_true 60 no_kernel_ends
 begun=$SECONDS
 running=()
 for ((i = 0; i < lanes; i++)); do

@@ -302,13 +302,13 @@ static void a_launcher_removes_the_group_of_a_killed_session(void **state)
 
     (void)state;
     make_folder("group");
-    pwk_session_group_leave("", lock, ended);
-    pwk_session_group_leave(folder, lock, alive);
-    pwk_session_group_leave(folder, lock, ended); /* somebody else is there */
+    pwk_session_group_leave("", lock, ended, false);
+    pwk_session_group_leave(folder, lock, alive, false);
+    pwk_session_group_leave(folder, lock, ended, false); /* somebody else is there */
     assert_int_equal(access(folder, F_OK), 0);
     close(another);
     assert_int_equal(flock(lock, LOCK_SH), 0);
-    pwk_session_group_leave(folder, lock, ended);
+    pwk_session_group_leave(folder, lock, ended, false);
     assert_int_equal(access(folder, F_OK), -1);
     close(lock);
     close(alive);

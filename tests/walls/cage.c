@@ -156,6 +156,6 @@ int main(int argc, char *argv[])
     }
     status = run(&plan, &session, argv + 5);
     end(&session);
-    pwk_session_leave(&session);
+    pwk_session_leave(&session, false);
     return status;
 }

@@ -406,7 +406,7 @@ int pwk_plan_execute(struct pwk_plan *plan, struct pwk_error *error)
     if (plan->marker >= 0)
         close(plan->marker);
     plan->marker = -1;
-    pwk_session_leave(&plan->session);
+    pwk_session_leave(&plan->session, rc == 128 + SIGKILL);
     if (rc >= 0)
         return rc;
     fprintf(stderr, "pwk-wine: %s\n", error->text);

@@ -468,17 +468,17 @@ int pwk_session_enter(const struct pwk_session_plan *plan, struct pwk_session *s
     if (result == 0)
         result = pwk_session_known_check(&known, plan, error);
     if (result < 0)
-        pwk_session_leave(session);
+        pwk_session_leave(session, false);
     else
         strcpy(session->group, known.group);
     session->pid = known.pid;
     return result;
 }
 
-void pwk_session_leave(struct pwk_session *session)
+void pwk_session_leave(struct pwk_session *session, bool killed)
 {
     if (session->lock >= 0) {
-        pwk_session_group_leave(session->group, session->lock, session->init);
+        pwk_session_group_leave(session->group, session->lock, session->init, killed);
         close(session->lock);
     }
     if (session->init >= 0)

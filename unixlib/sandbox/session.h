@@ -104,6 +104,7 @@ bool pwk_session_was_there(const char *runtime);
  * somebody is about to begin one, or another negative errno. */
 int pwk_session_hold_off(const char *runtime, const char *state, struct pwk_error *error);
 
-void pwk_session_leave(struct pwk_session *session);
+/* `killed`: the program in it was, by SIGKILL. */
+void pwk_session_leave(struct pwk_session *session, bool killed);
 
 #endif

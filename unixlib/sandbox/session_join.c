@@ -222,7 +222,7 @@ pid_t pwk_session_fork(const struct pwk_session_plan *plan, struct pwk_session *
 
         if (child >= 0 || tries == PWK_SESSION_TRIES || poll(&end, 1, ENDING_MS) <= 0)
             return child;
-        pwk_session_leave(session);
+        pwk_session_leave(session, false);
         result = pwk_session_enter(plan, session, error);
         if (result < 0)
             return result;

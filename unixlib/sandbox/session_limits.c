@@ -16,6 +16,9 @@
 #include "sandbox/governor.h"
 #include "sandbox/session_known.h"
 
+/* Linux ends all others of a session before its first process. */
+#define LAST_MILLISECONDS 2000
+
 static void group_name(const struct pwk_session_plan *plan, char name[NAME_MAX + 1])
 {
     snprintf(name, NAME_MAX + 1, "pwk-%.*s", NAME_MAX - 4, strrchr(plan->runtime, '/') + 1);
@@ -66,12 +69,13 @@ void pwk_session_group_remove(const struct pwk_session_plan *plan, int group)
         pwk_cgroup_remove(group, name);
 }
 
-void pwk_session_group_leave(const char *folder, int lock, int init)
+void pwk_session_group_leave(const char *folder, int lock, int init, bool killed)
 {
     struct pollfd ended = {.fd = init, .events = POLLIN};
 
     /* With the lock alone nobody begins a next session, which would have a group of this name. */
-    if (folder[0] && init >= 0 && poll(&ended, 1, 0) == 1 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+    if (folder[0] && init >= 0 && poll(&ended, 1, killed ? LAST_MILLISECONDS : 0) == 1 &&
+        flock(lock, LOCK_EX | LOCK_NB) == 0)
         rmdir(folder);
 }
 

@@ -17,11 +17,11 @@ int pwk_session_group_make(const struct pwk_session_plan *plan, char folder[PATH
 void pwk_session_group_remove(const struct pwk_session_plan *plan, int group);
 
 /* For who outlives a session whose first process was killed, and so has left its group behind. Both
- * do nothing while somebody is in the session. A launcher that leaves it gives the group's folder
- * (or
- * ""), the session's lock, which it holds shared and may lose here, and a pidfd of the first
- * process; who has the kernel for himself, the run-time folder. */
-void pwk_session_group_leave(const char *folder, int lock, int init);
+ * do nothing while somebody is in the session. A launcher that leaves it gives the group's folder (or
+ * ""), the session's lock, which it holds shared and may lose here, a pidfd of the first process, and
+ * whether its program was killed, perhaps with all of the session: then it waits a moment for the
+ * first process. Who has the kernel for himself gives the run-time folder. */
+void pwk_session_group_leave(const char *folder, int lock, int init, bool killed);
 void pwk_session_group_forget(const char *runtime);
 
 struct pwk_governor;

@@ -22,17 +22,21 @@
 
 enum kind {
     GONE, /* or none that counts: init itself, and what waits to be reaped */
+    SERVER,
     WINES,
     NOT_BEGUN,
     AT_WORK,
 };
 
-/* Those that wineserver ends when it knows of no other, and itself; as their command lines begin.
- */
-static const char *const of_wine[] = {
-    "wineserver",   "wineserver64", "services.exe", "winedevice.exe",
-    "explorer.exe", "plugplay.exe", "svchost.exe",  "rpcss.exe",
-};
+/* As their command lines begin: wineserver, and those that it ends when it knows of no other. */
+static const char *const servers[] = {"wineserver", "wineserver64", NULL};
+static const char *const of_wine[] = {"services.exe",
+                                      "winedevice.exe",
+                                      "explorer.exe",
+                                      "plugplay.exe",
+                                      "svchost.exe",
+                                      "rpcss.exe",
+                                      NULL};
 
 static ssize_t read_file(pid_t pid, const char *name, char *text, size_t capacity)
 {
@@ -51,18 +55,17 @@ static ssize_t read_file(pid_t pid, const char *name, char *text, size_t capacit
 }
 
 /* The first word of the command line, without its folders, of Linux' kind or of Windows'. */
-static bool is_of_wine(const char *command)
+static bool is_one_of(const char *command, const char *const *names)
 {
     const char *name = command;
 
     for (const char *at = command; *at; at++)
         if (*at == '/' || *at == '\\')
             name = at + 1;
-    for (size_t i = 0; i < sizeof(of_wine) / sizeof(of_wine[0]); i++) {
-        size_t length = strlen(of_wine[i]);
+    for (; *names; names++) {
+        size_t length = strlen(*names);
 
-        if (strncasecmp(name, of_wine[i], length) == 0 &&
-            (name[length] == '\0' || name[length] == ' '))
+        if (strncasecmp(name, *names, length) == 0 && (name[length] == '\0' || name[length] == ' '))
             return true;
     }
     return false;
@@ -105,12 +108,13 @@ static enum kind kind_of(pid_t pid)
         return GONE;
     if (is_loaders(pid) && !has_begun(pid))
         return NOT_BEGUN;
-    return is_of_wine(text) ? WINES : AT_WORK;
+    if (is_one_of(text, servers))
+        return SERVER;
+    return is_one_of(text, of_wine) ? WINES : AT_WORK;
 }
 
-/* The number of processes of each kind; `signal_number`, where not 0, is sent to those that have
- * not begun. */
-static void look(unsigned counts[AT_WORK + 1], int signal_number)
+/* The number of processes of each kind; `signal_number`, where not 0, is sent to those of one. */
+static void look(unsigned counts[AT_WORK + 1], enum kind meant, int signal_number)
 {
     const struct dirent *entry;
     DIR *folder = opendir("/proc");
@@ -121,28 +125,41 @@ static void look(unsigned counts[AT_WORK + 1], int signal_number)
         enum kind kind = kind_of(pid);
 
         counts[kind]++;
-        if (signal_number && kind == NOT_BEGUN)
+        if (signal_number && kind == meant)
             kill(pid, signal_number);
     }
     if (folder)
         closedir(folder);
 }
 
+/* Whose end is waited for in vain, by the counts; GONE: nobody's. */
+static enum kind waited_for(const unsigned counts[AT_WORK + 1])
+{
+    if (counts[AT_WORK] > 0)
+        return GONE;
+    if (counts[NOT_BEGUN] > 0)
+        return NOT_BEGUN;
+    return counts[SERVER] > 0 && counts[WINES] == 0 ? SERVER : GONE;
+}
+
 void pwk_session_orphans_look(struct pwk_session_orphans *orphans, int lock, uint64_t now)
 {
     unsigned counts[AT_WORK + 1];
+    enum kind kind;
 
     if (now < orphans->look_at)
         return;
     orphans->look_at = now + LOOK_NANOSECONDS;
-    look(counts, 0);
+    look(counts, GONE, 0);
+    kind = waited_for(counts);
     /* Who is coming in holds the lock. */
-    if (counts[NOT_BEGUN] == 0 || counts[AT_WORK] > 0 || flock(lock, LOCK_EX | LOCK_NB) < 0) {
+    if (kind == GONE || flock(lock, LOCK_EX | LOCK_NB) < 0) {
         orphans->looks = 0;
         return;
     }
-    /* It looks so for a moment, too, when Wine starts a process of its own. */
+    /* It looks so for a moment, too, when Wine starts a process of its own, and while wineserver
+     * saves: told to end, it saves first. */
     if (++orphans->looks >= LOOKS)
-        look(counts, SIGKILL);
+        look(counts, kind, kind == SERVER ? SIGTERM : SIGKILL);
     flock(lock, LOCK_UN);
 }

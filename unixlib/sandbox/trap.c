@@ -188,6 +188,13 @@ int pwk_trap_start(const struct pwk_trap *new_trap, struct pwk_error *error)
 {
     int result;
 
+    /* Switching off what is not on needs no more than that Linux knows it. A policy that was armed
+     * by a process before this one forbids it, and that process had it. */
+    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) < 0 && !pwk_policy_is_armed())
+        return pwk_error_set(error, -ENOTSUP,
+                             "this Linux cannot catch a program's own system calls (%s); use "
+                             "Linux 5.11 or newer, built with CONFIG_GENERIC_ENTRY",
+                             strerror(errno));
     if ((uintptr_t)pwk_trap_start < PWK_TRAP_LINE || (uintptr_t)prctl < PWK_TRAP_LINE)
         return pwk_error_set(error, -ENOTSUP,
                              "native libraries lie where Windows code does, so its system calls "
@@ -197,13 +204,6 @@ int pwk_trap_start(const struct pwk_trap *new_trap, struct pwk_error *error)
             error, -ENOTSUP,
             "all data are code here (READ_IMPLIES_EXEC), so system calls cannot be "
             "told apart; run without 'setarch -X'");
-    /* Switching off what is not on needs no more than that Linux knows it. A policy that was armed
-     * by a process before this one forbids it, and that process had it. */
-    if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0) < 0 && !pwk_policy_is_armed())
-        return pwk_error_set(error, -ENOTSUP,
-                             "this Linux cannot catch a program's own system calls (%s); use "
-                             "Linux 5.11 or newer, built with CONFIG_GENERIC_ENTRY",
-                             strerror(errno));
     trap = *new_trap;
     pwk_sigsys_set_user_dispatch(serve);
     result = pwk_sigsys_install();
