@@ -214,14 +214,27 @@ stop_prefix()
     remove_socket_folder "$1"
 }
 
-# processes_of_prefix PROCESS...: those of them that work in the test's prefix, one pid a line.
-processes_of_prefix()
+# prefix_processes name|command PATTERN: of the test's prefix, those whose name, or command line,
+# matches the extended expression, one pid a line. Without a process for each that is looked at: some
+# have gone by then.
+prefix_processes()
 {
-    local process
+    local process what words
 
-    for process; do
-        grep -zqxF "WINEPREFIX=$WINEPREFIX" "/proc/$process/environ" 2>/dev/null && echo "$process"
+    for process in /proc/[0-9]*; do
+        what=
+        case $1 in
+        name) read -r what <"$process/comm" ;;
+        *) mapfile -d '' -t words <"$process/cmdline" && what=${words[*]} ;;
+        esac 2>/dev/null
+        [[ $what =~ $2 ]] && grep -zqxF "WINEPREFIX=$WINEPREFIX" "$process/environ" 2>/dev/null &&
+            echo "${process#/proc/}"
     done
+}
+
+prefix_servers()
+{
+    prefix_processes name '^wineserver'
 }
 
 # signal_server SIGNAL: to the wineserver of the test's prefix; false where there is none. It divides
@@ -230,8 +243,7 @@ signal_server()
 {
     local processes
 
-    # shellcheck disable=SC2046 # one word a process
-    mapfile -t processes < <(processes_of_prefix $(pgrep wineserver))
+    mapfile -t processes < <(prefix_servers)
     [ "${#processes[@]}" -gt 0 ] && kill "-$1" "${processes[@]}" 2>/dev/null
 }
 

@@ -110,12 +110,6 @@ filters()
     sed -n 's/^\(NoNewPrivs\|Seccomp\|Seccomp_filters\):\t/\1 /p' "/proc/$1/status" | tr '\n' ' '
 }
 
-session_servers()
-{
-    # shellcheck disable=SC2046 # one word a process
-    processes_of_prefix $(pgrep wineserver)
-}
-
 hold family "$pwk_wine" --kernel family --session shared --profile strict "$probe" run wait
 held_says family 1 ready
 processes=$(kernel_processes_of 'wait')
@@ -124,10 +118,10 @@ for process in $processes; do
     equal 'one filter and no new privileges' 'NoNewPrivs 1 Seccomp 2 Seccomp_filters 1 ' \
         "$(filters "$process")"
 done
-for process in $(session_servers); do
+for process in $(prefix_servers); do
     matches 'wineserver is under no filter' 'Seccomp 0' "$(filters "$process")"
 done
-ok "the test's wineserver is found" test -n "$(session_servers)"
+ok "the test's wineserver is found" test -n "$(prefix_servers)"
 go_on family
 wait "${held[family]}"
 

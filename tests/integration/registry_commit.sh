@@ -240,10 +240,8 @@ begin_commit()
 # By what it executes: Wine gives it another name as soon as it is a client.
 writer_is_there()
 {
-    for writer in $(pgrep -P "$committing"); do
-        case $(readlink "/proc/$writer/exe") in
-        */pwk-loader64) return 0 ;;
-        esac
+    for writer in $(loader_processes); do
+        grep -qx "PPid:.$committing" "/proc/$writer/status" 2>/dev/null && return 0
     done
     return 1
 }
@@ -280,8 +278,7 @@ wineboot_has_begun()
     signal_server CONT
     sleep 0.05
     signal_server STOP
-    # shellcheck disable=SC2046 # one word a process
-    [ -n "$(processes_of_prefix $(pgrep -f 'wineboot\.exe --init'))" ]
+    [ -n "$(prefix_processes command 'wineboot\.exe --init')" ]
 }
 
 # Who waits for wineserver gets no answer any more: for that of a request first, then, while
