@@ -186,7 +186,7 @@ static void one_that_is_taken_away_inside(void **state)
 
 /* ---- other processes ---- */
 
-enum { ROUNDS = 40 };
+enum { ROUNDS = 40, KEYS = 1000 };
 static int asked[2], answered[2];
 
 /* Has the key in its cache, and must see at once what the other process did to it. */
@@ -240,55 +240,68 @@ static void other_processes_know_at_once(void **state)
     close(answered[0]);
 }
 
-/* Makes keys with descriptors without end. */
-static int make_without_end(int number)
+static uint64_t round_key(registry_t *in, int number)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "round-%d", number);
+    return create(in, REGISTRY_ROOT_KEY, name);
+}
+
+/* Makes keys with descriptors, and then waits: each look at them takes longer the more there are. */
+static int make_keys(int number)
 {
     struct registry_error error;
     struct registry_found found;
     registry_t *own;
+    uint64_t from;
     char name[32];
 
     if (registry_open(store_folder, &may_create, &own, &error))
         return 2;
-    for (int i = 0;; i++) {
-        snprintf(name, sizeof name, "%d-%d", number, i);
-        if (make(own, REGISTRY_ROOT_KEY, name, one, NULL, &found))
+    from = round_key(own, number);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        if (make(own, from, name, one, NULL, &found))
             return 3;
     }
+    for (;;)
+        pause();
 }
 
-static void check_all(registry_t *in, int *count)
+static int check_all(registry_t *in, uint64_t from)
 {
     uint64_t key;
+    int count = 0;
 
-    for (*count = 0; registry_enumerate_key(in, REGISTRY_ROOT_KEY, (uint32_t)*count, &key) == 0;
-         ++*count)
+    for (; registry_enumerate_key(in, from, (uint32_t)count, &key) == 0; count++)
         check_security(in, key, one);
+    return count;
 }
 
 /* Neither another process nor who comes after kill -9 sees a key without its descriptor. */
 static void no_key_is_seen_without(void **state)
 {
-    int seen = 0, left;
-
     (void)state;
     for (int round = 0; round < 12; round++) {
+        int seen = 0, status;
+        uint64_t from;
         pid_t child;
-        int before = seen, status;
 
         registry_close(registry);
-        child = start_process(make_without_end, round);
+        child = start_process(make_keys, round);
         registry = open_store();
-        while (seen < before + 20)
-            check_all(registry, &seen);
+        from = round_key(registry, round);
+        while (seen < 20) {
+            assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+            seen = check_all(registry, from);
+        }
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFSIGNALED(status));
         registry_close(registry);
         registry = open_store();
-        check_all(registry, &left);
-        assert_true(left >= seen);
-        seen = left;
+        assert_true(check_all(registry, round_key(registry, round)) >= seen);
     }
 }
 
