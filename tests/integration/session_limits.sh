@@ -143,22 +143,21 @@ until_true 60 grep -q ready "$work/writer.out" || fail 'the writer does not begi
 init=$(session_init writer)
 sleep 2
 before=$(bytes_moved "$init") begin=$(date +%s%N)
-# How soon is the disk's affair, which others use too: the limit is not passed, and it goes on.
+# Over 3 s, or for as long as it takes on a disk that others use too, but no longer than 20 s.
 moved_on()
 {
     after=$(bytes_moved "$init")
     [ "$after" -ge $((before + 10 * 1024 * 1024)) ]
 }
 sleep 3
-until_true 60 moved_on
+until_true 17 moved_on
 end=$(date +%s%N)
 kill -KILL "${held[writer]}"
 if [ "$after" -gt "$before" ]; then
     rate=$(((after - before) * 1000000000 / (end - begin) / 1024))
     say "a writer at 5M/s: $rate KiB/s"
-    ok 'it is not stopped for good' [ "$after" -ge $((before + 10 * 1024 * 1024)) ]
     assertions=$((assertions + 1))
-    [ "$rate" -le 20000 ] || fail "5M/s: $rate KiB/s"
+    [ "$rate" -ge 500 ] && [ "$rate" -le 20000 ] || fail "5M/s: $rate KiB/s"
 else
     say 'the disk here counts no bytes: the rate is left out'
 fi
