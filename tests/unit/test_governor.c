@@ -331,6 +331,45 @@ static void who_others_stopped_stays_stopped(void **state)
     assert_int_equal(answers->values[3], 'S');
 }
 
+/* For 2 s no signal reaches it, as while it waits for a disk. */
+static void wait_unreachable(void)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += 2;
+    if (vfork() == 0) {
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+            ;
+        _exit(0);
+    }
+    rest();
+}
+
+static void part_unreachable(void)
+{
+    pid_t unreachable = start(wait_unreachable), burner = start(burn);
+    struct pwk_governor *governor = pwk_governor_start(20, 0);
+
+    while (state_of(unreachable) != 'D')
+        usleep(1000);
+    govern(governor, SECOND);
+    answers->values[0] = (uint64_t)state_of(unreachable);
+    govern(governor, 3 * SECOND);
+    kill(burner, SIGKILL);
+    for (int i = 0; i < 30 && state_of(unreachable) != 'S'; i++)
+        govern(governor, SECOND);
+    answers->values[1] = (uint64_t)state_of(unreachable);
+}
+
+static void who_could_not_be_stopped_at_once_goes_on(void **state)
+{
+    (void)state;
+    in_namespace(part_unreachable);
+    assert_int_equal(answers->values[0], 'D');
+    assert_int_equal(answers->values[1], 'S');
+}
+
 static void part_continued_from_outside(void)
 {
     struct pwk_governor *governor = pwk_governor_start(20, 0);
@@ -400,6 +439,7 @@ int main(void)
         cmocka_unit_test(shares_are_kept),
         cmocka_unit_test(a_fork_bomb_is_held),
         cmocka_unit_test(who_others_stopped_stays_stopped),
+        cmocka_unit_test(who_could_not_be_stopped_at_once_goes_on),
         cmocka_unit_test(who_is_continued_from_outside_is_stopped_again),
         cmocka_unit_test(bytes_are_held),
     };

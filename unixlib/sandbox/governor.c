@@ -97,13 +97,16 @@ static double time_left(const struct budget *budget, bool holding)
 
 /* ---- stopping and continuing ---- */
 
-/* Stop signals that came while the process was stopped by us: Ctrl-Z, or another's SIGSTOP. */
-static uint64_t pending_stops(pid_t pid)
+/* Stop signals that came while the process was stopped by us: Ctrl-Z, or another's SIGSTOP. One that
+ * was told to stop again, as it waited for a disk or had just been about to stop, may have our own
+ * SIGSTOP still to come: given back to it, that would stop it for ever. */
+static uint64_t pending_stops(const struct pwk_process_usage *process)
 {
-    static const int stops[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
-    uint64_t shared = pwk_process_status_number(pid, "ShdPnd", 16, 0), found = 0;
+    static const int stops[] = {SIGTSTP, SIGTTIN, SIGTTOU, SIGSTOP};
+    size_t count = sizeof(stops) / sizeof(stops[0]) - process->stopped_late;
+    uint64_t shared = pwk_process_status_number(process->pid, "ShdPnd", 16, 0), found = 0;
 
-    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+    for (size_t i = 0; i < count; i++)
         found |= shared & (UINT64_C(1) << (stops[i] - 1));
     return found;
 }
@@ -144,9 +147,11 @@ static bool keep_stopped(const struct pwk_usage_look *before, struct pwk_usage_l
         const struct pwk_process_usage *known = pwk_usage_find(before, process);
 
         process->stays = known && known->stays && is_still(process);
+        process->stopped_late = known && known->stopped_late;
         if (process->pid == 1 || is_still(process))
             continue;
         kill(process->pid, SIGSTOP);
+        process->stopped_late = true;
         /* Who waits for a disk or is held by a debugger stops later. */
         still = still && process->state != 'R' && process->state != 'S';
     }
@@ -162,7 +167,7 @@ static void continue_all(const struct pwk_usage_look *look)
         if (process->pid == 1 || process->stays || process->state == 'Z')
             continue;
         /* SIGCONT would forget them. */
-        again = pending_stops(process->pid);
+        again = pending_stops(process);
         kill(process->pid, SIGCONT);
         for (int signal = 1; again; signal++, again >>= 1)
             if (again & 1)

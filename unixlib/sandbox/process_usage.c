@@ -84,6 +84,7 @@ static bool read_process(int proc, const char *name, bool io, struct pwk_process
     process->children = ticks_to_ns(stat.children);
     process->io = io ? read_io(proc, name) : 0;
     process->stays = false;
+    process->stopped_late = false;
     process->credit = process->io_credit = 0;
     return true;
 }

@@ -19,6 +19,7 @@ struct pwk_process_usage {
     uint64_t io;       /* bytes, with those of the children that it has waited for */
     char state;        /* as in proc(5) */
     bool stays;        /* for the governor: it was stopped by somebody else, and stays so */
+    bool stopped_late; /* likewise: it was told to stop again, since it had not yet */
     uint64_t credit, io_credit;
 };
 
