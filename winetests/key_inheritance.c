@@ -30,6 +30,18 @@ static void drop(HANDLE key)
     NtClose(key);
 }
 
+/* A key that lets nobody do more than change its list. */
+static void drop_locked(const WCHAR *path)
+{
+    HANDLE key;
+
+    status_is(open_under(&key, base, path, WRITE_DAC), STATUS_SUCCESS);
+    open_up(key);
+    NtClose(key);
+    status_is(open_under(&key, base, path, DELETE), STATUS_SUCCESS);
+    drop(key);
+}
+
 static void check_from_token(HANDLE key, SECURITY_INFORMATION which, int class)
 {
     BYTE memory[128], descriptor[256];
@@ -76,11 +88,7 @@ static void test_given(void)
     status_is(create_with(&key, base, L"given", KEY_READ, 0, &with.head), STATUS_SUCCESS);
     status_is(try_open(base, L"given", KEY_SET_VALUE, 0, NULL), STATUS_ACCESS_DENIED);
     NtClose(key);
-    status_is(open_under(&key, base, L"given", WRITE_DAC), STATUS_SUCCESS);
-    open_up(key);
-    NtClose(key);
-    status_is(open_under(&key, base, L"given", DELETE), STATUS_SUCCESS);
-    drop(key);
+    drop_locked(L"given");
 }
 
 static void test_bad_given(void)
@@ -375,16 +383,8 @@ static void test_transaction(void)
     NtClose(transaction);
     check_committed();
 
-    status_is(open_under(&made, base, L"made\\below", WRITE_DAC), STATUS_SUCCESS);
-    open_up(made);
-    NtClose(made);
-    status_is(open_under(&made, base, L"made\\below", DELETE), STATUS_SUCCESS);
-    drop(made);
-    status_is(open_under(&made, base, L"made", WRITE_DAC), STATUS_SUCCESS);
-    open_up(made);
-    NtClose(made);
-    status_is(open_under(&made, base, L"made", DELETE), STATUS_SUCCESS);
-    drop(made);
+    drop_locked(L"made\\below");
+    drop_locked(L"made");
     drop(changed);
 }
 

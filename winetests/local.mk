@@ -21,15 +21,5 @@ EXTRA_DIST += $(OWN_UNITS:.exe=.c) $(OWN_UNIT_INCLUDES)
 CLEANFILES += $(OWN_UNITS)
 TESTS += winetests/own_units.sh
 dist_check_SCRIPTS += winetests/own_units.sh
-winetests/key_services.exe: winetests/key_services.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_services.c -ladvapi32 -lntdll
-winetests/key_hives.exe: winetests/key_hives.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_hives.c -ladvapi32 -lntdll
-winetests/key_information.exe: winetests/key_information.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_information.c -ladvapi32 -lntdll
-winetests/key_access.exe: winetests/key_access.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_access.c -ladvapi32 -lntdll
-winetests/key_inheritance.exe: winetests/key_inheritance.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/key_inheritance.c -ladvapi32 -lntdll
-winetests/wild_pointers.exe: winetests/wild_pointers.c $(OWN_UNIT_INCLUDES)
-	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/winetests/wild_pointers.c -ladvapi32 -lntdll
+$(OWN_UNITS): $(OWN_UNITS:.exe=.c) $(OWN_UNIT_INCLUDES)
+	$(COMPILE_WINDOWS) -I$(srcdir) $(srcdir)/$(@:.exe=.c) -ladvapi32 -lntdll

@@ -211,12 +211,11 @@ come_to()
     [ "$start_time" -lt 5000 ] || start_time=5000
 }
 
-# let_end NAME [SECONDS]: the launcher must end, and within the time that Linux needs for its session;
-# where it has yet to start, Wine may wait for services first.
+# let_end NAME: the launcher must end, and within the time that Linux needs for its session.
 let_end()
 {
     go_on "$1"
-    until_true "${2:-30}" process_is_gone "${held[$1]}" || {
+    until_true 30 process_is_gone "${held[$1]}" || {
         lane_fails "the launcher does not end; $(processes_left | show_waits)"
         kill -KILL "${held[$1]}"
     }
@@ -248,7 +247,7 @@ round_early()
     launch_waiting
     pause $((start_time * 5 / 4))
     strike launcher
-    let_end "r$round" 180
+    let_end "r$round"
 }
 
 # Polled closely, since it is the first thing that is known of it.
@@ -266,7 +265,7 @@ round_init_early()
     done
     [ $((RANDOM % 2)) = 0 ] || pause 200
     strike init
-    let_end "r$round" 180
+    let_end "r$round"
 }
 
 # aim FOLDER: what is launched next is killed at one of the calls.
@@ -289,7 +288,7 @@ round_call()
 
     aim "$work/points$ephemeral"
     launch_waiting
-    let_end "r$round" 180
+    let_end "r$round"
     count_aimed
 }
 
@@ -302,7 +301,7 @@ round_join_call()
     if come_to "r$round" ready; then
         aim "$work/points-join"
         launch "second$round" "$probe" wait
-        let_end "second$round" 180
+        let_end "second$round"
         count_aimed
         process_is_gone "${held[r$round]}" && lane_fails 'a killed joiner takes the first along'
     fi

@@ -10,6 +10,7 @@
 #include "nt/key_access.h"
 #include "nt/key_protect.h"
 #include "nt/personality.h"
+#include "nt/security_inherit.h"
 #include "registry/transaction.h"
 #include "registry/upcase.h"
 
@@ -138,17 +139,10 @@ bool key_target_app_hive_name(const struct key_target *target, const uint16_t **
 uint32_t key_access_granted(uint32_t desired)
 {
     uint32_t kept = KEY_ALL_RIGHTS | ACCESS_SYSTEM_SECURITY | ACCESS_SYNCHRONIZE;
-    uint32_t access = desired & kept & ~(uint32_t)KEY_WOW64_VIEWS;
 
-    if (desired & (uint32_t)(ACCESS_MAXIMUM_ALLOWED | ACCESS_GENERIC_ALL))
-        access |= KEY_ALL_RIGHTS;
-    if (desired & (uint32_t)ACCESS_GENERIC_READ)
-        access |= KEY_READ_RIGHTS;
-    if (desired & ACCESS_GENERIC_EXECUTE)
-        access |= KEY_EXECUTE_RIGHTS;
-    if (desired & ACCESS_GENERIC_WRITE)
-        access |= KEY_WRITE_RIGHTS;
-    return access;
+    if (desired & ACCESS_MAXIMUM_ALLOWED)
+        desired |= ACCESS_GENERIC_ALL;
+    return security_map_generic(desired) & kept & ~(uint32_t)KEY_WOW64_VIEWS;
 }
 
 ntstatus key_open_handle(const struct nt_call *call, const struct key_opening *opening,
