@@ -332,6 +332,19 @@ void hive_store_rollback(hive_store_t *store)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+int hive_store_begin_reading(hive_store_t *store)
+{
+    hive_store_release(store);
+    return hive_store_run(store, HIVE_BEGIN_READING);
+}
+
+void hive_store_end_reading(hive_store_t *store)
+{
+    hive_store_release(store);
+    if (hive_store_run(store, HIVE_COMMIT) < 0)
+        hive_store_rollback(store);
+}
+
 int hive_store_checkpoint(hive_store_t *store)
 {
     hive_store_release(store);

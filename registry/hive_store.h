@@ -66,6 +66,9 @@ int hive_store_checkpoint(hive_store_t *store);
 /* Reading. Memory that `out` and the visitors' arguments point to lives until the next call. A read
  * leaves a snapshot open, which would be in the way of checkpoints: hive_store_release ends it. */
 void hive_store_release(hive_store_t *store);
+/* What is read between these is read from one snapshot, at the price of one. Not while writing. */
+int hive_store_begin_reading(hive_store_t *store);
+void hive_store_end_reading(hive_store_t *store);
 /* In *flags beside what the key's row holds: it has a descriptor of its own. */
 #define HIVE_FOUND_SECURED 0x80000000u
 int hive_store_find_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,

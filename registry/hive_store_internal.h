@@ -11,6 +11,7 @@
 
 enum hive_statement {
     HIVE_BEGIN,
+    HIVE_BEGIN_READING,
     HIVE_COMMIT,
     HIVE_FIND_KEY,
     HIVE_READ_KEY,

@@ -13,6 +13,7 @@
 
 static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_BEGIN] = "BEGIN IMMEDIATE",
+    [HIVE_BEGIN_READING] = "BEGIN DEFERRED",
     [HIVE_COMMIT] = "COMMIT",
     [HIVE_FIND_KEY] = "SELECT id, flags, security IS NOT NULL FROM keys"
                       " WHERE parent=?1 AND sort=?2",

@@ -3,7 +3,7 @@
 noinst_LIBRARIES += libregistry.a
 libregistry_a_SOURCES = \
 	registry/registry.h registry/registry_internal.h registry/registry.c registry/entering.c \
-	registry/writing.c registry/reading.h registry/reading.c registry/value_reading.c \
+	registry/writing.c registry/reading.h registry/reading.c registry/read_ahead.h registry/read_ahead.c registry/value_reading.c \
 	registry/large_key.h registry/large_key.c registry/value_run.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_order.c registry/hive_store_branches.c registry/hive_store_layers.c \

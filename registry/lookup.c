@@ -67,6 +67,7 @@ int registry_find_subkey(registry_t *registry, uint64_t parent, const uint16_t *
     if (result < 0)
         return result;
     if (!registry_cached_subkey(registry, parent, name, units, id, flags)) {
+        listing_note_below(&registry->listing, parent, name, units);
         result = registry_fill_name(registry, parent, name, units);
         if (result == 0 && !registry_cached_subkey(registry, parent, name, units, id, flags))
             result = -ENOMEM;

@@ -19,7 +19,7 @@ static int fill(registry_t *registry, uint64_t key, int what)
 {
     switch (what) {
     case NEEDS_KEY:
-        return registry_fill_key(registry, key);
+        return registry_fill_key_and_next(registry, key);
     case NEEDS_SUBKEYS:
         return registry_fill_subkeys(registry, key);
     default:
@@ -245,7 +245,9 @@ int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, u
         registry_leave(registry, &guard);
         result = result == 1 ? 0 : result == 0 ? -ENODATA : result;
     }
-    if (result == 0)
+    if (result == 0) {
         *subkey = query.subkey;
+        listing_note(&registry->listing, key, index, query.subkey);
+    }
     return result;
 }

@@ -16,6 +16,7 @@
 #include "registry/fixed_values.h"
 #include "registry/hive_store.h"
 #include "registry/key_cache.h"
+#include "registry/read_ahead.h"
 #include "registry/registry.h"
 
 struct registry {
@@ -36,6 +37,7 @@ struct registry {
     pthread_mutex_t transactions_mutex; /* taken before all others */
     struct transaction *transactions;   /* of this process */
     uint64_t transaction_number;
+    struct listing listing;
     struct value_run *run;      /* of the large key that was enumerated last (large_key.h) */
     struct asked_values *asked; /* which single values were asked for once */
     uint32_t stamp;             /* of the last large key's control block */

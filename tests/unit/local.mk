@@ -39,7 +39,7 @@ UNIT_TESTS = \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_security_inherit \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
-	tests/unit/test_registry_large_key \
+	tests/unit/test_registry_large_key tests/unit/test_registry_read_ahead \
 	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \
 	tests/unit/test_trap tests/unit/test_tracee tests/unit/test_policy_kill
 
@@ -101,6 +101,8 @@ tests_unit_test_registry_fixed_values_SOURCES = tests/unit/test_registry_fixed_v
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_import_SOURCES = tests/unit/test_registry_import.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_large_key_SOURCES = tests/unit/test_registry_large_key.c \
+	$(REGISTRY_FIXTURE)
+tests_unit_test_registry_read_ahead_SOURCES = tests/unit/test_registry_read_ahead.c \
 	$(REGISTRY_FIXTURE)
 tests_unit_test_registry_links_SOURCES = tests/unit/test_registry_links.c $(REGISTRY_FIXTURE)
 tests_unit_test_registry_memory_SOURCES = tests/unit/test_registry_memory.c $(REGISTRY_FIXTURE)
