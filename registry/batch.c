@@ -336,7 +336,7 @@ static bool may_hold_passthrough(const registry_t *registry, const struct regist
     for (size_t i = 0; i < path->units; i++)
         depth += path->text[i] == '\\';
     for (size_t i = 0; i < registry->passthrough_count; i++) {
-        const struct registry_path *other = &registry->passthrough[i];
+        const struct short_path *other = &registry->passthrough[i];
         size_t left = depth, at = 0;
         while (at < other->units && (other->text[at] != '\\' || left-- > 0))
             at++;

@@ -356,7 +356,7 @@ int registry_fill_subkeys(registry_t *registry, uint64_t key)
 static bool may_be_passthrough(registry_t *registry, const uint16_t *name, size_t units)
 {
     for (size_t i = 0; i < registry->passthrough_count; i++) {
-        const struct registry_path *other = &registry->passthrough[i];
+        const struct short_path *other = &registry->passthrough[i];
         if (fixed_values_may_match(other->text, other->units, name, units))
             return true;
     }
@@ -376,7 +376,7 @@ bool registry_is_passthrough(registry_t *registry, uint64_t parent, const uint16
     memcpy(path.text + path.units, name, units * 2);
     path.units += units;
     for (size_t i = 0; i < registry->passthrough_count; i++) {
-        const struct registry_path *other = &registry->passthrough[i];
+        const struct short_path *other = &registry->passthrough[i];
         if (fixed_values_match(other->text, other->units, path.text, path.units))
             return true;
     }

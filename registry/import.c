@@ -220,7 +220,7 @@ int registry_make_fixed_keys(registry_t *registry)
         result = result == -ENOENT ? 0 : result;
     }
     for (size_t i = 0; result == 0 && i < registry->passthrough_count; i++) {
-        const struct registry_path *path = &registry->passthrough[i];
+        const struct short_path *path = &registry->passthrough[i];
         const size_t top = sizeof "\\Registry\\" - 1;
         uint64_t parent = REGISTRY_ROOT_KEY;
         for (size_t at = top, start = top; result == 0 && at <= path->units; at++) {

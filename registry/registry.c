@@ -55,20 +55,29 @@ static bool sign_files(void *context, struct coherence_signature *signature)
 
 static int copy_passthrough(registry_t *registry, const struct registry_options *options)
 {
-    if (!options->passthrough_count)
+    const size_t count = options->passthrough_count;
+    size_t units = 0;
+    uint16_t *text;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(options->passthrough[i]);
+        if (length > REGISTRY_PATH_UNITS)
+            return -EINVAL;
+        units += length;
+    }
+    if (!count)
         return 0;
-    registry->passthrough = calloc(options->passthrough_count, sizeof *registry->passthrough);
+    registry->passthrough = malloc(count * sizeof *registry->passthrough + units * sizeof *text);
     if (!registry->passthrough)
         return -ENOMEM;
-    for (size_t i = 0; i < options->passthrough_count; i++) {
-        const char *text = options->passthrough[i];
-        struct registry_path *path = &registry->passthrough[i];
-        if (strlen(text) > sizeof path->text / sizeof path->text[0])
-            return -EINVAL;
-        for (; *text; text++)
-            path->text[path->units++] = (unsigned char)*text;
+    text = (uint16_t *)(registry->passthrough + count);
+    for (size_t i = 0; i < count; i++) {
+        registry->passthrough[i].text = text;
+        for (const char *from = options->passthrough[i]; *from; from++)
+            *text++ = (unsigned char)*from;
+        registry->passthrough[i].units = (size_t)(text - registry->passthrough[i].text);
     }
-    registry->passthrough_count = options->passthrough_count;
+    registry->passthrough_count = count;
     return 0;
 }
 

@@ -98,9 +98,10 @@ void registry_set_fixed_values(registry_t *registry, const struct registry_fixed
  * key `from`. An empty path is `from` itself. Lock-free when warm. With -EXDEV, `rest` (where not
  * NULL) receives the full path, starting with `\REGISTRY`, of what was asked for.
  * `path` must not fault. */
+#define REGISTRY_PATH_UNITS 2048
 struct registry_path {
     size_t units;
-    uint16_t text[2048];
+    uint16_t text[REGISTRY_PATH_UNITS];
 };
 int registry_lookup(registry_t *registry, uint64_t from, const uint16_t *path, size_t units,
                     unsigned flags, uint64_t *key, struct registry_path *rest);

@@ -19,6 +19,13 @@
 #include "registry/read_ahead.h"
 #include "registry/registry.h"
 
+/* No longer than a registry_path, and no larger than it must be: each name that is looked for is
+ * held against all of them. */
+struct short_path {
+    const uint16_t *text;
+    size_t units;
+};
+
 struct registry {
     char database[PATH_MAX];
     hive_store_t *store;
@@ -27,7 +34,7 @@ struct registry {
     pthread_mutex_t mutex;
     struct key_cache cache;
     struct fixed_values fixed;
-    struct registry_path *passthrough;
+    struct short_path *passthrough; /* with the texts behind them */
     size_t passthrough_count;
     bool read_only; /* as its opener wants it: no call changes anything */
     bool writable;  /* the store's file: then the journal is written down, read_only or not */

@@ -7,6 +7,7 @@
 #include "kernel/audit_internal.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +41,14 @@ void pwk_audit_end_deferred(void)
 int pwk_audit_open(const char *kernel, const char *path, const char *second,
                    enum pwk_audit_level level, pwk_audit_t **out, struct pwk_error *error)
 {
-    pwk_audit_t *audit = calloc(1, sizeof(*audit));
+    pwk_audit_t *audit = malloc(sizeof(*audit));
     int result = 0;
 
     *out = NULL;
     if (audit == NULL) {
         return pwk_error_set(error, -ENOMEM, "no memory is left for the audit log");
     }
+    memset(audit, 0, offsetof(pwk_audit_t, batch));
     audit->level = level;
     audit->log.fd = -1;
     audit->other.fd = -1;

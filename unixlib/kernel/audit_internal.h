@@ -85,6 +85,7 @@ struct pwk_audit {
     /* Of a collector; one a place, else NULL. Owned by it. */
     struct audit_stall *stalls;
     uint64_t waiting; /* cells in the fullest ring that the last collection found */
+    /* Last, and not cleared: most programs end without having touched it. */
     struct audit_batch batch;
 };
 
