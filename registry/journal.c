@@ -154,18 +154,22 @@ static const uint16_t *record_name(const struct record *record)
     return (const uint16_t *)(record + 1);
 }
 
-/* The next whole record, or NULL. */
+/* The next whole record, or NULL. Its size is looked at once: where the records are no copy, a
+ * hostile program may change it meanwhile, and what is read must stay within them. */
 static const struct record *next_record(const struct reading *reading, size_t *at)
 {
     const struct record *record = (const struct record *)(reading->records + *at);
     size_t room = reading->size - *at;
+    uint32_t size;
 
-    if (room < sizeof *record || record->size > room || record->size < sizeof *record ||
-        record->size % 8 || record->name_units > JOURNAL_VALUE_LIMIT / 2 ||
-        record->data_size > JOURNAL_VALUE_LIMIT ||
-        sizeof *record + record->name_units * 2 + record->data_size > record->size)
+    if (room < sizeof *record)
         return NULL;
-    *at += record->size;
+    size = __atomic_load_n(&record->size, __ATOMIC_RELAXED);
+    if (size > room || size < sizeof *record || size % 8 ||
+        record->name_units > JOURNAL_VALUE_LIMIT / 2 || record->data_size > JOURNAL_VALUE_LIMIT ||
+        sizeof *record + record->name_units * 2 + record->data_size > size)
+        return NULL;
+    *at += size;
     return record;
 }
 

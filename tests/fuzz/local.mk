@@ -10,7 +10,7 @@ FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot
 	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
 	tests/fuzz/fuzz_store_image \
 	tests/fuzz/fuzz_audit_ring tests/fuzz/fuzz_audit_log \
-	tests/fuzz/fuzz_network tests/fuzz/fuzz_security
+	tests/fuzz/fuzz_network tests/fuzz/fuzz_security tests/fuzz/fuzz_journal
 
 if HAVE_FUZZER
 check_DATA += $(FUZZERS)
@@ -98,6 +98,16 @@ tests/fuzz/fuzz_security: $(FUZZ_SECURITY_FILES) unixlib/nt/security_inherit.h \
 	@$(MKDIR_P) tests/fuzz
 	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
 		`for file in $(FUZZ_SECURITY_FILES); do echo $(srcdir)/$$file; done`
+
+FUZZ_JOURNAL_FILES = tests/fuzz/fuzz_journal.c registry/journal.c registry/hive_store.c \
+	registry/hive_store_statements.c registry/hive_store_order.c registry/hive_store_branches.c \
+	registry/hive_store_layers.c registry/hive_store_marks.c registry/hive_store_files.c \
+	registry/upcase.c
+tests/fuzz/fuzz_journal: $(FUZZ_JOURNAL_FILES) registry/journal.h registry/hive_store.h \
+		registry/hive_store_internal.h
+	@$(MKDIR_P) tests/fuzz
+	$(AM_V_CCLD)$(FUZZ_COMPILE) -o $@ \
+		`for file in $(FUZZ_JOURNAL_FILES); do echo $(srcdir)/$$file; done` $(SQLITE_LIBS)
 
 dist_check_SCRIPTS += tests/fuzz/run_fuzzers.sh
 TESTS += tests/fuzz/run_fuzzers.sh
