@@ -219,7 +219,7 @@ const struct pwk_policy_new_call pwk_policy_new_calls[] = {
     {"lsm_set_self_attr", 460}, {"lsm_list_modules", 461}, {"mseal", 462},
     {"setxattrat", 463},        {"getxattrat", 464},       {"listxattrat", 465},
     {"removexattrat", 466},     {"open_tree_attr", 467},   {"file_getattr", 468},
-    {"file_setattr", 469},
+    {"file_setattr", 469},      {"uretprobe", 335},        {"uprobe", 336},
 };
 const size_t pwk_policy_new_call_count =
     sizeof(pwk_policy_new_calls) / sizeof(pwk_policy_new_calls[0]);
@@ -231,7 +231,8 @@ const struct pwk_policy_group pwk_policy_groups[] = {
      LIST("adjtimex", "clock_adjtime", "clock_settime", "settimeofday")},
     {"@debug", "looking into other processes, tracing, profiling",
      LIST("bpf", "kcmp", "lookup_dcookie", "perf_event_open", "pidfd_getfd", "process_madvise",
-          "process_mrelease", "process_vm_readv", "process_vm_writev", "ptrace")},
+          "process_mrelease", "process_vm_readv", "process_vm_writev", "ptrace", "uprobe",
+          "uretprobe")},
     {"@event", "waiting for several things at once",
      LIST("epoll_create", "epoll_create1", "epoll_ctl", "epoll_ctl_old", "epoll_pwait",
           "epoll_pwait2", "epoll_wait", "epoll_wait_old", "eventfd", "eventfd2",
