@@ -21,6 +21,10 @@
 #include "sandbox/tracee.h"
 
 #define PAGE 4096
+#define MAPPINGS 20000
+#define LOW UINT64_C(0x100000000)
+#define KILLS 100
+#define LONGEST 8000 /* microseconds until the kill */
 
 /* Code of a file that both have mapped, and that can be changed when the target is held. */
 static unsigned char *code, *writable;
@@ -103,11 +107,56 @@ static void another_call_is_not_believed(void **context)
     assert_int_equal(end_target(target), 0);
 }
 
+/* A long list of mappings, which takes a while to read, and ends with those that hold code. */
+static void map_much(void)
+{
+    for (int i = 0; i < MAPPINGS; i++)
+        if (mmap((void *)(LOW + (uintptr_t)i * PAGE), PAGE, i % 2 ? PROT_READ : PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+            _exit(1);
+    wait_for_stop();
+}
+
+static pid_t start_killer(pid_t target, useconds_t after)
+{
+    pid_t killer = fork();
+
+    if (killer == 0) {
+        usleep(after);
+        kill(target, SIGKILL);
+        _exit(0);
+    }
+    return killer;
+}
+
+static void who_ends_meanwhile_is_gone(void **context)
+{
+    (void)context;
+    for (int round = 0; round < KILLS; round++) {
+        struct pwk_tracee tracee;
+        pid_t target, killer;
+        int result;
+
+        shared->stage = 0;
+        target = start_target(map_much);
+        wait_stage(1);
+        killer = start_killer(target, (useconds_t)(round * LONGEST / KILLS));
+        result = pwk_tracee_stop(&tracee, target);
+        if (result == 0)
+            pwk_tracee_release(&tracee);
+        else
+            assert_int_equal(result, -ESRCH);
+        assert_int_equal(waitpid(killer, NULL, 0), killer);
+        waitpid(target, NULL, 0); /* where who traces it has not */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls_are_made_in_its_name, map_code, unmap_code),
         cmocka_unit_test_setup_teardown(another_call_is_not_believed, map_code, unmap_code),
+        cmocka_unit_test_setup_teardown(who_ends_meanwhile_is_gone, map_code, unmap_code),
     };
 
     return cmocka_run_group_tests_name("tracee", tests, NULL, NULL);

@@ -306,6 +306,14 @@ static bool may_hold_instruction(const char *access, const char *name, uint64_t 
     return strcmp(name, "[vdso]") == 0 || (!found && name[0] == '/' && start >= NATIVE_CODE);
 }
 
+/* None was found. The list of mappings ends early where the process gave its memory back meanwhile,
+ * and begins no more. */
+static int no_instruction(FILE *maps)
+{
+    rewind(maps);
+    return fgetc(maps) == EOF ? -ESRCH : -ENOTSUP;
+}
+
 static int find_instruction(struct pwk_tracee *tracee)
 {
     char path[32], line[4352];
@@ -328,8 +336,10 @@ static int find_instruction(struct pwk_tracee *tracee)
             break;
         }
     }
+    if (result == 0 && tracee->instruction == 0)
+        result = no_instruction(maps);
     fclose(maps);
-    return result == 0 && tracee->instruction == 0 ? -ENOTSUP : result;
+    return result;
 }
 
 int pwk_tracee_stop(struct pwk_tracee *tracee, pid_t pid)
