@@ -21,10 +21,10 @@
 #include "sandbox/tracee.h"
 
 #define PAGE 4096
-#define MAPPINGS 20000
+#define MAPPINGS 5000
 #define LOW UINT64_C(0x100000000)
-#define KILLS 100
-#define LONGEST 8000 /* microseconds until the kill */
+#define KILLS 40
+#define LONGEST 3000 /* microseconds until the kill */
 
 /* Code of a file that both have mapped, and that can be changed when the target is held. */
 static unsigned char *code, *writable;
