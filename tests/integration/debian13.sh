@@ -92,6 +92,8 @@ printf '%s\n' $tests | xargs -P 2 -I '{}' bash -c '
 ' run "$inside" "$root" "$PWK_SRCDIR" "$PWK_BUILDDIR" "$work" "$cache" '{}'
 for test in $tests; do
     cat "$work/$test.log"
-    equal "$test under Debian 13's Wine: status" 0 "$(cat "$work/$test.status")"
+    status=$(cat "$work/$test.status")
+    # It has said what it lacks, which this machine lacks too.
+    [ "$status" = 77 ] || equal "$test under Debian 13's Wine: status" 0 "$status"
 done
 finish
