@@ -142,6 +142,8 @@ int hive_store_set_key_layer(hive_store_t *store, uint64_t id, uint32_t layer);
 /* 1: a tombstone stands there; 0: none. */
 int hive_store_key_is_hidden(hive_store_t *store, uint64_t parent, const uint16_t *name,
                              size_t units);
+/* The same of any subkey's name. */
+int hive_store_hides_keys(hive_store_t *store, uint64_t parent);
 int hive_store_value_is_hidden(hive_store_t *store, uint64_t key, const uint16_t *name,
                                size_t units);
 int hive_store_value_layer(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,

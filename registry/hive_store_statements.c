@@ -66,6 +66,7 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_PUT_KEY_TOMBSTONE] = "INSERT OR REPLACE INTO key_tombstones(parent, sort, name)"
                                " VALUES(?1, ?2, ?3)",
     [HIVE_FIND_KEY_TOMBSTONE] = "SELECT 1 FROM key_tombstones WHERE parent=?1 AND sort=?2",
+    [HIVE_HAS_KEY_TOMBSTONES] = "SELECT 1 FROM key_tombstones WHERE parent=?1 LIMIT 1",
     [HIVE_DELETE_KEY_TOMBSTONE] = "DELETE FROM key_tombstones WHERE parent=?1 AND sort=?2",
     [HIVE_PUT_VALUE_TOMBSTONE] = "INSERT OR REPLACE INTO value_tombstones(key, sort, name)"
                                  " VALUES(?1, ?2, ?3)",

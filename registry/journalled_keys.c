@@ -55,6 +55,7 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
         .last_write = row->last_write,
         .flags = row->flags,
         .layer = row->layer,
+        .hides = HIDES_NOTHING,
         .name_bytes = (uint32_t)row->name_units * 2,
         .class_bytes = (uint32_t)row->class_units * 2,
     };
@@ -70,20 +71,36 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
     touch_cached_parent(registry, row->parent, row->last_write);
 }
 
+/* Asks the store and keeps what it says. What the journal holds puts no tombstone anywhere. */
+static int find_what_hides(registry_t *registry, uint64_t key, struct cached_key *head)
+{
+    int result = hive_store_hides_keys(registry->store, key);
+
+    if (result < 0)
+        return result;
+    head->hides = result ? HIDES_SOMETHING : HIDES_NOTHING;
+    key_cache_write_begin(&registry->cache);
+    memcpy(cached_payload(registry, key, &(struct cached_key){0}), head, sizeof *head);
+    key_cache_write_end(&registry->cache);
+    return 0;
+}
+
 /* 1 where a new key has to do with the layer below: it would stand over a tombstone (which a key
  * that the layer below has lost meanwhile may still hold), or its parent becomes the kernel's by it.
  * A volatile key makes nothing else last. */
 static int lower_is_concerned(registry_t *registry, const struct hive_key *row,
-                              const struct cached_key *parent)
+                              struct cached_key *parent)
 {
-    int result;
+    int result = 0;
 
     if (parent->layer & HIVE_SUPERSEDE_TREE)
         return 0;
     if (!(parent->layer & HIVE_UPPER) && !(row->flags & REGISTRY_VOLATILE))
         return 1;
-    result = hive_store_key_is_hidden(registry->store, row->parent, row->name, row->name_units);
-    hive_store_release(registry->store);
+    if (parent->hides == HIDES_UNKNOWN)
+        result = find_what_hides(registry, row->parent, parent);
+    if (result == 0 && parent->hides == HIDES_SOMETHING)
+        result = hive_store_key_is_hidden(registry->store, row->parent, row->name, row->name_units);
     return result;
 }
 

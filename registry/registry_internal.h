@@ -69,7 +69,15 @@ struct cached_key {
     uint32_t stale;                          /* of a key that is too large: STALE_... */
     uint32_t stamp;                          /* the same: which single values belong to it */
     uint32_t secured;                        /* it has a descriptor of its own */
+    uint32_t hides;                          /* HIDES_... */
+    uint32_t unused;
 };
+
+/* Whether a tombstone stands for one of the layer below's subkeys: found out when a subkey is made
+ * first. Whoever puts one there publishes a change of this key, which drops the block. */
+#define HIDES_UNKNOWN 0u
+#define HIDES_NOTHING 1u
+#define HIDES_SOMETHING 2u
 
 #define STALE_LAST_WRITE 1u
 #define STALE_MEASURES 2u /* value_count, max_value_name, max_value_data */

@@ -7,7 +7,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
-	tests/unit/test_registry_layers_commit \
+	tests/unit/test_registry_layers_commit tests/unit/test_registry_layers_caches \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
 	tests/unit/test_registry_repair tests/unit/test_registry_repair_ends \
@@ -137,6 +137,8 @@ tests_unit_test_registry_seams_SOURCES = tests/unit/test_registry_seams.c $(LOWE
 tests_unit_test_registry_layers_hidden_SOURCES = tests/unit/test_registry_layers_hidden.c \
 	$(LOWER_FIXTURE)
 tests_unit_test_registry_layers_commit_SOURCES = tests/unit/test_registry_layers_commit.c \
+	$(LOWER_FIXTURE)
+tests_unit_test_registry_layers_caches_SOURCES = tests/unit/test_registry_layers_caches.c \
 	$(LOWER_FIXTURE)
 tests_unit_test_registry_layers_ends_SOURCES = tests/unit/test_registry_layers_ends.c \
 	$(LOWER_FIXTURE)
