@@ -57,7 +57,9 @@ static void apply_change(registry_t *registry, const struct coherence_change *ch
     if (!registry_forget_single(registry, change))
         key_cache_remove(cache, CACHE_KEY, change->key, 0);
     if (change->name_hash) {
-        key_cache_remove(cache, CACHE_SUBKEYS, change->key, 0);
+        if (!registry->own_write)
+            subkey_run_forget(registry, change->key);
+        registry_forget_subkeys(registry, change->key, change->kinds & REGISTRY_CHANGED_GONE);
         key_cache_remove(cache, CACHE_NAME, change->key, change->name_hash);
     }
 }
@@ -70,6 +72,7 @@ static void sweep(registry_t *registry)
     struct key_cache *cache = &registry->cache;
 
     value_run_forget(registry, 0);
+    subkey_run_forget(registry, 0);
     if (atomic_load_explicit(&touched->everything, memory_order_acquire) > cache->seen)
         key_cache_clear(cache);
     else
@@ -120,7 +123,7 @@ static int enter(registry_t *registry, struct registry_guard *guard, uint64_t ke
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &guard->signals);
-    pthread_mutex_lock(&registry->mutex);
+    fair_mutex_take(&registry->mutex);
     /* A writer between commit and publication is waited for. */
     if (coherence_busy(registry->coherence)) {
         result = registry_lock_writers(registry);
@@ -173,7 +176,7 @@ int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry,
         return -EROFS;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &guard.signals);
-    pthread_mutex_lock(&registry->mutex);
+    fair_mutex_take(&registry->mutex);
     if (registry_lock_writers(registry) == 0) {
         take_in_changes(registry);
         result = write(registry, context);
@@ -186,7 +189,7 @@ int registry_by_journal(registry_t *registry, int (*write)(registry_t *registry,
 void registry_leave(registry_t *registry, struct registry_guard *guard)
 {
     hive_store_release(registry->store);
-    pthread_mutex_unlock(&registry->mutex);
+    fair_mutex_give(&registry->mutex);
     pthread_sigmask(SIG_SETMASK, &guard->signals, NULL);
 }
 
@@ -253,10 +256,12 @@ int registry_end_write(registry_t *registry, struct registry_guard *guard, int r
     else
         hive_store_rollback(registry->store);
     if (registry->own_write) {
-        if (result == 0)
-            take_in_changes(registry); /* ours alone: the lock is held */
-        else
+        if (result < 0) {
             value_run_forget(registry, 0);
+            subkey_run_forget(registry, 0);
+        } else {
+            take_in_changes(registry); /* ours alone: the lock is held */
+        }
         registry->own_write = false;
     }
     coherence_unlock(registry->coherence);

@@ -92,8 +92,8 @@ int hive_store_visit_values_unordered(hive_store_t *store, uint64_t key,
                                                    int64_t position),
                                       void *context);
 struct hive_measures {
-    uint32_t values;
-    uint32_t max_name, max_data; /* bytes */
+    uint32_t count;
+    uint32_t max_name, max_data; /* bytes; of keys, those of their classes */
 };
 /* Looks at every value. */
 int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_measures *out);
@@ -103,6 +103,15 @@ int hive_store_value_position(hive_store_t *store, uint64_t key, uint32_t index,
 int hive_store_visit_values_from(
     hive_store_t *store, uint64_t key, int64_t position, bool backwards, uint32_t limit,
     int (*visit)(void *context, const struct hive_value *value, int64_t position), void *context);
+
+/* Subkeys in their order, for keys that have many: their measures; the one with that index
+ * (-ENOENT; costs a step for each before it); and up to `limit` behind a subkey (0: from the first
+ * on), or before it in the opposite order. */
+int hive_store_measure_subkeys(hive_store_t *store, uint64_t parent, struct hive_measures *out);
+int hive_store_subkey_at(hive_store_t *store, uint64_t parent, uint32_t index, uint64_t *id);
+int hive_store_visit_subkeys_from(hive_store_t *store, uint64_t parent, uint64_t subkey,
+                                  bool backwards, uint32_t limit,
+                                  int (*visit)(void *context, uint64_t id), void *context);
 
 /* -ENOENT without such a key, -ENODATA where it has no descriptor of its own. */
 int hive_store_read_security(hive_store_t *store, uint64_t id, const void **descriptor,
@@ -145,6 +154,8 @@ int hive_store_set_key_layer(hive_store_t *store, uint64_t id, uint32_t layer);
 /* 1: a tombstone stands there; 0: none. */
 int hive_store_key_is_hidden(hive_store_t *store, uint64_t parent, const uint16_t *name,
                              size_t units);
+/* The same of any subkey's name. */
+int hive_store_hides_keys(hive_store_t *store, uint64_t parent);
 int hive_store_value_is_hidden(hive_store_t *store, uint64_t key, const uint16_t *name,
                                size_t units);
 int hive_store_value_layer(hive_store_t *store, uint64_t key, const uint16_t *name, size_t units,

@@ -88,6 +88,11 @@ int hive_store_key_is_hidden(hive_store_t *store, uint64_t parent, const uint16_
     return run_with_name(store, HIVE_FIND_KEY_TOMBSTONE, parent, name, units);
 }
 
+int hive_store_hides_keys(hive_store_t *store, uint64_t parent)
+{
+    return hive_store_run_with_id(store, HIVE_HAS_KEY_TOMBSTONES, parent);
+}
+
 int hive_store_uncover_key(hive_store_t *store, uint64_t parent, const uint16_t *name, size_t units,
                            uint32_t *layer)
 {

@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hive_store_order.c - the values of one large key by their order, a few at a time.
+ * hive_store_order.c - the values and the subkeys of one large key by their order, a few at a time.
  */
 #include "registry/hive_store_internal.h"
 
-int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_measures *out)
+static int measure(hive_store_t *store, enum hive_statement which, uint64_t key,
+                   struct hive_measures *out)
 {
     sqlite3_stmt *statement;
-    int result = hive_store_row_of(store, HIVE_MEASURE_VALUES, key, &statement);
+    int result = hive_store_row_of(store, which, key, &statement);
 
     if (result == 0)
         *out = (struct hive_measures){
-            .values = (uint32_t)sqlite3_column_int64(statement, 0),
+            .count = (uint32_t)sqlite3_column_int64(statement, 0),
             .max_name = (uint32_t)sqlite3_column_int64(statement, 1),
             .max_data = (uint32_t)sqlite3_column_int64(statement, 2),
         };
     return result;
 }
 
-int hive_store_value_position(hive_store_t *store, uint64_t key, uint32_t index, int64_t *position)
+int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_measures *out)
 {
-    sqlite3_stmt *statement = hive_store_prepare(store, HIVE_VALUE_POSITION);
+    return measure(store, HIVE_MEASURE_VALUES, key, out);
+}
+
+int hive_store_measure_subkeys(hive_store_t *store, uint64_t parent, struct hive_measures *out)
+{
+    return measure(store, HIVE_MEASURE_SUBKEYS, parent, out);
+}
+
+/* The first column of the row with that index. */
+static int read_at(hive_store_t *store, enum hive_statement which, uint64_t key, uint32_t index,
+                   int64_t *found)
+{
+    sqlite3_stmt *statement = hive_store_prepare(store, which);
     int result;
 
     if (!statement)
@@ -29,8 +42,37 @@ int hive_store_value_position(hive_store_t *store, uint64_t key, uint32_t index,
     sqlite3_bind_int64(statement, 2, index);
     result = hive_store_first_row(store, statement);
     if (result == 0)
-        *position = sqlite3_column_int64(statement, 0);
+        *found = sqlite3_column_int64(statement, 0);
     return result;
+}
+
+int hive_store_value_position(hive_store_t *store, uint64_t key, uint32_t index, int64_t *position)
+{
+    return read_at(store, HIVE_VALUE_POSITION, key, index, position);
+}
+
+int hive_store_subkey_at(hive_store_t *store, uint64_t parent, uint32_t index, uint64_t *id)
+{
+    return read_at(store, HIVE_SUBKEY_AT, parent, index, (int64_t *)id);
+}
+
+int hive_store_visit_subkeys_from(hive_store_t *store, uint64_t parent, uint64_t subkey,
+                                  bool backwards, uint32_t limit,
+                                  int (*visit)(void *context, uint64_t id), void *context)
+{
+    sqlite3_stmt *statement =
+        hive_store_prepare(store, backwards ? HIVE_SUBKEYS_BEFORE : HIVE_SUBKEYS_BEHIND);
+    int code = SQLITE_DONE, result = 0;
+
+    if (!statement)
+        return hive_store_prepare_error(store);
+    sqlite3_bind_int64(statement, 1, (int64_t)parent);
+    sqlite3_bind_int64(statement, 2, (int64_t)subkey);
+    sqlite3_bind_int64(statement, 3, limit);
+    while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        result = visit(context, (uint64_t)sqlite3_column_int64(statement, 0));
+    sqlite3_reset(statement);
+    return result == 0 ? hive_store_errno(code) : result;
 }
 
 static int visit_rows(sqlite3_stmt *statement,

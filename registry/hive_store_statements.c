@@ -32,6 +32,16 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
                             " WHERE key=?1 ORDER BY position LIMIT 1 OFFSET ?2",
     [HIVE_MEASURE_VALUES] = "SELECT count(*), max(length(name)), max(length(data))"
                             " FROM key_values WHERE key=?1",
+    /* An id is no blob, and 0 comes before all. */
+    [HIVE_SUBKEYS_BEHIND] = "SELECT id FROM keys INDEXED BY keys_by_name WHERE parent=?1 AND sort>"
+                            " CASE WHEN ?2=0 THEN 0 ELSE (SELECT sort FROM keys WHERE id=?2) END "
+                            "ORDER BY sort LIMIT ?3",
+    [HIVE_SUBKEYS_BEFORE] = "SELECT id FROM keys INDEXED BY keys_by_name WHERE parent=?1 AND sort<"
+                            " (SELECT sort FROM keys WHERE id=?2) ORDER BY sort DESC LIMIT ?3",
+    [HIVE_SUBKEY_AT] = "SELECT id FROM keys INDEXED BY keys_by_name WHERE parent=?1 ORDER BY sort"
+                       " LIMIT 1 OFFSET ?2",
+    [HIVE_MEASURE_SUBKEYS] = "SELECT count(*), max(length(name)), max(length(class))"
+                             " FROM keys WHERE parent=?1",
     [HIVE_FIND_VALUE] = "SELECT name, type, data FROM key_values WHERE key=?1 AND sort=?2",
     [HIVE_INSERT_KEY] = "INSERT INTO keys(parent, sort, name, class, flags, last_write, layer, id)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -67,6 +77,7 @@ static const char *const statement_sql[HIVE_STATEMENT_COUNT] = {
     [HIVE_PUT_KEY_TOMBSTONE] = "INSERT OR REPLACE INTO key_tombstones(parent, sort, name)"
                                " VALUES(?1, ?2, ?3)",
     [HIVE_FIND_KEY_TOMBSTONE] = "SELECT 1 FROM key_tombstones WHERE parent=?1 AND sort=?2",
+    [HIVE_HAS_KEY_TOMBSTONES] = "SELECT 1 FROM key_tombstones WHERE parent=?1 LIMIT 1",
     [HIVE_DELETE_KEY_TOMBSTONE] = "DELETE FROM key_tombstones WHERE parent=?1 AND sort=?2",
     [HIVE_PUT_VALUE_TOMBSTONE] = "INSERT OR REPLACE INTO value_tombstones(key, sort, name)"
                                  " VALUES(?1, ?2, ?3)",

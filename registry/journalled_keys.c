@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "registry/registry_internal.h"
+#include "registry/large_key.h"
 #include "registry/upcase.h"
 #include "registry/value_list.h"
 
@@ -22,8 +22,9 @@ static unsigned char *cached_payload(registry_t *registry, uint64_t key, struct 
     return (unsigned char *)entry->payload;
 }
 
-/* A subkey of `parent` came or went. */
-static void touch_cached_parent(registry_t *registry, uint64_t parent, uint64_t last_write)
+/* A subkey of `parent` came, or `gone` went. */
+static void touch_cached_parent(registry_t *registry, uint64_t parent, uint64_t last_write,
+                                uint64_t gone)
 {
     struct cached_key head;
     unsigned char *payload;
@@ -34,8 +35,15 @@ static void touch_cached_parent(registry_t *registry, uint64_t parent, uint64_t 
         head.last_write = last_write;
         memcpy(payload, &head, sizeof head);
     }
-    key_cache_remove(&registry->cache, CACHE_SUBKEYS, parent, 0);
+    if (gone)
+        registry_forget_subkey(registry, parent, gone);
+    else
+        registry_forget_subkeys(registry, parent, false);
     key_cache_write_end(&registry->cache);
+    if (gone)
+        subkey_run_delete(registry, parent, gone);
+    else
+        subkey_run_forget(registry, parent);
 }
 
 /* Our own cache has it already. */
@@ -55,6 +63,7 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
         .last_write = row->last_write,
         .flags = row->flags,
         .layer = row->layer,
+        .hides = HIDES_NOTHING,
         .name_bytes = (uint32_t)row->name_units * 2,
         .class_bytes = (uint32_t)row->class_units * 2,
     };
@@ -67,23 +76,39 @@ static void cache_new_key(registry_t *registry, const struct hive_key *row)
     registry_store_key(registry, row->id, &head, row->name, row->class_name, &no_values);
     registry_store_subkeys(registry, row->id, &no_subkeys, NULL);
     registry_store_name(registry, row->parent, row->name, &name);
-    touch_cached_parent(registry, row->parent, row->last_write);
+    touch_cached_parent(registry, row->parent, row->last_write, 0);
+}
+
+/* Asks the store and keeps what it says. What the journal holds puts no tombstone anywhere. */
+static int find_what_hides(registry_t *registry, uint64_t key, struct cached_key *head)
+{
+    int result = hive_store_hides_keys(registry->store, key);
+
+    if (result < 0)
+        return result;
+    head->hides = result ? HIDES_SOMETHING : HIDES_NOTHING;
+    key_cache_write_begin(&registry->cache);
+    memcpy(cached_payload(registry, key, &(struct cached_key){0}), head, sizeof *head);
+    key_cache_write_end(&registry->cache);
+    return 0;
 }
 
 /* 1 where a new key has to do with the layer below: it would stand over a tombstone (which a key
- * that the layer below has lost meanwhile may still hold), or its parent becomes the kernel's by it.
- * A volatile key makes nothing else last. */
+ * that the layer below has lost meanwhile may still hold), or its parent becomes the kernel's by
+ * it. A volatile key makes nothing else last. */
 static int lower_is_concerned(registry_t *registry, const struct hive_key *row,
-                              const struct cached_key *parent)
+                              struct cached_key *parent)
 {
-    int result;
+    int result = 0;
 
     if (parent->layer & HIVE_SUPERSEDE_TREE)
         return 0;
     if (!(parent->layer & HIVE_UPPER) && !(row->flags & REGISTRY_VOLATILE))
         return 1;
-    result = hive_store_key_is_hidden(registry->store, row->parent, row->name, row->name_units);
-    hive_store_release(registry->store);
+    if (parent->hides == HIDES_UNKNOWN)
+        result = find_what_hides(registry, row->parent, parent);
+    if (result == 0 && parent->hides == HIDES_SOMETHING)
+        result = hive_store_key_is_hidden(registry->store, row->parent, row->name, row->name_units);
     return result;
 }
 
@@ -155,6 +180,8 @@ static int journal_deletion(registry_t *registry, void *context)
     if (!payload || !entry)
         return -EAGAIN;
     subkeys = (const struct cached_subkeys *)entry->payload;
+    if (subkeys->state == (SUBKEYS_NOT_HELD | SUBKEYS_UNMEASURED))
+        return -EAGAIN;
     if (subkeys->count)
         return -ENOTEMPTY;
     if (head.layer != HIVE_UPPER || head.name_bytes > sizeof name)
@@ -174,7 +201,7 @@ static int journal_deletion(registry_t *registry, void *context)
     key_cache_remove(&registry->cache, CACHE_SUBKEYS, key, 0);
     key_cache_write_end(&registry->cache);
     registry_store_name(registry, head.parent, name, &gone);
-    touch_cached_parent(registry, head.parent, last_write);
+    touch_cached_parent(registry, head.parent, last_write, key);
     publish(registry, changes, 2);
     return 0;
 }

@@ -22,6 +22,7 @@ struct asked_values {
 void large_key_finish(registry_t *registry)
 {
     free(registry->asked);
+    free(registry->subkey_run);
     value_run_finish(registry);
 }
 
@@ -61,7 +62,7 @@ int registry_measure_key(registry_t *registry, uint64_t key, bool measures)
     block->last_write = last_write;
     block->stale &= ~STALE_LAST_WRITE;
     if (measures) {
-        block->value_count = measured.values;
+        block->value_count = measured.count;
         block->max_value_name = measured.max_name;
         block->max_value_data = measured.max_data;
         block->stale = 0;

@@ -53,4 +53,13 @@ void value_run_delete(registry_t *registry, uint64_t key, const uint16_t *name, 
 void value_run_forget(registry_t *registry, uint64_t key);
 void value_run_finish(registry_t *registry);
 
+/* ---- the run of subkeys that was enumerated last, of a key that has too many (subkeys.c) ---- */
+
+/* As value_run_get. */
+int subkey_run_get(registry_t *registry, uint64_t key, uint32_t index, uint64_t *subkey);
+/* What this process did itself: the subkey was deleted. All other changes end the run: `key` 0:
+ * whatever key it is of. */
+void subkey_run_delete(registry_t *registry, uint64_t key, uint64_t subkey);
+void subkey_run_forget(registry_t *registry, uint64_t key);
+
 #endif

@@ -4,7 +4,7 @@ noinst_LIBRARIES += libregistry.a
 libregistry_a_SOURCES = \
 	registry/registry.h registry/registry_internal.h registry/registry.c registry/entering.c \
 	registry/writing.c registry/reading.h registry/reading.c registry/read_ahead.h registry/read_ahead.c registry/value_reading.c \
-	registry/large_key.h registry/large_key.c registry/value_run.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
+	registry/large_key.h registry/large_key.c registry/value_run.c registry/subkeys.c registry/changes.c registry/lookup.h registry/lookup.c registry/fill.c \
 	registry/hive_store.h registry/hive_store_internal.h registry/hive_store.c registry/hive_store_statements.c \
 	registry/hive_store_order.c registry/hive_store_branches.c registry/hive_store_layers.c \
 	registry/hive_store_marks.c registry/hive_store_files.c \
@@ -21,6 +21,7 @@ libregistry_a_SOURCES = \
 	registry/repair.h registry/repair.c \
 	registry/key_cache.h registry/key_cache.c \
 	registry/shared_lock.h registry/shared_lock.c \
+	registry/fair_mutex.h registry/fair_mutex.c \
 	registry/coherence.h registry/coherence.c registry/journal.h registry/journal.c \
 	registry/value_list.h registry/value_list.c registry/patch.c registry/journalled_keys.c \
 	registry/transaction.h registry/transaction_internal.h registry/transaction.c \

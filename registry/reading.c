@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/large_key.h"
 #include "registry/transaction_internal.h"
 
 #define ATTEMPTS 8 /* then another process writes without a break: the store answers */
@@ -22,6 +23,8 @@ static int fill(registry_t *registry, uint64_t key, int what)
         return registry_fill_key_and_next(registry, key);
     case NEEDS_SUBKEYS:
         return registry_fill_subkeys(registry, key);
+    case NEEDS_SUBKEY_MEASURES:
+        return registry_measure_subkeys(registry, key);
     default:
         return registry_measure_key(registry, key, what == NEEDS_MEASURES);
     }
@@ -91,6 +94,8 @@ static int attempt_key(registry_t *registry, void *context)
         if (!view_of(registry, CACHE_SUBKEYS, query->key, 0, sizeof counts, &view))
             return NEEDS_SUBKEYS;
         memcpy(&counts, view.bytes, sizeof counts);
+        if (counts.state & SUBKEYS_UNMEASURED)
+            return NEEDS_SUBKEY_MEASURES;
     }
     if (!view_of(registry, CACHE_KEY, query->key, 0, sizeof head, &view))
         return NEEDS_KEY;
@@ -210,6 +215,8 @@ static int attempt_subkey(registry_t *registry, void *context)
     if (!view_of(registry, CACHE_SUBKEYS, query->key, 0, sizeof head, &view))
         return NEEDS_SUBKEYS;
     memcpy(&head, view.bytes, sizeof head);
+    if (head.state & SUBKEYS_NOT_HELD)
+        return NEEDS_STORE;
     if (query->index >= head.count)
         return -ENODATA;
     id = part(&view, sizeof head + query->index * (uint32_t)sizeof(uint64_t), sizeof(uint64_t));
@@ -218,14 +225,20 @@ static int attempt_subkey(registry_t *registry, void *context)
     return 0;
 }
 
-static int find_nth(void *context, const struct hive_key *key)
+/* Out of a list that the cache does not hold. */
+static int enumerate_stored_key(registry_t *registry, struct subkey_query *query)
 {
-    struct subkey_query *query = context;
+    struct registry_guard guard;
+    struct hive_key row;
+    int result = registry_enter_for(registry, &guard, query->key);
 
-    if (query->index--)
-        return 0;
-    query->subkey = key->id;
-    return 1;
+    if (result < 0)
+        return result;
+    result = subkey_run_get(registry, query->key, query->index, &query->subkey);
+    if (result == -ENODATA && hive_store_read_key(registry->store, query->key, &row) == -ENOENT)
+        result = -EIDRM;
+    registry_leave(registry, &guard);
+    return result;
 }
 
 int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, uint64_t *subkey)
@@ -236,15 +249,8 @@ int registry_enumerate_key(registry_t *registry, uint64_t key, uint32_t index, u
     if (registry_transaction_of(key))
         return transaction_enumerate_key(registry, key, index, subkey);
     result = registry_read_cached(registry, key, attempt_subkey, &query);
-    if (result > 0) {
-        struct registry_guard guard;
-        result = registry_enter(registry, &guard);
-        if (result < 0)
-            return result;
-        result = hive_store_visit_subkeys(registry->store, key, find_nth, &query);
-        registry_leave(registry, &guard);
-        result = result == 1 ? 0 : result == 0 ? -ENODATA : result;
-    }
+    if (result > 0)
+        result = enumerate_stored_key(registry, &query);
     if (result == 0) {
         *subkey = query.subkey;
         listing_note(&registry->listing, key, index, query.subkey);

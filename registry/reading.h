@@ -49,6 +49,7 @@ static inline void copy_part(const struct view *view, uint32_t offset, uint32_t 
 #define NEEDS_STORE 3
 #define NEEDS_LAST_WRITE 4 /* of a key whose values changed one by one */
 #define NEEDS_MEASURES 5
+#define NEEDS_SUBKEY_MEASURES 6
 
 typedef int (*registry_attempt)(registry_t *registry, void *query);
 

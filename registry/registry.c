@@ -177,8 +177,8 @@ int registry_open(const char *directory, const struct registry_options *options,
         free(registry);
         return -ENAMETOOLONG;
     }
-    pthread_mutex_init(&registry->mutex, NULL);
-    pthread_mutex_init(&registry->transactions_mutex, NULL);
+    fair_mutex_init(&registry->mutex);
+    fair_mutex_init(&registry->transactions_mutex);
     registry->read_only = options->read_only;
     result = copy_passthrough(registry, options);
     if (result == -EINVAL)
@@ -238,23 +238,20 @@ void registry_close(registry_t *registry)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     key_cache_finish(&registry->cache);
     large_key_finish(registry);
-    pthread_mutex_destroy(&registry->mutex);
-    pthread_mutex_destroy(&registry->transactions_mutex);
+    fair_mutex_finish(&registry->mutex);
+    fair_mutex_finish(&registry->transactions_mutex);
     free(registry->passthrough);
     free(registry);
 }
 
 void registry_abandon(registry_t *registry)
 {
-    struct timespec deadline;
     sigset_t all;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += 1;
     /* A thread that Wine ended cannot hold it; one that writes will soon be done. */
-    if (pthread_mutex_timedlock(&registry->mutex, &deadline) != 0)
+    if (!fair_mutex_take_at_the_end(&registry->mutex, 1))
         return;
     write_rest_down(registry);
     hive_store_close(registry->store);

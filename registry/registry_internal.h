@@ -8,11 +8,11 @@
 #define PWK_REGISTRY_INTERNAL_H
 
 #include <limits.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "registry/coherence.h"
+#include "registry/fair_mutex.h"
 #include "registry/fixed_values.h"
 #include "registry/hive_store.h"
 #include "registry/key_cache.h"
@@ -31,7 +31,7 @@ struct registry {
     hive_store_t *store;
     coherence_t *coherence;
     const struct coherence_touched *touched; /* the coherence's; once opened */
-    pthread_mutex_t mutex;
+    struct fair_mutex mutex;
     struct key_cache cache;
     struct fixed_values fixed;
     struct short_path *passthrough; /* with the texts behind them */
@@ -41,11 +41,12 @@ struct registry {
     struct registry_lower lower; /* its generation NULL: nothing below is followed */
     uint64_t lower_seen;         /* the generation that was last followed, or failed to be */
     atomic_bool lower_following;
-    pthread_mutex_t transactions_mutex; /* taken before all others */
-    struct transaction *transactions;   /* of this process */
+    struct fair_mutex transactions_mutex; /* taken before all others */
+    struct transaction *transactions;     /* of this process */
     uint64_t transaction_number;
     struct listing listing;
-    struct value_run *run;      /* of the large key that was enumerated last (large_key.h) */
+    struct value_run *run; /* of the large key that was enumerated last (large_key.h) */
+    struct subkey_run *subkey_run;
     struct asked_values *asked; /* which single values were asked for once */
     uint32_t stamp;             /* of the last large key's control block */
     bool own_write;             /* what is published now is of this process, and seen to by it */
@@ -78,7 +79,15 @@ struct cached_key {
     uint32_t stale;                          /* of a key that is too large: STALE_... */
     uint32_t stamp;                          /* the same: which single values belong to it */
     uint32_t secured;                        /* it has a descriptor of its own */
+    uint32_t hides;                          /* HIDES_... */
+    uint32_t unused;
 };
+
+/* Whether a tombstone stands for one of the layer below's subkeys: found out when a subkey is made
+ * first. Whoever puts one there publishes a change of this key, which drops the block. */
+#define HIDES_UNKNOWN 0u
+#define HIDES_NOTHING 1u
+#define HIDES_SOMETHING 2u
 
 #define STALE_LAST_WRITE 1u
 #define STALE_MEASURES 2u /* value_count, max_value_name, max_value_data */
@@ -97,9 +106,12 @@ struct cached_single {
 struct cached_subkeys {
     uint32_t count;
     uint32_t max_name, max_class; /* bytes */
-    uint32_t unused;
+    uint32_t state;               /* SUBKEYS_... */
     uint64_t ids[];
 };
+
+#define SUBKEYS_NOT_HELD 1u   /* the ids are the store's: too many, or many that have changed */
+#define SUBKEYS_UNMEASURED 2u /* the lengths are not known, nor, of what is not held, the count */
 
 #define CACHED_NAME_PASSTHROUGH 1u
 #define CACHED_NAME_LINK 2u
@@ -187,7 +199,13 @@ int registry_is_expected_security(const struct registry_creation *creation, cons
 /* ---- filling the cache (fill.c); inside enter and leave ---- */
 
 int registry_fill_key(registry_t *registry, uint64_t key);     /* -EIDRM, -E2BIG */
-int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG */
+int registry_fill_subkeys(registry_t *registry, uint64_t key); /* -EIDRM, -E2BIG (subkeys.c) */
+/* Brings the measures of a list up to date that the cache has or knows that it cannot have. */
+int registry_measure_subkeys(registry_t *registry, uint64_t key);
+/* A subkey came or went, or, `gone`, the key itself; or it is known which one went. Between
+ * key_cache_write_begin and its end. */
+void registry_forget_subkeys(registry_t *registry, uint64_t key, bool gone);
+void registry_forget_subkey(registry_t *registry, uint64_t key, uint64_t subkey);
 /* Brings up to date what is stale in the control block of a key that is too large: its time, and
  * with `measures` the measures of its values. (large_key.c) */
 int registry_measure_key(registry_t *registry, uint64_t key, bool measures);

@@ -35,12 +35,12 @@ static void lock_transactions(registry_t *registry, sigset_t *before)
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, before);
-    pthread_mutex_lock(&registry->transactions_mutex);
+    fair_mutex_take(&registry->transactions_mutex);
 }
 
 static void unlock_transactions(registry_t *registry, const sigset_t *before)
 {
-    pthread_mutex_unlock(&registry->transactions_mutex);
+    fair_mutex_give(&registry->transactions_mutex);
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 

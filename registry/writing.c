@@ -180,9 +180,14 @@ int registry_delete(registry_t *registry, uint64_t key)
     changes[1].key = row.parent;
     changes[1].name_hash = registry_name_hash(row.name, row.name_units);
     changes[0].name_hash = changes[1].name_hash;
+    registry->own_write = true;
     result = hive_store_remove_key(registry->store, key);
     if (result == 0)
         result = hive_store_touch_key(registry->store, changes[1].key, registry_now());
+    if (result == 0) {
+        subkey_run_delete(registry, changes[1].key, key);
+        value_run_forget(registry, key);
+    }
     return registry_end_write(registry, &guard, result, changes, 2);
 }
 

@@ -7,7 +7,7 @@ REGISTRY_TESTS = \
 	tests/unit/test_registry_links tests/unit/test_registry_processes \
 	tests/unit/test_registry_threads tests/unit/test_registry_values \
 	tests/unit/test_registry_layers tests/unit/test_registry_layers_hidden \
-	tests/unit/test_registry_layers_commit \
+	tests/unit/test_registry_layers_commit tests/unit/test_registry_layers_caches \
 	tests/unit/test_registry_layers_ends tests/unit/test_registry_layers_model \
 	tests/unit/test_registry_kills tests/unit/test_registry_memory tests/unit/test_registry_model \
 	tests/unit/test_registry_repair tests/unit/test_registry_repair_ends \
@@ -39,7 +39,8 @@ UNIT_TESTS = \
 	tests/unit/test_handle_table tests/unit/test_handle_bequest \
 	tests/unit/test_security_inherit \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
-	tests/unit/test_registry_large_key tests/unit/test_registry_read_ahead \
+	tests/unit/test_registry_large_key tests/unit/test_registry_many_subkeys \
+	tests/unit/test_registry_read_ahead \
 	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \
 	tests/unit/test_trap tests/unit/test_tracee tests/unit/test_policy_kill
 
@@ -139,6 +140,10 @@ tests_unit_test_registry_seams_SOURCES = tests/unit/test_registry_seams.c $(LOWE
 tests_unit_test_registry_layers_hidden_SOURCES = tests/unit/test_registry_layers_hidden.c \
 	$(LOWER_FIXTURE)
 tests_unit_test_registry_layers_commit_SOURCES = tests/unit/test_registry_layers_commit.c \
+	$(LOWER_FIXTURE)
+tests_unit_test_registry_layers_caches_SOURCES = tests/unit/test_registry_layers_caches.c \
+	$(LOWER_FIXTURE)
+tests_unit_test_registry_many_subkeys_SOURCES = tests/unit/test_registry_many_subkeys.c \
 	$(LOWER_FIXTURE)
 tests_unit_test_registry_layers_ends_SOURCES = tests/unit/test_registry_layers_ends.c \
 	$(LOWER_FIXTURE)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * test_registry_threads.c - readers beside a writer in one process: what is read was written like
- * that, though readers take no lock and the cache turns over under them.
+ * that, though readers take no lock and the cache turns over under them; and nobody waits for ever
+ * for one who is always in.
  */
 #include "tests/unit/registry_fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+#include "registry/registry_internal.h"
 
 #define ROOT REGISTRY_ROOT_KEY
 
@@ -207,6 +211,56 @@ static void threads_that_write_one_key(void **state)
     registry_close(scene.registry);
 }
 
+/* ---- one that always wants in ---- */
+
+static void *write_once(void *context)
+{
+    struct scene *scene = context;
+    uint64_t number = atomic_fetch_add(&scene->reads, 1);
+
+    if (try_set(scene->registry, scene->keys[0], "value", REG_BINARY, &number, sizeof(number)))
+        atomic_fetch_add(&scene->wrong, 1);
+    return NULL;
+}
+
+static bool is_in_line(struct fair_mutex *mutex)
+{
+    if (pthread_mutex_trylock(&mutex->line))
+        return true;
+    pthread_mutex_unlock(&mutex->line);
+    return false;
+}
+
+/* Who is in, as one that brings a long list into the cache, and wants in again as soon as it is
+ * out, finds that another who has waited has been in. */
+static void nobody_comes_in_past_one_who_has_waited(void **state)
+{
+    struct scene scene = {.registry = open_store()};
+
+    (void)state;
+    scene.keys[0] = create(scene.registry, ROOT, "key");
+    write_once(&scene); /* the next ones come in once each */
+    for (int i = 0; i < 50; i++) {
+        struct registry_guard guard;
+        uint64_t before, after;
+        pthread_t other;
+
+        assert_int_equal(registry_enter(scene.registry, &guard), 0);
+        assert_int_equal(pthread_create(&other, NULL, write_once, &scene), 0);
+        while (!is_in_line(&scene.registry->mutex))
+            sched_yield();
+        before = coherence_generation(scene.registry->coherence);
+        registry_leave(scene.registry, &guard);
+        assert_int_equal(registry_enter(scene.registry, &guard), 0);
+        after = coherence_generation(scene.registry->coherence);
+        registry_leave(scene.registry, &guard);
+        pthread_join(other, NULL);
+        assert_int_equal(after, before + 1);
+    }
+    assert_int_equal(atomic_load(&scene.wrong), 0);
+    registry_close(scene.registry);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -214,6 +268,7 @@ int main(void)
         TEST(in_a_cache_that_holds_all),
         TEST(in_a_cache_that_turns_over),
         TEST(threads_that_write_one_key),
+        TEST(nobody_comes_in_past_one_who_has_waited),
     };
 
     alarm(300); /* a hang is a failure, not a wait for good */
