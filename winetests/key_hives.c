@@ -176,6 +176,11 @@ static void test_load_and_unload(void)
     NtClose(root);
     status_is(unload(loaded), STATUS_SUCCESS);
 
+    /* "NtUnloadKey" in Wine 10's advapi32:registry: what the system loaded stays. */
+    status_is(unload(L"\\Registry\\User\\.Default"), STATUS_ACCESS_DENIED);
+    status_is(unload(L"\\Registry\\Machine\\Software"), STATUS_ACCESS_DENIED);
+    status_is(unload(L"\\Registry\\Machine\\Software\\Microsoft"), STATUS_INVALID_PARAMETER);
+
     hold_privileges(0);
     status_is(load(loaded, L"hive.dat", 0, NULL), STATUS_PRIVILEGE_NOT_HELD);
     status_is(unload(loaded), STATUS_PRIVILEGE_NOT_HELD);

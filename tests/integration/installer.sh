@@ -36,7 +36,8 @@ prefix_registry()
 untouched()
 {
     prefix_registry >"$work/now.txt"
-    ok "$1: the prefix's registry is as it was" cmp "$work/before.txt" "$work/now.txt"
+    equal "$1: the prefix's registry is as it was" '' \
+        "$(diff "$work/before.txt" "$work/now.txt" | head -n 40)"
 }
 
 cp "$programs/process_probe.exe" "$work/program.exe"
@@ -97,7 +98,8 @@ nsis_is_removed()
 }
 ok 'the uninstaller' kernel nsis "$folder/uninstall.exe" /S
 until_true 60 nsis_is_removed || fail "the uninstaller left $(find "$folder")"
-pending=$(difference nsis | sed 's/C:\\users\\[^ ~]*\\~nsu[0-9]*\.tmp/TEMP/g')
+# Wine 10 has the key under the name that Windows gives it.
+pending=$(difference nsis | sed 's/ControlSet001/CurrentControlSet/; s/C:\\users\\[^ ~]*\\~nsu[0-9]*\.tmp/TEMP/g')
 equal 'what is left is what the uninstaller asks of the next start' \
     '  [HKEY_LOCAL_MACHINE\System\CurrentControlSet\Control\Session Manager]
 +   PendingFileRenameOperations	multi_sz	\??\TEMP\0\0\??\TEMP\Un.exe' "$pending"
@@ -123,10 +125,11 @@ equal 'the engine kept the package' 1 "$(find "$drive/windows/Installer" -name '
 changes=$(difference msi)
 contains 'diff shows the entry under Uninstall' "+ [$windows\\Uninstall\\$product]" "$changes"
 contains 'diff shows the product to the engine' '+   ProductName	sz	pwk test package' "$changes"
+# Wine 8 makes a plain string of one that is to be expanded.
 contains "diff shows the package's own keys" '+ [HKEY_LOCAL_MACHINE\Software\pwk-test-package]
 +   Data	sz	%ProgramFiles%\pwk
 +   InstallDir	sz	C:\Program Files\pwk-test-package\
-+   Level	dword	0x00000007' "$changes"
++   Level	dword	0x00000007' "${changes/expand_sz	%ProgramFiles%/sz	%ProgramFiles%}"
 equal 'diff shows no key that is neither of the package nor of the engine' '' \
     "$(grep '^. \[' <<<"$changes" | grep -vF -e "[$classes\\Installer" -e "[$windows\\Installer\\" \
         -e "[$windows\\Uninstall\\$product]" -e '[HKEY_LOCAL_MACHINE\Software\pwk-test-package]')"

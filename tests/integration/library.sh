@@ -370,6 +370,17 @@ needs_namespaces()
         skip 'no namespaces allowed here'
 }
 
+# For tests with a hidden home folder: the HOME of the environment, which is theirs, is hidden, and
+# with it that of /etc/passwd.
+needs_build_outside_home()
+{
+    case $work/ in
+    "$(getent passwd "$EUID" | cut -d : -f 6)"/*)
+        skip "the build lies in the home folder, which is to be hidden: $PWK_BUILDDIR"
+        ;;
+    esac
+}
+
 # The followers of this test's own sessions, one pid a line; of KERNEL's alone where one is named.
 followers()
 {

@@ -7,11 +7,7 @@
 begin
 needs_namespaces
 
-case $work/ in
-"$(getent passwd "$EUID" | cut -d : -f 6)"/*)
-    skip "the build lies in the home folder, which is to be hidden: $PWK_BUILDDIR"
-    ;;
-esac
+needs_build_outside_home
 
 export HOME=$work/home
 unset XAUTHORITY WAYLAND_SOCKET PULSE_SERVER PULSE_COOKIE PULSE_RUNTIME_PATH CUPS_SERVER

@@ -5,13 +5,7 @@
 . "$(dirname "$0")/library.sh"
 begin
 needs_namespaces
-
-# Both the HOME of the environment and that of /etc/passwd are hidden: the former is the test's.
-case $work/ in
-"$(getent passwd "$EUID" | cut -d : -f 6)"/*)
-    skip "the build lies in the home folder, which is to be hidden: $PWK_BUILDDIR"
-    ;;
-esac
+needs_build_outside_home
 
 export HOME=$work/home
 mkdir -p "$HOME/Games/deep" "$HOME/Private"

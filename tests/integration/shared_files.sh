@@ -5,6 +5,7 @@
 . "$(dirname "$0")/library.sh"
 begin
 needs_namespaces
+needs_build_outside_home
 
 mkdir -p "$work/home" "$work/shown"
 export HOME=$work/home

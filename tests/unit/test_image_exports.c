@@ -110,8 +110,8 @@ static struct image lay_out(const char *name)
     unsigned count = word(pe + 6) & 0xffff;
     unsigned char *section = pe + 24 + (word(pe + 20) & 0xffff);
 
-    /* Far from everything else, so that there is room behind. */
-    image.base = mmap((void *)0x500000000000, image.size + PAGE, PROT_READ | PROT_WRITE,
+    /* Far from everything else (the heaps of the sanitizers too), so that there is room behind. */
+    image.base = mmap((void *)0x300000000000, image.size + PAGE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     assert_true(image.base != MAP_FAILED);
     mprotect(image.base + image.size, PAGE, PROT_NONE);

@@ -33,6 +33,13 @@ static void arm(void)
     CHECK(install_filter(PWK_CALL_FILTER_TRAP, numbers, NUMBERS) == 0);
 }
 
+/* For threads: the filter traps what would block SIGSYS, and who starts some may do that. */
+static void arm_with_guard(void)
+{
+    pwk_signal_guard_start();
+    arm();
+}
+
 static int64_t answer_42(struct pwk_trapped_call *call)
 {
     errno = ENOTTY;
@@ -80,7 +87,7 @@ static void calls_of_a_handler_are_made(void)
     pid_t parent = getppid();
 
     pwk_trapped_call_set(SYS_getppid, call_within);
-    arm();
+    arm_with_guard();
     CHECK(syscall(SYS_getppid) == 1000);
     CHECK(pwk_raw_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0) == parent);
     pwk_trapped_call_set(SYS_getppid, pwk_trapped_call_make);
@@ -238,7 +245,7 @@ static void handlers_are_replaced_while_they_run(void)
 
     pwk_trapped_call_set(SYS_getppid, answer_42);
     pwk_trapped_call_set(SYS_mmap, pwk_trapped_call_make);
-    arm();
+    arm_with_guard();
     for (int i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, storm, &bad[i]) == 0);
     for (int i = 0; i < 2000; i++) {

@@ -152,6 +152,24 @@ ntstatus nt_load_key_ex(const struct nt_call *call)
 
 /* ---- unloading ---- */
 
+/* What Windows itself loads stands below these two, and is not given up. */
+static bool is_of_the_system(uint64_t key)
+{
+    static const uint16_t tops[][7] = {u"Machine", u"User"};
+    static const size_t units[] = {7, 4};
+    struct registry_key_info info;
+    uint64_t top;
+
+    if (registry_query_key(nt_personality.registry, key, false, &info, NULL, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < 2; i++)
+        if (registry_lookup(nt_personality.registry, REGISTRY_ROOT_KEY, tops[i], units[i], 0, &top,
+                            NULL) == 0 &&
+            top == info.parent)
+            return true;
+    return false;
+}
+
 /* The hive that the OBJECT_ATTRIBUTES of a call's first argument name; `path` is its file. */
 static ntstatus find_hive(const struct nt_call *call, uint64_t *key, char *path)
 {
@@ -169,9 +187,12 @@ static ntstatus find_hive(const struct nt_call *call, uint64_t *key, char *path)
         return STATUS_ACCESS_DENIED;
     result = registry_lookup(nt_personality.registry, target.from, target.path, target.units, 0,
                              key, NULL);
-    if (result == 0)
-        result = registry_hive_file(nt_personality.registry, *key, path);
-    return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
+    if (result < 0)
+        return result == -ENOENT ? STATUS_INVALID_PARAMETER : key_status(result);
+    result = registry_hive_file(nt_personality.registry, *key, path);
+    if (result == -ENOENT)
+        return is_of_the_system(*key) ? STATUS_ACCESS_DENIED : STATUS_INVALID_PARAMETER;
+    return key_status(result);
 }
 
 static ntstatus unload(uint64_t key, const char *path)

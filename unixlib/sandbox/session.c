@@ -182,18 +182,21 @@ static void wait_for_end(struct init *init, int lock)
     }
 }
 
-/* What a session that was killed has left in its rings stands before this one's start. */
-static void serve(const struct pwk_session_plan *plan, struct init *init, int lock)
+/* Before any program can join. What a session that was killed has left in its rings stands before
+ * this one's start. */
+static void write_start(const struct pwk_session_plan *plan, struct init *init)
 {
-    pwk_audit_t *log = pwk_audit_collector_log(init->collector);
-
     pwk_audit_collector_look(init->collector);
-    pwk_audit_write(log, PWK_AUDIT_DENIALS, "kernel", "started", "windows",
-                    pwk_windows_word(plan->windows), "registry",
+    pwk_audit_write(pwk_audit_collector_log(init->collector), PWK_AUDIT_DENIALS, "kernel",
+                    "started", "windows", pwk_windows_word(plan->windows), "registry",
                     pwk_registry_mode_word(plan->registry), NULL);
-    wait_for_end(init, lock);
+}
+
+static void write_end(struct init *init)
+{
     pwk_audit_collector_look(init->collector);
-    pwk_audit_write(log, PWK_AUDIT_DENIALS, "kernel", "stopped", NULL);
+    pwk_audit_write(pwk_audit_collector_log(init->collector), PWK_AUDIT_DENIALS, "kernel",
+                    "stopped", NULL);
 }
 
 /* The descriptors that init is born with and needs: the session's lock, where it reports, its
@@ -266,12 +269,15 @@ static void run_init(const struct pwk_session_plan *plan, struct inherited inher
         pwk_session_fail(&report.error, report.result, "its limits");
     if (report.result < 0)
         pwk_session_group_remove(plan, inherited.group);
+    else
+        write_start(plan, &init);
     if (write(inherited.report, &report, sizeof(report)) != (ssize_t)sizeof(report) ||
         report.result < 0)
         _exit(1);
     close(inherited.report);
     init.group = inherited.group;
-    serve(plan, &init, inherited.lock);
+    wait_for_end(&init, inherited.lock);
+    write_end(&init);
     /* When the kernel was last used: pwkctl ps --all. */
     futimens(inherited.held, NULL);
     pwk_session_group_remove(plan, inherited.group);
