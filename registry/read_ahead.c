@@ -11,7 +11,7 @@
 
 #define IN_A_ROW 3        /* from then on it is taken for a listing */
 #define AHEAD 16          /* keys */
-#define AHEAD_BYTES 32768 /* of the cache, which others need too */
+#define AHEAD_BYTES 32768 /* of the cache, or a quarter: not to drive out what was asked for */
 
 void listing_note(struct listing *listing, uint64_t key, uint32_t index, uint64_t subkey)
 {
@@ -59,8 +59,15 @@ static uint32_t copy_list(registry_t *registry, uint64_t parent, uint32_t index,
     return ids[0] == key ? count : 0;
 }
 
-/* From the key's control block, which is in the cache. Answers how much that holds. */
-static size_t store_name(registry_t *registry, uint64_t parent, uint64_t key)
+static size_t cached_size(registry_t *registry, uint64_t key)
+{
+    struct view view;
+
+    return view_of(registry, CACHE_KEY, key, 0, 0, &view) ? view.size : 0;
+}
+
+/* From the key's control block, which is in the cache. */
+static void store_name(registry_t *registry, uint64_t parent, uint64_t key)
 {
     struct cached_name name = {.id = key};
     uint16_t text[REGISTRY_MAX_KEY_NAME];
@@ -69,11 +76,11 @@ static size_t store_name(registry_t *registry, uint64_t parent, uint64_t key)
     const void *stored;
 
     if (!view_of(registry, CACHE_KEY, key, 0, sizeof head, &view))
-        return AHEAD_BYTES;
+        return;
     memcpy(&head, view.bytes, sizeof head);
     stored = part(&view, head.name_offset, head.name_bytes);
     if (head.parent != parent || !stored || head.name_bytes > sizeof text)
-        return AHEAD_BYTES;
+        return;
     memcpy(text, stored, head.name_bytes);
     name.units = head.name_bytes / (uint32_t)sizeof *text;
     if (head.flags & REGISTRY_CREATE_LINK)
@@ -83,36 +90,39 @@ static size_t store_name(registry_t *registry, uint64_t parent, uint64_t key)
     if (registry_is_passthrough(registry, parent, text, name.units))
         name.flags |= CACHED_NAME_PASSTHROUGH;
     registry_store_name(registry, parent, text, &name);
-    return view.size;
 }
 
-/* What was asked for below the others in the list. */
-static void fill_below(registry_t *registry, uint64_t key, const struct listing *listing)
+/* What was asked for below the others in the list. Answers how much it takes of the cache. */
+static size_t fill_below(registry_t *registry, uint64_t key, const struct listing *listing)
 {
     uint64_t id;
     uint32_t flags;
 
-    if (registry_fill_name(registry, key, listing->name, listing->name_units) == 0 &&
-        registry_cached_subkey(registry, key, listing->name, listing->name_units, &id, &flags) &&
-        id)
-        registry_fill_key(registry, id);
+    if (registry_fill_name(registry, key, listing->name, listing->name_units) < 0 ||
+        !registry_cached_subkey(registry, key, listing->name, listing->name_units, &id, &flags) ||
+        !id || registry_fill_key(registry, id) < 0)
+        return 0;
+    return cached_size(registry, id);
 }
 
 static void fill_next(registry_t *registry, const struct listing *listing, uint64_t key)
 {
+    const size_t quarter = registry->cache.ring_size / 4;
+    const size_t limit = quarter < AHEAD_BYTES ? quarter : AHEAD_BYTES;
     uint64_t parent = atomic_load_explicit(&listing->key, memory_order_relaxed);
     uint32_t index = atomic_load_explicit(&listing->index, memory_order_relaxed);
+    bool below = listing->name_units && listing->below == parent;
     uint64_t ids[AHEAD];
     uint32_t count = copy_list(registry, parent, index, key, ids);
-    bool below = listing->name_units && listing->below == parent;
     size_t bytes = 0;
 
-    for (uint32_t i = 0; i < count && bytes < AHEAD_BYTES; i++) {
+    for (uint32_t i = 0; i < count && bytes < limit; i++) {
         if (i > 0 && registry_fill_key(registry, ids[i]) < 0)
             break;
-        bytes += store_name(registry, parent, ids[i]);
+        bytes += cached_size(registry, ids[i]);
+        store_name(registry, parent, ids[i]);
         if (below)
-            fill_below(registry, ids[i], listing);
+            bytes += fill_below(registry, ids[i], listing);
     }
 }
 
