@@ -144,7 +144,8 @@ display_parts()
     native_options=()
     ok 'and is as it was' cmp "$HOME/.Xauthority" "$work/server-cookie"
 
-    equal 'without a display a program says so' 'no window: error 0' \
+    # Wine 8 gives no reason, Wine 10 that there is no such window.
+    matches 'without a display a program says so' '^no window: error (0|1400)$' \
         "$(with off nox "$programs/desktop.exe" window none none)"
     equal 'with "no" there is neither socket nor variable nor graphics' '' \
         "$(native off nox "echo \$DISPLAY \$XAUTHORITY; ls -d $path /dev/dri /dev/kfd /dev/nvidia*" \
