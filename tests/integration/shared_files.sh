@@ -33,6 +33,8 @@ for name in system.reg user.reg userdef.reg; do
         sleep 2; cat $texts; mv -T kept $name"
     contains "$name: what is published is seen" 'WINE REGISTRY' "$(cat "$work/shown/said")"
     lacks "$name: a link is not published" "$secret" "$(cat "$work/shown/said")"
+    # The session's wineserver, when it ends, puts a file in the link's place.
+    until_true 60 session_is_over a || fail 'the session does not end'
     cp "$WINEPREFIX/$name" "$work/kept"
     ln -sf "$HOME/key" "$WINEPREFIX/$name"
     message=$(own a --files shared --home none "$programs/process_probe.exe" status 0 2>&1)
