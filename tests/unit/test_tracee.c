@@ -109,7 +109,8 @@ static void another_call_is_not_believed(void **context)
 /* A long list of mappings, which takes a while to read, and ends with those that hold code. */
 static void map_much(void)
 {
-    char *below = mmap(NULL, (size_t)MAPPINGS * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *below =
+        mmap(NULL, (size_t)MAPPINGS * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     for (int i = 0; i < MAPPINGS; i += 2)
         mprotect(below + (size_t)i * PAGE, PAGE, PROT_READ);
