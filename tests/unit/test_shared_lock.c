@@ -299,6 +299,64 @@ static void a_sleeper_that_is_moved_gets_it_in_the_end(void **state)
     assert_int_equal(wait_for(sleeper), 0);
 }
 
+static int sleep_and_count(void)
+{
+    if (take(LONG_MS))
+        return 1;
+    atomic_fetch_add(&scene->times, 1);
+    shared_lock_give(&scene->lock);
+    return 0;
+}
+
+/* Who gives it and takes it again at once finds that the one it has woken has had it. */
+static void who_was_woken_is_let_in(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++) {
+        struct timespec deadline;
+        pid_t sleeper;
+
+        assert_int_equal(take(LONG_MS), 0);
+        sleeper = start(sleep_and_count);
+        wait_until_it_sleeps();
+        /* The bit comes before the sleep, and who does not sleep yet is not woken. */
+        while (!shared_lock_give(&scene->lock) && atomic_load(&scene->times) == i)
+            assert_int_equal(take(LONG_MS), 0);
+        deadline = in_milliseconds(2000);
+        shared_lock_let_in(&scene->lock, &deadline);
+        assert_int_equal(take(LONG_MS), 0);
+        assert_int_equal(atomic_load(&scene->times), i + 1);
+        shared_lock_give(&scene->lock);
+        assert_int_equal(wait_for(sleeper), 0);
+    }
+}
+
+static int let_others_in(void)
+{
+    struct timespec deadline = in_milliseconds(LONG_MS);
+
+    atomic_fetch_add(&scene->ready, 1);
+    shared_lock_let_in(&scene->lock, &deadline);
+    return 0;
+}
+
+/* Who waits for that may be woken in another's place, whom it wakes then. */
+static void who_lets_in_takes_nobody_s_turn(void **state)
+{
+    pid_t polite = start(let_others_in), sleeper;
+
+    (void)state;
+    wait_until_ready(1);
+    usleep(50000); /* it sleeps, most likely */
+    assert_int_equal(take(LONG_MS), 0);
+    sleeper = start(sleep_and_count);
+    wait_until_it_sleeps();
+    usleep(50000);
+    shared_lock_give(&scene->lock);
+    assert_int_equal(wait_for(sleeper), 0);
+    assert_int_equal(wait_for(polite), 0);
+}
+
 /* ---- deaths ---- */
 
 static int take_and_stay(void)
@@ -434,6 +492,8 @@ int main(void)
         TEST(any_word_ends_in_an_answer),
         TEST(a_word_that_is_never_the_same_ends_in_an_answer),
         TEST(all_that_sleep_get_it),
+        TEST(who_was_woken_is_let_in),
+        TEST(who_lets_in_takes_nobody_s_turn),
         TEST(a_sleeper_that_is_hidden_gets_it_in_the_end),
         TEST(a_sleeper_that_is_moved_gets_it_in_the_end),
         TEST(who_is_killed_leaves_it),
