@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "registry/journal.h"
 #include "registry/registry.h"
@@ -113,6 +114,9 @@ void coherence_announce(coherence_t *coherence);
 void coherence_publish(coherence_t *coherence, const struct coherence_change *changes,
                        size_t count);
 void coherence_unlock(coherence_t *coherence);
+/* The same for who may have held it long, since a moment of CLOCK_MONOTONIC: others who wait for it
+ * have it before the caller can again. */
+void coherence_unlock_long(coherence_t *coherence, const struct timespec *since);
 
 /* Which state of the lower layer the store is in step with: `instance` tells who counts. Reading
  * takes no lock; setting, the writers'. */

@@ -50,6 +50,15 @@ int registry_lock_writers(registry_t *registry)
     return 0;
 }
 
+/* To write to the store; then coherence_unlock_long. */
+static int lock_to_write(registry_t *registry)
+{
+    int result = registry_lock_writers(registry);
+
+    clock_gettime(CLOCK_MONOTONIC, &registry->writing);
+    return result;
+}
+
 static void apply_change(registry_t *registry, const struct coherence_change *change)
 {
     struct key_cache *cache = &registry->cache;
@@ -134,11 +143,11 @@ static int enter(registry_t *registry, struct registry_guard *guard, uint64_t ke
      * what the store says without it would be cached for good. */
     take_in_changes(registry);
     if (result == 0 && must_write_down(registry, key)) {
-        result = registry_lock_writers(registry);
+        result = lock_to_write(registry);
         if (result == 0) {
             take_in_changes(registry);
             result = registry_write_journal_down(registry, false);
-            coherence_unlock(registry->coherence);
+            coherence_unlock_long(registry->coherence, &registry->writing);
         }
     }
     if (result < 0)
@@ -209,7 +218,7 @@ int registry_begin_write_as_is(registry_t *registry, struct registry_guard *guar
     if (registry->read_only)
         result = -EROFS;
     if (result == 0)
-        result = registry_lock_writers(registry);
+        result = lock_to_write(registry);
     if (result < 0) {
         registry_leave(registry, guard);
         return result;
@@ -264,7 +273,7 @@ int registry_end_write(registry_t *registry, struct registry_guard *guard, int r
         }
         registry->own_write = false;
     }
-    coherence_unlock(registry->coherence);
+    coherence_unlock_long(registry->coherence, &registry->writing);
     take_in_changes(registry);
     registry_leave(registry, guard);
     return result;

@@ -49,6 +49,7 @@ struct registry {
     struct subkey_run *subkey_run;
     struct asked_values *asked; /* which single values were asked for once */
     uint32_t stamp;             /* of the last large key's control block */
+    struct timespec writing;    /* since when the writers' lock is held for a write to the store */
     bool own_write;             /* what is published now is of this process, and seen to by it */
     bool sound; /* opened and, where need be, checked: its files may be signed at the end */
 };

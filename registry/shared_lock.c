@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -126,9 +125,19 @@ int shared_lock_take(struct shared_lock *lock, const struct timespec *deadline)
     return result == -EBUSY ? -ETIMEDOUT : result;
 }
 
-void shared_lock_give(struct shared_lock *lock)
+bool shared_lock_give(struct shared_lock *lock)
 {
-    if (atomic_exchange(&lock->word, 0) & FUTEX_WAITERS)
-        syscall(SYS_futex, &lock->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    bool woken = atomic_exchange(&lock->word, 0) & FUTEX_WAITERS &&
+                 syscall(SYS_futex, &lock->word, FUTEX_WAKE, 1, NULL, NULL, 0) > 0;
+
     name(holder(), NULL);
+    return woken;
+}
+
+void shared_lock_let_in(struct shared_lock *lock, const struct timespec *deadline)
+{
+    /* Who has slept for it wakes another when it gives it. That may have been another's turn. */
+    if (syscall(SYS_futex, &lock->word, FUTEX_WAIT_BITSET, 0, deadline, NULL,
+                FUTEX_BITSET_MATCH_ANY) == 0)
+        syscall(SYS_futex, &lock->word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

@@ -16,6 +16,7 @@
 #define PWK_REGISTRY_SHARED_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -31,6 +32,11 @@ int shared_lock_try(struct shared_lock *lock);
 /* The same, or -ETIMEDOUT after `deadline` (CLOCK_MONOTONIC). */
 int shared_lock_take(struct shared_lock *lock, const struct timespec *deadline);
 
-void shared_lock_give(struct shared_lock *lock);
+/* True where one who slept for it has been woken, and may come for it. */
+bool shared_lock_give(struct shared_lock *lock);
+
+/* For who has given it and would have it again before one who was woken is awake: waits until
+ * that one has had it, or the deadline. */
+void shared_lock_let_in(struct shared_lock *lock, const struct timespec *deadline);
 
 #endif

@@ -157,8 +157,8 @@ static int list_subkeys(struct transaction_scope *scope, struct transaction_key 
     uint64_t generation = registry_generation(scope->registry);
     int result;
 
-    if (listing->ids && listing->generation == generation &&
-        listing->operations == scope->transaction->operations)
+    if (listing->ids && listing->operations == scope->transaction->operations &&
+        coherence_knows(scope->registry->touched, key->id, listing->generation))
         return 0;
     result = collect(scope->registry, &list);
     if (result == 0) {

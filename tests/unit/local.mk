@@ -40,7 +40,7 @@ UNIT_TESTS = \
 	tests/unit/test_security_inherit \
 	tests/unit/test_services tests/unit/test_status tests/unit/test_image_exports \
 	tests/unit/test_registry_large_key tests/unit/test_registry_many_subkeys \
-	tests/unit/test_registry_read_ahead \
+	tests/unit/test_registry_read_ahead tests/unit/test_shared_lock \
 	tests/unit/test_key_services tests/unit/test_network tests/unit/test_call_wall \
 	tests/unit/test_trap tests/unit/test_tracee tests/unit/test_policy_kill
 

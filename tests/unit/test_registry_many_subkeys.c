@@ -14,6 +14,7 @@
 #include "registry/batch.h"
 #include "registry/hive_store_internal.h"
 #include "registry/registry_internal.h"
+#include "registry/transaction.h"
 
 #define ROOT REGISTRY_ROOT_KEY
 
@@ -418,6 +419,34 @@ static void a_long_list_costs_no_more_a_subkey(void **state)
     }
 }
 
+/* As a transaction sees the key that has made one more there, while others write elsewhere. */
+static void in_a_transaction(registry_t *registry, uint64_t key, int subkeys)
+{
+    registry_t *other = open_small();
+    uint64_t elsewhere = make(other, "elsewhere"), transaction, subkey;
+
+    assert_int_equal(registry_transaction_begin(registry, 0, &transaction), 0);
+    key = registry_key_in_transaction(key, transaction);
+    create(registry, key, "Sub one more");
+    for (int i = 0; i <= subkeys; i++) {
+        set(other, elsewhere, "value", i % 2 ? "one" : "two");
+        assert_int_equal(registry_enumerate_key(registry, key, (uint32_t)i, &subkey), 0);
+    }
+    assert_int_equal(registry_enumerate_key(registry, key, (uint32_t)subkeys + 1, &subkey),
+                     -ENODATA);
+    /* What is written there shows. */
+    create(other, registry_key_outside(key), "Sub of another");
+    assert_int_equal(registry_enumerate_key(registry, key, (uint32_t)subkeys + 1, &subkey), 0);
+    registry_transaction_close(registry, transaction);
+    registry_close(other);
+}
+
+static void a_transaction_lists_at_the_same_cost(void **state)
+{
+    (void)state;
+    compare_costs(HELD / 4, HELD, true, in_a_transaction);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -427,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_longest_that_goes_counts_no_more, make_layers,
                                         remove_layers),
         cmocka_unit_test(a_long_list_costs_no_more_a_subkey),
+        cmocka_unit_test(a_transaction_lists_at_the_same_cost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

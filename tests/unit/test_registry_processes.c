@@ -6,8 +6,13 @@
  */
 #include "tests/unit/registry_fixture.h"
 
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "registry/coherence.h"
 
 #define ROOT REGISTRY_ROOT_KEY
 #define PROCESSES 4
@@ -363,6 +368,78 @@ static void an_idle_reader_is_in_nobodys_way(void **state)
     registry_close(registry);
 }
 
+/* ---- one that always writes ---- */
+
+enum { LONG_WRITES = 40, MOST = 30 };
+struct turns {
+    _Atomic int begun; /* long writes */
+    _Atomic int between;
+};
+static struct turns *turns;
+
+static coherence_t *open_coherence(void)
+{
+    struct coherence_finding finding;
+    struct registry_error error;
+    coherence_t *coherence;
+
+    if (coherence_open(in_folder("registry.coherence"), &coherence, &finding, &error) ||
+        (finding.first && coherence_start(coherence)))
+        return NULL;
+    return coherence;
+}
+
+/* Wants the writers' lock once during each long write. */
+static int write_between(int number)
+{
+    coherence_t *coherence = open_coherence();
+
+    (void)number;
+    for (int i = 1; coherence && i <= LONG_WRITES; i++) {
+        while (atomic_load(&turns->begun) < i)
+            sched_yield();
+        if (coherence_lock(coherence))
+            return 1;
+        atomic_store(&turns->between, i);
+        coherence_unlock(coherence);
+    }
+    return !coherence;
+}
+
+/* Who writes for long and writes again at once lets in who waits: always, but where that one does
+ * not come to run for as long as it is waited for. */
+static void a_writer_comes_between_two_long_writes(void **state)
+{
+    coherence_t *coherence = open_coherence();
+    int in_time = 0;
+    pid_t child;
+
+    (void)state;
+    assert_non_null(coherence);
+    turns = mmap(NULL, sizeof *turns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(turns != MAP_FAILED);
+    child = start_process(write_between, 0);
+    for (int i = 1; i <= LONG_WRITES; i++) {
+        struct timespec since;
+
+        assert_int_equal(coherence_lock(coherence), 0);
+        clock_gettime(CLOCK_MONOTONIC, &since);
+        atomic_store(&turns->begun, i);
+        usleep(10000);
+        coherence_unlock_long(coherence, &since);
+        assert_int_equal(coherence_lock(coherence), 0);
+        in_time += atomic_load(&turns->between) == i;
+        coherence_unlock(coherence);
+        while (atomic_load(&turns->between) < i)
+            sched_yield();
+    }
+    finish_process(child);
+    print_message("%d of %d came between\n", in_time, LONG_WRITES);
+    assert_true(in_time >= MOST);
+    munmap(turns, sizeof *turns);
+    coherence_close(coherence, NULL, NULL);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -371,6 +448,7 @@ int main(void)
         TEST(many_processes_at_random),
         TEST(a_key_is_created_by_one),
         TEST(an_idle_reader_is_in_nobodys_way),
+        TEST(a_writer_comes_between_two_long_writes),
     };
 
     alarm(300); /* a hang is a failure, not a wait for good */
