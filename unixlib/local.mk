@@ -89,6 +89,12 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
 
+# What pwkctl lays on itself before it reads what a program may have written.
+noinst_LIBRARIES += libconfine.a
+libconfine_a_SOURCES = unixlib/sandbox/confine.h unixlib/sandbox/confine.c \
+	unixlib/sandbox/confine_calls.h unixlib/sandbox/confine_calls.c \
+	unixlib/sandbox/landlock.h unixlib/sandbox/landlock.c
+
 # The Linux policy's words and its compiler: the launcher's, and so is libseccomp. The built-in
 # policies are compiled by the build.
 noinst_LIBRARIES += libpolicy.a
