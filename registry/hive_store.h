@@ -44,6 +44,9 @@ struct hive_value {
     size_t size;
 };
 
+/* As registry_prepare_confined says, of SQLite. */
+void hive_store_prepare_confined(void);
+
 /* Opens `path`; with `create`, makes the file and its schema where there is none. Older schemas
  * are migrated in a transaction; newer ones are refused. A file that may not be written is opened
  * for reading. */

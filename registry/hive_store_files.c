@@ -18,6 +18,7 @@
 static const char journal[] = "-journal";
 static sqlite3_vfs *usual;
 static sqlite3_vfs files;
+static bool in_memory; /* what SQLite would put into temporary files */
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
                      int *flags_had)
@@ -55,6 +56,16 @@ static void make_known(void)
         usual = NULL;
 }
 
+void hive_store_prepare_confined(void)
+{
+    unsigned char random;
+
+    /* The first of its random numbers opens a device. */
+    if (sqlite3_initialize() == SQLITE_OK)
+        sqlite3_randomness(sizeof random, &random);
+    in_memory = true;
+}
+
 int hive_store_connect(const char *path, int flags, sqlite3 **db)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -80,5 +91,5 @@ int hive_store_connect(const char *path, int flags, sqlite3 **db)
     /* Nor is a table what the schema says by the name of a module of SQLite's (full text search).
      */
     sqlite3_drop_modules(*db, NULL);
-    return SQLITE_OK;
+    return in_memory ? sqlite3_exec(*db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL) : SQLITE_OK;
 }

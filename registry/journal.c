@@ -27,14 +27,16 @@ struct record {
     uint32_t unused;
 };
 
-/* The machine's boot id as 16 bytes; all zero where it cannot be read. */
-static void read_boot_id(unsigned char boot[16])
+/* The machine's boot id; all zero while it is not known. */
+static unsigned char known_boot[16];
+
+void journal_know_boot(void)
 {
     char text[40] = "";
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    unsigned char boot[16] = {0};
     size_t digits = 0;
 
-    memset(boot, 0, 16);
     if (fd < 0)
         return;
     if (read(fd, text, sizeof text - 1) > 0) {
@@ -48,18 +50,20 @@ static void read_boot_id(unsigned char boot[16])
         }
     }
     close(fd);
+    memcpy(known_boot, boot, sizeof boot);
 }
 
 void journal_start(struct journal *journal, uint64_t database)
 {
     static const unsigned char unknown[16];
-    unsigned char boot[16];
 
-    read_boot_id(boot);
-    if (memcmp(boot, journal->boot, sizeof boot) || !memcmp(boot, unknown, sizeof boot) ||
-        journal->database != database || journal->used > JOURNAL_BYTES)
+    if (!memcmp(known_boot, unknown, sizeof known_boot))
+        journal_know_boot();
+    if (memcmp(known_boot, journal->boot, sizeof known_boot) ||
+        !memcmp(known_boot, unknown, sizeof known_boot) || journal->database != database ||
+        journal->used > JOURNAL_BYTES)
         atomic_store(&journal->used, 0);
-    memcpy(journal->boot, boot, sizeof boot);
+    memcpy(journal->boot, known_boot, sizeof known_boot);
     journal->database = database;
 }
 

@@ -31,7 +31,10 @@ struct journal {
     _Alignas(8) unsigned char records[JOURNAL_BYTES];
 };
 
-/* All but journal_pending are called with the writers' lock held. */
+/* All but journal_know_boot and journal_pending are called with the writers' lock held. */
+
+/* Reads the machine's boot id, for a process that will not be able to when it needs it. */
+void journal_know_boot(void);
 
 /* To be called by the first process, before anybody reads: drops what is not of this boot and
  * this database. */

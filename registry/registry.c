@@ -21,6 +21,12 @@
 #define DEFAULT_CACHE_BYTES (8u << 20)
 #define SECONDS_1601_TO_1970 UINT64_C(11644473600)
 
+void registry_prepare_confined(void)
+{
+    journal_know_boot();
+    hive_store_prepare_confined();
+}
+
 uint64_t registry_now(void)
 {
     struct timespec now;

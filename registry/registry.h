@@ -71,6 +71,11 @@ struct registry_options {
     size_t passthrough_count;
 };
 
+/* For a process that will open nothing outside of its stores' folders any more: what is needed of
+ * the rest of the machine is looked at now, and from here on SQLite puts nothing into temporary
+ * files. */
+void registry_prepare_confined(void);
+
 /* Opens the store in folder `directory` (registry.db and its companions). On failure `error` says
  * what, where and how to mend. A store that was not closed in order is checked first. */
 int registry_open(const char *directory, const struct registry_options *options, registry_t **out,

@@ -89,6 +89,12 @@ libsession_a_SOURCES = \
 	unixlib/sandbox/loopback.h unixlib/sandbox/loopback.c \
 	unixlib/sandbox/privileges.h unixlib/sandbox/privileges.c
 
+# What pwkctl lays on itself before it reads what a program may have written.
+noinst_LIBRARIES += libconfine.a
+libconfine_a_SOURCES = unixlib/sandbox/confine.h unixlib/sandbox/confine.c \
+	unixlib/sandbox/confine_calls.h unixlib/sandbox/confine_calls.c \
+	unixlib/sandbox/landlock.h unixlib/sandbox/landlock.c
+
 # The Linux policy's words and its compiler: the launcher's, and so is libseccomp. The built-in
 # policies are compiled by the build.
 noinst_LIBRARIES += libpolicy.a
@@ -177,14 +183,20 @@ liblauncher_a_SOURCES = \
 	unixlib/launcher/plan_cage.c unixlib/launcher/plan_desktop.c unixlib/launcher/plan_print.c unixlib/launcher/execute.c \
 	unixlib/launcher/facts.h unixlib/launcher/facts.c \
 	unixlib/launcher/windows_library.h unixlib/launcher/windows_library.c \
-	unixlib/launcher/control.h unixlib/launcher/control_registry.c \
+	unixlib/launcher/control.h unixlib/launcher/control_common.c \
+	unixlib/launcher/control_registry.c \
 	unixlib/launcher/control_session.h unixlib/launcher/control_session.c \
+	unixlib/launcher/control_apart.h unixlib/launcher/control_apart.c \
 	unixlib/launcher/control_export.c unixlib/launcher/control_import.c \
 	unixlib/launcher/control_diff.c unixlib/launcher/control_registry_commit.c \
 	unixlib/launcher/control_left.c \
 	unixlib/launcher/registry_sides.h unixlib/launcher/registry_sides.c \
+	unixlib/launcher/registry_told.h unixlib/launcher/registry_told.c \
 	unixlib/launcher/registry_report.h unixlib/launcher/registry_report.c \
 	unixlib/launcher/registry_commit.h unixlib/launcher/registry_commit.c \
+	unixlib/launcher/commit_writer.h unixlib/launcher/commit_writer.c \
+	unixlib/launcher/commit_message.h \
+	unixlib/launcher/commit_choice.h unixlib/launcher/commit_choice.c \
 	unixlib/launcher/attached.h unixlib/launcher/attached.c \
 	unixlib/launcher/attach_supervisor.h unixlib/launcher/attach_supervisor.c \
 	unixlib/launcher/control_attach.c \
@@ -214,7 +226,7 @@ pwk_wine_LDFLAGS = $(AM_LDFLAGS) $(STATIC_LAUNCHER)
 pwk_wine_LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
 	libregistry.a $(INIH_LIBS) $(SECCOMP_LIBS)
 pwkctl_SOURCES = unixlib/launcher/pwkctl.c
-pwkctl_LDADD = liblauncher.a libsession.a libattach.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
+pwkctl_LDADD = liblauncher.a libconfine.a libsession.a libattach.a $(POLICY_LIBS) libkernel.a libwineroom_location.a \
 	libregistry.a $(CORE_LIBS) $(SECCOMP_LIBS)
 
 # The launcher needs Wine's place and the check of its service table, not the takeover.

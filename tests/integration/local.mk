@@ -22,7 +22,7 @@ INTEGRATION_TESTS = \
 	tests/integration/windows_version.sh tests/integration/install.sh \
 	tests/integration/isolation.sh tests/integration/overlay.sh tests/integration/below_live.sh \
 	tests/integration/starts.sh tests/integration/no_sockets.sh \
-	tests/integration/kernels.sh tests/integration/session_held.sh tests/integration/session_shown.sh tests/integration/cut_short.sh tests/integration/wineserver.sh tests/integration/walls.sh tests/integration/network.sh \
+	tests/integration/kernels.sh tests/integration/session_held.sh tests/integration/session_shown.sh tests/integration/cut_short.sh tests/integration/confined.sh tests/integration/wineserver.sh tests/integration/walls.sh tests/integration/network.sh \
 	tests/integration/refusals.sh tests/integration/exit_status.sh \
 	tests/integration/ephemeral.sh tests/integration/bad_input.sh \
 	tests/integration/statistics.sh tests/integration/real_programs.sh \

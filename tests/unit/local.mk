@@ -31,7 +31,8 @@ UNIT_TESTS = \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
 	tests/unit/test_audit_apart tests/unit/test_learn \
 	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup \
-	tests/unit/test_session_held tests/unit/test_view_shown \
+	tests/unit/test_session_held tests/unit/test_view_shown tests/unit/test_confine \
+	tests/unit/test_commit_writer \
 	tests/unit/test_process_namespace \
 	tests/unit/test_policy_supervisor \
 	$(ATTACH_TESTS) $(FILES_TESTS) \
@@ -46,9 +47,13 @@ UNIT_TESTS = \
 
 AM_CFLAGS += $(CMOCKA_CFLAGS)
 # What every program is linked with that names no LDADD of its own: these tests do not.
-LDADD = liblauncher.a libsession.a $(POLICY_LIBS) libnt.a libwarm.a libkernel.a \
+LDADD = liblauncher.a libconfine.a libsession.a $(POLICY_LIBS) libnt.a libwarm.a libkernel.a \
 	libwineroom_location.a libregistry.a $(CORE_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir)"'
+
+tests_unit_test_confine_SOURCES = tests/unit/test_confine.c tests/unit/confine_attempts.h \
+	tests/unit/confine_attempts.c $(libconfine_a_SOURCES)
+tests_unit_test_confine_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
 
 ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
 ATTACH_LIBS = libattach.a libpolicy.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -287,6 +288,39 @@ static void the_last_process_knows(void **context)
     assert_true(first);
     pwk_process_table_close(table);
     close(ready[0]), close(ready[1]), close(done[0]), close(done[1]);
+}
+
+static void who_is_alone_maps_nothing(void **context)
+{
+    (void)context;
+    pwk_process_table_t *table = open_table(true, NULL);
+    struct stat status;
+    int alone;
+
+    assert_int_equal(pwk_process_table_alone(runtime, state), -EBUSY);
+    pwk_process_table_close(table);
+    /* Without a lock, as a hostile program may. */
+    int file = open(file_path(), O_RDWR);
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+            (void)!ftruncate(file, 0);
+        }
+    }
+    for (int i = 0; i < 3000; i++) {
+        alone = pwk_process_table_alone(runtime, state);
+        assert_true(alone >= 0);
+        close(alone);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    close(file);
+    alone = pwk_process_table_alone(runtime, state);
+    assert_true(alone >= 0);
+    assert_int_equal(fstat(alone, &status), 0);
+    assert_int_equal(status.st_size, HEADER_SIZE + SLOT_SIZE * SLOT_COUNT);
+    close(alone);
 }
 
 static void of_many_that_start_at_once_one_is_first(void **context)
@@ -565,6 +599,7 @@ int main(void)
         TEST(the_first_process_is_told_so_and_starts_from_zero),
         TEST(a_reader_makes_no_file),
         TEST(the_last_process_knows),
+        TEST(who_is_alone_maps_nothing),
         TEST(of_many_that_start_at_once_one_is_first),
         TEST(a_removed_file_is_not_joined),
         TEST(a_link_in_the_place_of_the_file_is_refused),

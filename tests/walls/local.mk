@@ -9,3 +9,9 @@ tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/escape.c \
 tests_walls_cage_SOURCES = tests/walls/cage.c $(libsession_a_SOURCES)
 tests_walls_cage_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
 tests_walls_cage_LDADD = libsandbox.a libkernel.a $(CORE_LIBS)
+
+# pwkctl, with walls that can be taken out.
+check_PROGRAMS += tests/walls/pwkctl
+tests_walls_pwkctl_SOURCES = $(pwkctl_SOURCES) tests/walls/own_walls.c $(libconfine_a_SOURCES)
+tests_walls_pwkctl_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
+tests_walls_pwkctl_LDADD = $(pwkctl_LDADD)

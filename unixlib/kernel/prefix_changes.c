@@ -33,7 +33,7 @@ static uint64_t rounded(uint64_t size)
 int pwk_prefix_changes_begin(struct pwk_prefix_changes *changes)
 {
     *changes = (struct pwk_prefix_changes){.size = sizeof *changes->page};
-    changes->fd = memfd_create("pwk-prefix-changes", MFD_CLOEXEC);
+    changes->fd = memfd_create("pwk-prefix-changes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     return changes->fd < 0 ? -errno : 0;
 }
 
@@ -140,6 +140,7 @@ struct pwk_changes_record *pwk_prefix_changes_next(const struct pwk_prefix_chang
 
 /* ---- the process that writes ---- */
 
+/* Whoever writes its outcomes cannot cut it short. */
 static int close_file(struct pwk_prefix_changes *changes)
 {
     const struct pwk_changes_page page = {
@@ -150,7 +151,8 @@ static int close_file(struct pwk_prefix_changes *changes)
     };
 
     if (ftruncate(changes->fd, (off_t)changes->size) < 0 ||
-        pwrite(changes->fd, &page, sizeof page, 0) != (ssize_t)sizeof page)
+        pwrite(changes->fd, &page, sizeof page, 0) != (ssize_t)sizeof page ||
+        fcntl(changes->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         return -errno;
     return pwk_prefix_changes_map(changes);
 }

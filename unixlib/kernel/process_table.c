@@ -8,8 +8,8 @@
  * owner puts its own identity there with FOLDING set, moves the counters into the totals, and frees
  * the slot; when it dies in the middle, the next one goes on from there.
  *
- * Processes of the kernel map the file and write to their slot; reading is done with pread on a
- * copy, which a file cut short by a hostile program cannot turn into SIGBUS.
+ * Processes of the kernel map the file and write to their slot. All others, who are not to be ended
+ * by a hostile program that cuts it short, read a copy by pread, and make it anew by pwrite.
  */
 #include "kernel/process_table.h"
 
@@ -182,17 +182,31 @@ struct table_file *pwk_process_table_copy(int fd)
     return copy;
 }
 
+static int write_all(int fd, const void *data, size_t size, off_t offset)
+{
+    ssize_t written;
+
+    do {
+        written = pwrite(fd, data, size, offset);
+    } while (written < 0 && errno == EINTR);
+    return written == (ssize_t)size ? 0 : written < 0 ? -errno : -EIO;
+}
+
 /* Writes only where something stands: a first write to each page would be a good part of what a
- * kernel costs a program's start. */
-static void clear_pages(unsigned char *file, size_t size)
+ * kernel costs a program's start. What cannot be read is not there any more. */
+static int clear_pages(int fd, size_t size)
 {
     static const unsigned char zeros[4096];
+    unsigned char page[sizeof(zeros)];
+    int result = 0;
 
-    for (size_t at = 0; at < size; at += sizeof(zeros)) {
-        if (memcmp(file + at, zeros, sizeof(zeros)) != 0) {
-            memset(file + at, 0, sizeof(zeros));
+    for (size_t at = 0; result == 0 && at < size; at += sizeof(zeros)) {
+        if (pwk_process_table_read(fd, page, sizeof(page), (off_t)at) &&
+            memcmp(page, zeros, sizeof(zeros)) != 0) {
+            result = write_all(fd, zeros, sizeof(zeros), (off_t)at);
         }
     }
+    return result;
 }
 
 static bool is_table(int fd)
@@ -255,14 +269,8 @@ static int make_anew(int fd)
     if (result != 0) {
         return result;
     }
-    void *file = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (file == MAP_FAILED) {
-        return -errno;
-    }
-    clear_pages(file, size_in_use(fd));
-    memcpy(file, &magic, sizeof(magic));
-    munmap(file, size);
-    return 0;
+    result = clear_pages(fd, size_in_use(fd));
+    return result == 0 ? write_all(fd, &magic, sizeof(magic), 0) : result;
 }
 
 /* Ends with the shared lock held on a table in order. Who finds nobody in it makes it anew, also
@@ -314,11 +322,13 @@ static int open_and_join(pwk_process_table_t *table, const char *path)
             table->fd = -1;
         }
     }
-    if (result != 0) {
-        return result;
-    }
+    return result;
+}
 
+static int map_table(pwk_process_table_t *table)
+{
     struct stat status;
+
     if (fstat(table->fd, &status) != 0 || status.st_size < (off_t)sizeof(*table->file)) {
         return -EUCLEAN;
     }
@@ -361,6 +371,9 @@ int pwk_process_table_open(const char *runtime, const char *state, bool hold,
     table->fd = -1;
     if (hold) {
         result = open_and_join(table, path);
+        if (result == 0) {
+            result = map_table(table);
+        }
         alone = result == 0 && atomic_exchange(&table->file->taken, 1) == 0;
     } else {
         result = open_for_reading(table, path, &alone);
@@ -374,6 +387,25 @@ int pwk_process_table_open(const char *runtime, const char *state, bool hold,
     }
     *out = table;
     return 0;
+}
+
+int pwk_process_table_alone(const char *runtime, const char *state)
+{
+    pwk_process_table_t table = {.fd = -1};
+    char path[PATH_MAX];
+    int result = pwk_kernel_file_path(runtime, state, TABLE, path, NULL);
+
+    if (result == 0) {
+        result = open_and_join(&table, path);
+    }
+    if (result != 0) {
+        return result;
+    }
+    if (lock_file(table.fd, LOCK_EX | LOCK_NB) == 0) {
+        return table.fd;
+    }
+    close(table.fd);
+    return -EBUSY;
 }
 
 void pwk_process_table_close(pwk_process_table_t *table)

@@ -3,10 +3,11 @@
  * process_table.h - the processes of one kernel, in shared memory: who runs, under which Windows
  * version, and the counters of the founding document's statistics.
  *
- * The file lies in the run-time folder and is mapped by every process of the kernel, by pwk-wine
- * and by pwkctl. What it holds may have been written by a hostile program: readers check every
- * number. A process holds a shared flock on the file for its whole life; the exclusive lock is
- * had only when no process is left, and then the table is made anew.
+ * The file lies in the run-time folder and is mapped by every process of the kernel; pwk-wine and
+ * pwkctl, which a program must not end by cutting it short, read it. What it holds may have been
+ * written by a hostile program: readers check every number. A process holds a shared flock on the
+ * file for its whole life; the exclusive lock is had only when no process is left, and then the
+ * table is made anew.
  */
 #ifndef PWK_KERNEL_PROCESS_TABLE_H
 #define PWK_KERNEL_PROCESS_TABLE_H
@@ -56,6 +57,10 @@ void pwk_process_numbers_from(pid_t (*outside)(void *context, pid_t inside), voi
 int pwk_process_table_open(const char *runtime, const char *state, bool hold,
                            pwk_process_table_t **out, bool *first, struct pwk_error *error);
 void pwk_process_table_close(pwk_process_table_t *table);
+
+/* Takes part in the table without a place in it: a descriptor, to be closed, while which is open
+ * nobody else does; -EBUSY where somebody does now. Nothing of it is mapped. */
+int pwk_process_table_alone(const char *runtime, const char *state);
 
 /* Removes the table's file, and that of the audit log's rings (audit.h). To be called only when no
  * process of the kernel can be running or starting. A file that is not there is no error. */

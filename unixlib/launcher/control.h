@@ -57,7 +57,7 @@ void control_tell_files_left(const char *kernel);
 /* doctor.c */
 int control_doctor(int argc, char *const argv[]);
 
-/* ---- what the commands share: pwkctl.c ---- */
+/* ---- what the commands share: control_common.c ---- */
 
 /* One line on stderr; returns `status`. */
 int control_fail(int status, const struct pwk_error *error);

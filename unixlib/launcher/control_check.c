@@ -9,9 +9,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kernel/process_table.h"
+#include "launcher/control_apart.h"
 #include "registry/repair.h"
 
 static void say(void *context, const char *line)
@@ -25,6 +25,12 @@ static void show_progress(void *context, double share)
     control_progress_show(context, share);
 }
 
+static int no_registry(const char *kernel, struct pwk_error *error)
+{
+    return pwk_error_set(error, -ENOENT,
+                         "kernel %s has no registry yet: run a program under it first", kernel);
+}
+
 static int check_store(const char *kernel, const struct control_kernel *found,
                        struct registry_check *check, struct pwk_error *error)
 {
@@ -35,6 +41,12 @@ static int check_store(const char *kernel, const struct control_kernel *found,
 
     if (snprintf(folder, sizeof(folder), "%s/store", found->state) >= (int)sizeof(folder))
         return pwk_error_set(error, -ENAMETOOLONG, "%s: the path is too long", found->state);
+    /* The lock stays, as long as the store is in work. */
+    rc = control_confine(folder, error);
+    if (rc == -ENOENT)
+        return no_registry(kernel, error);
+    if (rc != 0)
+        return rc;
     check->say = say;
     check->progress = show_progress;
     check->context = &progress;
@@ -42,8 +54,7 @@ static int check_store(const char *kernel, const struct control_kernel *found,
     rc = registry_check(folder, check, &why);
     control_progress_end(&progress);
     if (rc == -ENOENT)
-        return pwk_error_set(error, rc,
-                             "kernel %s has no registry yet: run a program under it first", kernel);
+        return no_registry(kernel, error);
     return rc == 0 ? 0 : pwk_error_set(error, rc, "%s", why.text);
 }
 
@@ -77,28 +88,39 @@ static int tell_result(const char *kernel, const struct registry_check *check)
     return CONTROL_OK;
 }
 
-int control_check(const char *kernel, int count, char *const words[])
+struct request {
+    const char *kernel;
+    bool repair;
+};
+
+static int run(void *context, const struct control_channel *parent)
 {
-    struct registry_check check = {0};
+    const struct request *request = context;
+    struct registry_check check = {.repair = request->repair};
     struct control_kernel found;
     struct pwk_error error;
-    int rc, lock = -1;
+    int rc = control_find_kernel(&found, request->kernel, &error);
 
-    if (count > 1 || (count == 1 && strcmp(words[0], "--repair") != 0))
-        return CONTROL_USAGE;
-    check.repair = count == 1;
-    rc = control_find_kernel(&found, kernel, &error);
+    (void)parent;
     /* A store under repair must not be in anybody's hands, nor come into them meanwhile. */
     if (rc == 0 && check.repair)
-        rc = control_check_nobody_runs(&found, kernel, &error);
+        rc = control_check_nobody_runs(&found, request->kernel, &error);
     if (rc == 0 && check.repair)
-        rc = lock = control_hold_off(&found, &error);
+        rc = control_hold_off(&found, &error);
+    if (rc > 0)
+        control_keep(rc);
     if (rc >= 0)
-        rc = check_store(kernel, &found, &check, &error);
-    if (lock >= 0)
-        close(lock);
+        rc = check_store(request->kernel, &found, &check, &error);
     if (rc == 0)
-        return tell_result(kernel, &check);
+        return tell_result(request->kernel, &check);
     fflush(stdout);
     return control_fail(CONTROL_FAILED, &error);
+}
+
+int control_check(const char *kernel, int count, char *const words[])
+{
+    if (count > 1 || (count == 1 && strcmp(words[0], "--repair") != 0))
+        return CONTROL_USAGE;
+    return control_run_apart(&(struct control_apart){
+        .kernel = kernel, .context = &(struct request){kernel, count == 1}, .work = run});
 }

@@ -6,19 +6,26 @@
 #include "launcher/control_session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "launcher/control_apart.h"
 #include "launcher/registry_data.h"
 #include "registry/hive_files.h"
 #include "registry/reg_text.h"
 
+enum format { FORMAT_REG5, FORMAT_REG4, FORMAT_REGF };
+
 struct export
 {
     struct control_session session;
-    const char *file; /* NULL: standard output */
-    FILE *stream;
+    const char *kernel, *key; /* as typed; the key may be NULL */
+    const char *file;         /* NULL: standard output */
+    enum format format;
+    FILE *stream; /* of a file: to the parent, which writes it */
     struct reg_text_writer writer;
     struct control_path name;
     bool without_key; /* the last key was left out: so are its values */
@@ -35,21 +42,12 @@ static int write_bytes(void *context, const void *bytes, size_t size)
                          export->file ? export->file : "standard output", strerror(errno));
 }
 
-static int open_stream(struct export *export)
-{
-    export->stream = export->file ? fopen(export->file, "we") : stdout;
-    if (export->stream != NULL)
-        return 0;
-    return pwk_error_set(&export->session.error, -errno, "%s: cannot be written: %s", export->file,
-                         strerror(errno));
-}
-
-/* Answers `rc`, or that the file could not be written to its end. */
+/* The parent opens the file when the first byte comes: before that it is not overwritten. */
 static int close_stream(struct export *export, int rc)
 {
-    if (export->file && export->stream && fclose(export->stream) != 0 && rc == 0)
+    if (fflush(export->stream) != 0 && rc == 0)
         rc = pwk_error_set(&export->session.error, -errno, "%s: cannot be written: %s",
-                           export->file, strerror(errno));
+                           export->file ? export->file : "standard output", strerror(errno));
     return rc;
 }
 
@@ -108,9 +106,6 @@ static int export_all(struct export *export, enum reg_text_format format)
 
     if (rc != 0)
         return control_session_fail(session, rc, ""); /* before a file is overwritten */
-    rc = open_stream(export);
-    if (rc != 0)
-        return rc;
     reg_text_writer_init(&export->writer, format, write_bytes, export);
     rc = control_session_walk(session, &visitor);
     if (rc == 0)
@@ -140,14 +135,10 @@ static int export_hive(struct export *export)
         return why.text[0]
                    ? pwk_error_set(&session->error, rc, "%s: %s", session->key_name, why.text)
                    : control_session_fail(session, rc, "");
-    rc = open_stream(export);
-    if (rc == 0)
-        rc = write_bytes(export, image, size);
+    rc = write_bytes(export, image, size);
     free(image);
     return close_stream(export, rc);
 }
-
-enum format { FORMAT_REG5, FORMAT_REG4, FORMAT_REGF };
 
 static bool format_word(const char *word, enum format *format)
 {
@@ -181,25 +172,66 @@ static bool export_words(int count, char *const words[], const char **key, const
     return *format != FORMAT_REGF || *key != NULL;
 }
 
+/* ---- the two processes ---- */
+
+static int run(void *context, const struct control_channel *parent)
+{
+    struct export *export = context;
+    struct control_session *session = &export->session;
+    int rc = export->key != NULL ? control_session_set_path(session, export->key) : 0;
+
+    export->stream = export->file ? fdopen(parent->to, "we") : stdout;
+    if (export->stream == NULL)
+        rc = pwk_error_set(&session->error, -ENOMEM, "no memory left");
+    /* A hive is made under the writers' lock. */
+    if (rc == 0)
+        rc = control_session_open(session, export->kernel, export->format == FORMAT_REGF);
+    if (rc == 0)
+        rc = export->format == FORMAT_REGF
+                 ? export_hive(export)
+                 : export_all(export, export->format == FORMAT_REG4 ? REG_TEXT_4 : REG_TEXT_5);
+    control_session_close(session);
+    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session->error);
+}
+
+static int fail_to_write(const char *file)
+{
+    struct pwk_error error;
+
+    pwk_error_set(&error, 0, "%s: cannot be written: %s", file, strerror(errno));
+    return control_fail(CONTROL_FAILED, &error);
+}
+
+/* What the child writes goes to the file. */
+static int write_file(void *context, const struct control_channel *child)
+{
+    const struct export *export = context;
+    static char bytes[1 << 16];
+    ssize_t got;
+    int fd = -1;
+
+    while ((got = read(child->from, bytes, sizeof(bytes))) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail_to_write(export->file);
+        if (fd < 0)
+            fd = open(export->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0 || !control_send(fd, bytes, (size_t)got))
+            return fail_to_write(export->file);
+    }
+    return fd >= 0 && close(fd) != 0 ? fail_to_write(export->file) : CONTROL_OK;
+}
+
 int control_export(const char *kernel, int count, char *const words[])
 {
     static struct export export;
-    struct control_session *session = &export.session;
-    enum format format = FORMAT_REG5;
-    const char *key = NULL;
-    int rc = 0;
+    struct control_apart apart = {.kernel = kernel, .context = &export, .work = run};
 
-    if (!export_words(count, words, &key, &export.file, &format))
+    export.kernel = kernel;
+    if (!export_words(count, words, &export.key, &export.file, &export.format))
         return CONTROL_USAGE;
-    if (key != NULL)
-        rc = control_session_set_path(session, key);
-    /* A hive is made under the writers' lock. */
-    if (rc == 0)
-        rc = control_session_open(session, kernel, format == FORMAT_REGF);
-    if (rc == 0)
-        rc = format == FORMAT_REGF
-                 ? export_hive(&export)
-                 : export_all(&export, format == FORMAT_REG4 ? REG_TEXT_4 : REG_TEXT_5);
-    control_session_close(session);
-    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session->error);
+    if (export.file != NULL)
+        apart.serve = write_file;
+    return control_run_apart(&apart);
 }

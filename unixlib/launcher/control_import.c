@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "launcher/control_apart.h"
 #include "launcher/registry_data.h"
 #include "registry/batch.h"
 #include "registry/reg_text.h"
@@ -20,6 +21,7 @@
 /* Not from the session: the user is told with the file's name and place. */
 struct import {
     struct control_session session;
+    const char *kernel, *word; /* where to, and what, as typed */
     const char *file;
     const char *at; /* --at KEY, or NULL */
     registry_batch_t *batch;
@@ -468,7 +470,8 @@ static int import_sources(struct import *import, const char *word, const struct 
                                    control_registry_reason(rc));
 }
 
-/* All is read before the first lock is taken: a pipe may take its time. */
+/* All is read before the first lock is taken, since a pipe may take its time, and while files can
+ * still be opened. */
 static int import_all(struct import *import, const char *kernel, const char *word)
 {
     static struct source sources[MAX_SOURCES];
@@ -496,19 +499,26 @@ static bool import_words(int count, char *const words[], const char **file, cons
     return *file != NULL;
 }
 
+static int run(void *context, const struct control_channel *parent)
+{
+    struct import *import = context;
+    struct control_session *session = &import->session;
+    int rc = import->at != NULL ? control_session_set_path(session, import->at) : 0;
+
+    (void)parent;
+    if (rc == 0)
+        rc = import_all(import, import->kernel, import->word);
+    control_session_close(session);
+    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session->error);
+}
+
 int control_import(const char *kernel, int count, char *const words[])
 {
     static struct import import;
-    struct control_session *session = &import.session;
-    const char *file = NULL;
-    int rc = 0;
 
-    if (!import_words(count, words, &file, &import.at))
+    import.kernel = kernel;
+    if (!import_words(count, words, &import.word, &import.at))
         return CONTROL_USAGE;
-    if (import.at != NULL)
-        rc = control_session_set_path(session, import.at);
-    if (rc == 0)
-        rc = import_all(&import, kernel, file);
-    control_session_close(session);
-    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &session->error);
+    return control_run_apart(
+        &(struct control_apart){.kernel = kernel, .context = &import, .work = run});
 }

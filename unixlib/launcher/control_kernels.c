@@ -45,6 +45,13 @@ int control_print_json(json_t *root)
     return CONTROL_OK;
 }
 
+int control_fail_kernel(const char *name, const struct pwk_error *error)
+{
+    fflush(stdout);
+    fprintf(stderr, "pwkctl: kernel %s: %s\n", name, error->text);
+    return CONTROL_FAILED;
+}
+
 static void add_counters(json_t *object, const uint64_t counters[PWK_COUNTER_COUNT])
 {
     for (size_t i = 0; i < PWK_COUNTER_COUNT; i++)
@@ -151,16 +158,16 @@ static int list_running(char *const names[], bool json)
 {
     json_t *list = json ? json_array() : NULL;
     struct pwk_error error;
-    int rc = 0;
+    int status = CONTROL_OK;
 
     if (!json)
         printf("%-20s %8s  %-7s %12s  %s\n", "KERNEL", "PID", "WINDOWS", "SYSCALLS", "PROGRAM");
-    for (size_t i = 0; rc == 0 && names[i] != NULL; i++)
-        rc = show_kernel(names[i], list, &error);
-    if (rc == 0)
-        return json ? control_print_json(list) : CONTROL_OK;
-    json_decref(list);
-    return control_fail(CONTROL_FAILED, &error);
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (show_kernel(names[i], list, &error) != 0)
+            status = control_fail_kernel(names[i], &error);
+    if (json && control_print_json(list) != CONTROL_OK)
+        status = CONTROL_FAILED;
+    return status;
 }
 
 int control_ps(int argc, char *const argv[])

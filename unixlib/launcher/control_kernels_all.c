@@ -252,24 +252,23 @@ int control_list_kernels(char *const names[], bool json)
 {
     json_t *list = json ? json_array() : NULL;
     struct pwk_error error;
-    int rc = 0;
+    int status = CONTROL_OK;
 
     if (!json)
         printf("%-20s %-11s %9s  %-16s %9s %9s\n", "KERNEL", "STATE", "PROCESSES", "LAST USE",
                "STORE", "FILES");
-    for (size_t i = 0; rc == 0 && names[i] != NULL; i++) {
+    for (size_t i = 0; names[i] != NULL; i++) {
         struct standing standing;
+        int rc = look_at(names[i], &standing, &error);
 
-        rc = look_at(names[i], &standing, &error);
         if (rc == 0 && json)
             add_standing(list, names[i], &standing);
         else if (rc == 0)
             print_standing(names[i], &standing);
-        else if (rc == -ENOENT)
-            rc = 0;
+        else if (rc != -ENOENT)
+            status = control_fail_kernel(names[i], &error);
     }
-    if (rc == 0)
-        return json ? control_print_json(list) : CONTROL_OK;
-    json_decref(list);
-    return control_fail(CONTROL_FAILED, &error);
+    if (json && control_print_json(list) != CONTROL_OK)
+        status = CONTROL_FAILED;
+    return status;
 }

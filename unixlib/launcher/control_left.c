@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "launcher/control_apart.h"
 #include "launcher/registry_commit.h"
 #include "launcher/registry_sides.h"
 
@@ -31,17 +32,22 @@ static int count_key(void *context, const struct registry_tree_difference *diffe
     return 0;
 }
 
-void control_tell_registry_left(const char *kernel)
+/* It is no failure where there is nothing to be told. */
+static int count_left(void *context, const struct control_channel *parent)
 {
     static struct control_session session;
     static struct counting counting;
     struct registry_sides sides = {0};
-    int rc = control_session_open(&session, kernel, false);
+    const char *kernel = context;
+    int rc;
 
+    (void)parent;
+    registry_sides_open(&sides);
+    rc = control_session_open(&session, kernel, false);
     if (rc == 0)
         rc = session.profile.registry != PWK_REGISTRY_OVERLAY
                  ? -EOPNOTSUPP
-                 : registry_sides_read(&sides, &session, NULL);
+                 : registry_sides_read(&sides, &session);
     if (rc == 0)
         rc = registry_tree_compare(sides.before, sides.after, count_key, &counting);
     if (rc == 0 && counting.keys > 0)
@@ -51,4 +57,11 @@ void control_tell_registry_left(const char *kernel)
                 counting.keys, counting.keys == 1 ? "" : "s", kernel, kernel);
     registry_sides_finish(&sides);
     control_session_close(&session);
+    return CONTROL_OK;
+}
+
+void control_tell_registry_left(const char *kernel)
+{
+    control_run_apart(
+        &(struct control_apart){.kernel = kernel, .context = (void *)kernel, .work = count_left});
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "launcher/control_apart.h"
 #include "launcher/control_json.h"
 #include "launcher/registry_data.h"
 
@@ -321,16 +322,26 @@ static const struct {
     {"discard", control_registry_discard},
 };
 
-static int run_with_key(const struct subcommand *subcommand, const char *kernel, const char *key,
-                        int count, char *const words[])
+/* One of them with its words. */
+struct request {
+    const struct subcommand *subcommand;
+    const char *kernel;
+    int count;
+    char *const *words; /* KEY first; `count` behind it */
+};
+
+static int run_request(void *context, const struct control_channel *parent)
 {
     static struct control_session session;
-    int rc = control_session_set_path(&session, key);
+    const struct request *request = context;
+    const struct subcommand *subcommand = request->subcommand;
+    int rc = control_session_set_path(&session, request->words[0]);
 
+    (void)parent;
     if (rc == 0)
-        rc = control_session_open(&session, kernel, subcommand->writes);
+        rc = control_session_open(&session, request->kernel, subcommand->writes);
     if (rc == 0)
-        rc = subcommand->run(&session, count, words);
+        rc = subcommand->run(&session, request->count, request->words + 1);
     control_session_close(&session);
     if (rc == CONTROL_USAGE)
         return control_usage(usage);
@@ -380,7 +391,10 @@ int control_registry(int argc, char *const argv[])
                 break;
             words = sorted;
         }
-        return run_with_key(subcommand, argv[1], words[0], count, words + 1);
+        return control_run_apart(
+            &(struct control_apart){.kernel = argv[1],
+                                    .context = &(struct request){subcommand, argv[1], count, words},
+                                    .work = run_request});
     }
     return control_usage(usage);
 }

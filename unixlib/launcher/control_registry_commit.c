@@ -10,9 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "launcher/commit_choice.h"
+#include "launcher/commit_writer.h"
+#include "launcher/facts.h"
 #include "launcher/registry_commit.h"
 #include "launcher/registry_data.h"
-#include "launcher/registry_report.h"
 #include "launcher/registry_sides.h"
 #include "registry/upcase.h"
 
@@ -22,9 +24,21 @@ struct work {
     struct registry_sides sides;
     struct registry_path *branches;
     size_t count;
-    char *const *keys; /* as typed; NULL: all is meant */
+    char *const *words; /* as typed */
+    int word_count;
+    char *const *keys; /* the same; NULL: all is meant */
     int lock;          /* what holds the kernel's session off, or -1 */
     bool json, act;
+    const struct verb *verb;
+    const char *kernel;
+    struct commit_writer writer;
+    const struct control_channel *parent; /* in the reader */
+};
+
+struct verb {
+    const char *name;
+    int (*act)(struct work *work);
+    bool commits;
 };
 
 static int named_error(struct work *work, int rc, const struct registry_path *path,
@@ -42,108 +56,54 @@ static int named_error(struct work *work, int rc, const struct registry_path *pa
     return pwk_error_set(&work->session.error, rc, "%.300s: %s", text, what);
 }
 
-/* ---- which differences ---- */
-
-/* A line on stderr. */
-static void print_left(const uint16_t *path, size_t units, const uint16_t *name, size_t name_units,
-                       const char *why)
+/* Of the branches that are meant. */
+static int compare(struct work *work, struct commit_choice *choice)
 {
-    struct control_path shown;
-
-    if (control_key_name(path, units, &shown) != 0)
-        return;
-    fputs("pwkctl: left: [", stderr);
-    registry_data_print_units(stderr, shown.text, shown.units);
-    fputc(']', stderr);
-    if (name != NULL) {
-        fputs(" \"", stderr);
-        registry_data_print_units(stderr, name, name_units);
-        fputc('"', stderr);
-    }
-    fprintf(stderr, ": %s\n", why);
-}
-
-struct choice {
-    const struct work *work;
-    bool unsaved;                   /* those that no prefix keeps, in place of the others */
-    struct registry_report *report; /* NULL: they are only counted, */
-    bool tell;                      /* or told as left */
-    size_t differences, added, changed, deleted;
-};
-
-static bool is_at_or_below(const uint16_t *path, size_t units, const uint16_t *top, size_t size)
-{
-    return size == 0 || (units >= size && registry_name_compare(path, size, top, size) == 0 &&
-                         (units == size || path[size] == '\\'));
-}
-
-static int choose(struct choice *choice, const struct registry_tree_difference *difference)
-{
-    bool before = difference->key ? difference->before : difference->old_value != NULL;
-    bool after = difference->key ? difference->after : difference->new_value != NULL;
-
-    if (registry_commit_is_saved(difference->path, difference->units) == choice->unsaved)
-        return 0;
-    choice->differences++;
-    choice->added += after && !before;
-    choice->deleted += before && !after;
-    choice->changed += before && after;
-    if (choice->tell) {
-        const struct registry_tree_value *value =
-            difference->new_value ? difference->new_value : difference->old_value;
-
-        print_left(difference->path, difference->units, difference->key ? NULL : value->name,
-                   difference->key ? 0 : value->units,
-                   choice->unsaved ? "Wine saves no such key: it lasts only as long as a session"
-                                   : "the prefix's files do not have it so");
-    }
-    return choice->report ? registry_report_show(choice->report, difference) : 0;
-}
-
-/* Chosen is what is at a branch or below it; of what is above, that a key is there at all: it comes
- * with the branch, and where the kernel deleted it, the branch is what goes. */
-static int visit_difference(void *context, const struct registry_tree_difference *difference)
-{
-    struct choice *choice = context;
-
-    for (size_t i = 0; i < choice->work->count; i++) {
-        const struct registry_path *branch = &choice->work->branches[i];
-        struct registry_tree_difference part = *difference;
-
-        if (is_at_or_below(difference->path, difference->units, branch->text, branch->units))
-            return choose(choice, difference);
-        if (!difference->key || difference->units == 0 ||
-            !is_at_or_below(branch->text, branch->units, difference->path, difference->units))
-            continue;
-        if (!difference->after) {
-            part.path = branch->text;
-            part.units = branch->units;
-        }
-        return choose(choice, &part);
-    }
-    return 0;
-}
-
-static int compare(struct work *work, struct choice *choice)
-{
-    choice->work = work;
-    return registry_tree_compare(work->sides.before, work->sides.after, visit_difference, choice);
+    choice->branches = work->branches;
+    choice->branch_count = work->count;
+    return commit_compare(&work->sides, choice);
 }
 
 /* ---- a kernel's registry ---- */
 
-static int open_work(struct work *work, const char *name)
+/* In pwkctl itself: what the reader is to find so, and what the writer has to know. */
+static int prepare(struct work *work)
 {
+    static struct pwk_profile profile;
     struct pwk_error *error = &work->session.error;
     struct control_kernel kernel;
-    int rc = control_find_kernel(&kernel, name, error);
+    char path[PATH_MAX];
+    int rc = control_find_kernel(&kernel, work->kernel, error);
 
     if (rc == 0)
-        rc = control_check_nobody_runs(&kernel, name, error);
+        rc = control_check_nobody_runs(&kernel, work->kernel, error);
     if (rc == 0)
         rc = work->lock = control_hold_off(&kernel, error);
-    if (rc >= 0)
-        rc = control_session_open(&work->session, name, true);
+    if (rc < 0 || !work->verb->commits || !work->act)
+        return rc < 0 ? rc : 0;
+    work->writer.profile = &profile;
+    pwk_profile_init(&profile);
+    rc = pwk_profile_choose(&profile, NULL, kernel.state, path, error);
+    return rc == 0 ? commit_files_make(&work->writer.files, error) : rc;
+}
+
+static void keep_descriptors(const struct work *work)
+{
+    control_keep(work->lock);
+    control_keep(work->writer.files.changes);
+    for (size_t i = 0; i < REGISTRY_LOWER_TEXTS; i++)
+        control_keep(work->writer.files.texts[i]);
+}
+
+static int open_work(struct work *work)
+{
+    struct pwk_error *error = &work->session.error;
+    const char *name = work->kernel;
+    int rc;
+
+    keep_descriptors(work);
+    registry_sides_open(&work->sides);
+    rc = control_session_open(&work->session, name, true);
     if (rc < 0)
         return rc;
     if (work->session.profile.registry != PWK_REGISTRY_OVERLAY)
@@ -165,14 +125,14 @@ static void close_work(struct work *work)
 {
     registry_sides_finish(&work->sides);
     control_session_close(&work->session);
-    if (work->lock >= 0)
-        close(work->lock);
     free(work->branches);
 }
 
 /* --json, and --yes or keys. */
-static int read_words(struct work *work, int count, char *const words[])
+static int read_words(struct work *work)
 {
+    const int count = work->word_count;
+    char *const *words = work->words;
     bool all = false;
     int keys = 0;
 
@@ -194,22 +154,26 @@ static int read_words(struct work *work, int count, char *const words[])
     work->act = all || keys > 0;
     work->keys = keys > 0 ? words : NULL;
     work->count = 1;
+    work->writer.keys = calloc((size_t)count + 1, sizeof(*work->writer.keys));
+    if (work->writer.keys == NULL)
+        return pwk_error_set(&work->session.error, -ENOMEM, "no memory left");
+    for (int i = 0; work->keys != NULL && i < count; i++)
+        if (words[i][0] != '-')
+            work->writer.keys[work->writer.key_count++] = words[i];
     return 0;
 }
 
-static int find_branches(struct work *work, int count)
+static int find_branches(struct work *work)
 {
-    size_t found = 0;
     int rc = 0;
 
     if (work->keys == NULL)
         return 0;
-    for (int i = 0; rc == 0 && i < count; i++) {
-        struct registry_path *branch = &work->branches[found];
+    work->count = work->writer.key_count;
+    for (size_t i = 0; rc == 0 && i < work->count; i++) {
+        struct registry_path *branch = &work->branches[i];
 
-        if (work->keys[i][0] == '-')
-            continue;
-        rc = control_session_set_path(&work->session, work->keys[i]);
+        rc = control_session_set_path(&work->session, work->writer.keys[i]);
         if (rc == 0) {
             rc = registry_layer_path(work->session.registry, work->session.path.text,
                                      work->session.path.units, branch);
@@ -219,9 +183,7 @@ static int find_branches(struct work *work, int count)
         if (rc == 0 && branch->units == 0)
             rc = pwk_error_set(&work->session.error, -EINVAL,
                                "the whole registry is meant: say --yes instead of a key");
-        found++;
     }
-    work->count = found;
     /* All of the registry is read from here on. */
     work->session.key_name = NULL;
     work->session.path.units = 0;
@@ -229,11 +191,11 @@ static int find_branches(struct work *work, int count)
 }
 
 /* What would be done; 0 where that is nothing. */
-static int show_plan(struct work *work, const char *verb)
+static int show_plan(struct work *work)
 {
     struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
                                      .error = &work->session.error};
-    struct choice choice = {.report = &report};
+    struct commit_choice choice = {.report = &report};
     int rc = registry_report_begin(&report);
 
     if (rc == 0)
@@ -242,7 +204,8 @@ static int show_plan(struct work *work, const char *verb)
         return rc;
     return pwk_error_set(&work->session.error, -ECANCELED,
                          "nothing was done: %zu change%s there; say %s --yes for all, or name keys",
-                         choice.differences, choice.differences == 1 ? " is" : "s are", verb);
+                         choice.differences, choice.differences == 1 ? " is" : "s are",
+                         work->verb->name);
 }
 
 static const char nothing_there[] =
@@ -256,7 +219,7 @@ static int check_keys(struct work *work)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && work->keys != NULL && i < all; i++) {
-        struct choice saved = {0}, unsaved = {.unsaved = true};
+        struct commit_choice saved = {0}, unsaved = {.unsaved = true};
 
         work->branches = &branches[i];
         work->count = 1;
@@ -305,20 +268,18 @@ static void print_failures(const struct registry_commit *commit)
             memcpy(path.text + path.units, change.name, change.name_units * sizeof(path.text[0]));
             path.units += change.name_units;
         }
-        print_left(path.text, path.units, value ? change.name : NULL, change.name_units,
-                   status_reason(record->status, text));
+        commit_print_left(path.text, path.units, value ? change.name : NULL, change.name_units,
+                          status_reason(record->status, text));
     }
 }
 
 /* ---- commit ---- */
 
 /* What still differs, as `choice` counts and tells it. */
-static int read_left(struct work *work, struct choice *choice)
+static int read_left(struct work *work, struct commit_choice *choice)
 {
-    int rc;
+    int rc = registry_sides_read(&work->sides, &work->session);
 
-    registry_sides_finish(&work->sides);
-    rc = registry_sides_read(&work->sides, &work->session, NULL);
     return rc == 0 ? compare(work, choice) : rc;
 }
 
@@ -343,7 +304,8 @@ static int report_commit(struct work *work, const struct registry_commit *commit
 {
     struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
                                      .error = &work->session.error};
-    struct choice done = {.report = &report}, unsaved = {.unsaved = true}, left = {.tell = true};
+    struct commit_choice done = {.report = &report}, unsaved = {.unsaved = true},
+                         left = {.tell = true};
     int rc = registry_report_begin(&report);
 
     if (rc == 0)
@@ -364,8 +326,13 @@ static int report_commit(struct work *work, const struct registry_commit *commit
 static int run_commit(struct work *work)
 {
     struct registry_commit commit = {
-        .session = &work->session, .branches = work->branches, .count = work->count};
-    struct choice all = {0}, unsaved = {.unsaved = true};
+        .session = &work->session,
+        .branches = work->branches,
+        .count = work->count,
+        .files = work->writer.files,
+        .writer = work->parent,
+    };
+    struct commit_choice all = {0}, unsaved = {.unsaved = true};
     int rc = compare(work, &all);
 
     commit.changes.fd = -1;
@@ -393,7 +360,7 @@ static int run_discard(struct work *work)
 {
     struct registry_report report = {.format = work->json ? REGISTRY_AS_JSON : REGISTRY_AS_TEXT,
                                      .error = &work->session.error};
-    struct choice choice = {.report = &report};
+    struct commit_choice choice = {.report = &report};
     struct registry_path at;
     int rc = registry_discard_layer(work->session.registry, work->branches, work->count, &at);
 
@@ -422,44 +389,72 @@ static int run_discard(struct work *work)
 
 /* ---- the commands ---- */
 
-static int run(const char *kernel, int count, char *const words[], const char *verb,
-               int (*act)(struct work *work), bool commits)
+/* The process that reads the store. */
+static int read_store(void *context, const struct control_channel *parent)
 {
-    static struct work work;
+    struct work *work = context;
     int rc;
 
-    work.lock = -1;
-    rc = read_words(&work, count, words);
+    work->parent = parent;
+    rc = open_work(work);
     if (rc == 0)
-        rc = open_work(&work, kernel);
+        rc = find_branches(work);
     if (rc == 0)
-        rc = find_branches(&work, count);
+        rc = registry_sides_read(&work->sides, &work->session);
+    if (rc == 0 && work->act && work->verb->commits)
+        rc = check_keys(work);
     if (rc == 0)
-        rc = registry_sides_read(&work.sides, &work.session, NULL);
-    if (rc == 0 && work.act && commits)
-        rc = check_keys(&work);
-    if (rc == 0)
-        rc = work.act ? act(&work) : show_plan(&work, verb);
-    close_work(&work);
+        rc = work->act ? work->verb->act(work) : show_plan(work);
+    close_work(work);
+    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &work->session.error);
+}
+
+static int serve(void *context, const struct control_channel *reader)
+{
+    struct work *work = context;
+
+    return commit_writer_serve(&work->writer, reader);
+}
+
+static int run(const char *kernel, int count, char *const words[], const struct verb *verb)
+{
+    static struct work work = {.lock = -1, .writer.files = {-1, {-1, -1, -1}}};
+    struct control_apart apart = {.kernel = kernel, .context = &work, .work = read_store};
+    int rc, status;
+
+    work.kernel = kernel;
+    work.words = words;
+    work.word_count = count;
+    work.verb = verb;
+    rc = read_words(&work);
     if (rc == CONTROL_USAGE)
         return CONTROL_USAGE;
-    return rc == 0 ? CONTROL_OK : control_fail(CONTROL_FAILED, &work.session.error);
+    if (rc == 0)
+        rc = prepare(&work);
+    if (verb->commits && work.act)
+        apart.serve = serve;
+    status =
+        rc == 0 ? control_run_apart(&apart) : control_fail(CONTROL_FAILED, &work.session.error);
+    commit_files_close(&work.writer.files);
+    if (work.lock >= 0)
+        close(work.lock);
+    free(work.branches);
+    free((void *)work.writer.keys);
+    if (status == CONTROL_OK)
+        control_tell_files_left(kernel);
+    return status;
 }
 
 int control_registry_commit(const char *kernel, int count, char *const words[])
 {
-    int status = run(kernel, count, words, "commit", run_commit, true);
+    static const struct verb commit = {"commit", run_commit, true};
 
-    if (status == CONTROL_OK)
-        control_tell_files_left(kernel);
-    return status;
+    return run(kernel, count, words, &commit);
 }
 
 int control_registry_discard(const char *kernel, int count, char *const words[])
 {
-    int status = run(kernel, count, words, "discard", run_discard, false);
+    static const struct verb discard = {"discard", run_discard, false};
 
-    if (status == CONTROL_OK)
-        control_tell_files_left(kernel);
-    return status;
+    return run(kernel, count, words, &discard);
 }

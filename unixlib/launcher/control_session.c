@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "launcher/control_apart.h"
 #include "launcher/facts.h"
 #include "launcher/registry_data.h"
 #include "registry/upcase.h"
@@ -217,6 +218,8 @@ int control_session_open(struct control_session *session, const char *name, bool
     if (rc == 0 && snprintf(path, sizeof(path), "%s/store", kernel.state) >= (int)sizeof(path))
         rc =
             pwk_error_set(&session->error, -ENAMETOOLONG, "%s: the path is too long", kernel.state);
+    if (rc == 0)
+        rc = control_confine(path, &session->error);
     if (rc == 0) {
         rc = registry_open(path, &options, &session->registry, &why);
         if (rc != 0 && rc != -ENOENT)

@@ -35,7 +35,9 @@ struct control_session {
     struct pwk_error error;
 };
 
-/* Opens the registry of kernel `name`; ends with control_session_close in any case. */
+/* Opens the registry of kernel `name`, in a process that is to do nothing else (control_apart.h):
+ * it is confined to the kernel's store first, and can open no second one. Ends with
+ * control_session_close in any case. */
 int control_session_open(struct control_session *session, const char *name, bool writes);
 void control_session_close(struct control_session *session);
 
@@ -51,8 +53,8 @@ int control_session_set_path(struct control_session *session, const char *key);
 /* The path of `key`, which begins with a root. -EINVAL where it does not, -ENAMETOOLONG.
  * `is_root` (may be NULL) tells that it is nothing but one. */
 int control_key_path(const uint16_t *key, size_t units, struct control_path *path, bool *is_root);
-/* The path that a text of Wine's is relative to: "REGISTRY\\Machine", "\\Machine", ... (wine_text.h).
- * -EINVAL where it is too long. */
+/* The path that a text of Wine's is relative to: "REGISTRY\\Machine", "\\Machine", ...
+ * (wine_text.h). -EINVAL where it is too long. */
 int control_text_base(const uint16_t *path, size_t units, struct control_path *base);
 /* The name of the key at `path`, with the long name of its root: HKEY_CURRENT_USER,
  * HKEY_LOCAL_MACHINE or HKEY_USERS. -ENAMETOOLONG. */

@@ -20,6 +20,7 @@
 #include "kernel/state.h"
 #include "launcher/prefix.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/confine.h"
 #include "sandbox/loopback.h"
 #include "sandbox/user_map.h"
 
@@ -221,6 +222,32 @@ static void check_yama(struct doctor *doctor)
         doctor_report(doctor, DOCTOR_OK, "ptrace", "a user's processes can be attached to");
 }
 
+/* What pwkctl lays on itself before it reads a kernel's store. */
+static void check_own_wall(struct doctor *doctor)
+{
+    int version;
+
+    switch (pwk_confine_files(&version)) {
+    case PWK_CONFINE_LANDLOCK:
+        doctor_report(doctor, DOCTOR_OK, "confined",
+                      "pwkctl reads a kernel's store with no right but to that store (seccomp, and "
+                      "Landlock %d)",
+                      version);
+        break;
+    case PWK_CONFINE_NAMESPACE:
+        doctor_report(doctor, DOCTOR_OK, "confined",
+                      "pwkctl reads a kernel's store with no right but to that store (seccomp, and "
+                      "a mount namespace, since this Linux has no Landlock)");
+        break;
+    default:
+        doctor_report(
+            doctor, DOCTOR_WARNING, "confined",
+            "pwkctl reads a kernel's store confined by seccomp alone, which does not hold "
+            "files: add landlock to lsm= on Linux' command line (5.13 or newer), or allow "
+            "user namespaces");
+    }
+}
+
 void doctor_check_cage(struct doctor *doctor)
 {
     int code = run(make_namespaces, NULL);
@@ -230,4 +257,5 @@ void doctor_check_cage(struct doctor *doctor)
     check_views(doctor);
     check_limits(doctor);
     check_yama(doctor);
+    check_own_wall(doctor);
 }

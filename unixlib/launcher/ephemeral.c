@@ -120,9 +120,9 @@ int pwk_ephemeral_make(const char *prefix, const char *state, struct pwk_error *
     if (rc == 0)
         rc = marker = make_marker(apart, path, error);
     if (rc >= 0 && renameat2(AT_FDCWD, apart, AT_FDCWD, state, RENAME_NOREPLACE) < 0)
-        rc = errno == EEXIST ? -EEXIST
-                             : pwk_error_set(error, -errno, "cannot make %s: %s", state,
-                                             strerror(errno));
+        rc = errno == EEXIST
+                 ? -EEXIST
+                 : pwk_error_set(error, -errno, "cannot make %s: %s", state, strerror(errno));
     if (rc < 0) {
         if (marker > 0)
             close(marker);
@@ -191,21 +191,20 @@ static void remove_kernel(const char *state, const char *runtime)
  * the marker. */
 static bool try_remove(const char *state, const char *runtime, int marker)
 {
-    pwk_process_table_t *table;
-    bool done = false;
+    int table;
 
     if (flock(marker, LOCK_EX | LOCK_NB) != 0)
         return true;
-    if (pwk_process_table_open(runtime, state, true, &table, NULL, NULL) != 0)
+    table = pwk_process_table_alone(runtime, state);
+    if (table < 0 && table != -EBUSY)
         return true;
-    if (pwk_process_table_last(table)) {
+    if (table >= 0) {
         remove_kernel(state, runtime);
-        done = true;
+        close(table);
+        return true;
     }
-    pwk_process_table_close(table);
-    if (!done)
-        flock(marker, LOCK_SH | LOCK_NB);
-    return done;
+    flock(marker, LOCK_SH | LOCK_NB);
+    return false;
 }
 
 static void wait_for_end(int pidfd)

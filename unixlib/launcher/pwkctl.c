@@ -5,14 +5,12 @@
  */
 #include "config.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "kernel/state.h"
 #include "launcher/control.h"
-#include "launcher/ephemeral.h"
 
 static const char help[] =
     "Usage: pwkctl COMMAND ...\n"
@@ -82,60 +80,6 @@ static const struct command commands[] = {
     {"detach", control_detach, NULL},
 };
 
-int control_fail(int status, const struct pwk_error *error)
-{
-    fprintf(stderr, "pwkctl: %s\n", error->text);
-    return status;
-}
-
-int control_usage(const char *usage)
-{
-    fprintf(stderr, "usage: pwkctl %s\n", usage);
-    return CONTROL_USAGE;
-}
-
-bool control_words(int argc, char *const argv[], bool *json, const char **words, int operands)
-{
-    int count = 0;
-
-    *json = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            *json = true;
-        } else if (argv[i][0] == '-' || count == operands) {
-            return false;
-        } else {
-            words[count++] = argv[i];
-        }
-    }
-    return count == operands;
-}
-
-int control_find_kernel(struct control_kernel *kernel, const char *name, struct pwk_error *error)
-{
-    char prefix[PATH_MAX];
-    char runtime[PATH_MAX];
-    struct stat st;
-    int rc = pwk_prefix_path(prefix, error);
-
-    if (rc == 0)
-        rc = pwk_state_path(prefix, name, false, kernel->state, error);
-    if (rc == 0 && (lstat(kernel->state, &st) != 0 || !S_ISDIR(st.st_mode)))
-        rc = pwk_error_set(
-            error, -ENOENT,
-            "there is no kernel %s in the prefix %s: 'pwk-wine --kernel %s PROGRAM' makes it", name,
-            prefix, name);
-    if (rc == 0)
-        rc = pwk_runtime_path(runtime, error);
-    if (rc == 0)
-        rc = pwk_kernel_runtime(runtime, kernel->state, false, kernel->runtime[0], error);
-    if (rc == 0)
-        rc = pwk_kernel_runtime(runtime, kernel->state, true, kernel->runtime[1], error);
-    if (rc == 0 && strcmp(kernel->runtime[0], kernel->runtime[1]) == 0)
-        kernel->runtime[1][0] = '\0';
-    return rc;
-}
-
 static int run_command(int argc, char *const argv[])
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -153,10 +97,23 @@ static int run_command(int argc, char *const argv[])
     return CONTROL_USAGE;
 }
 
+/* Where a stream is closed, nothing else may come to have its number. */
+static void hold_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char *argv[])
 {
     int status = CONTROL_OK;
 
+    hold_streams();
     if (argc < 2)
         return control_usage("COMMAND ... (see pwkctl --help)");
     if (strcmp(argv[1], "--help") == 0)

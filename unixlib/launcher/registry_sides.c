@@ -7,15 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/state.h"
+#include "launcher/control_apart.h"
 #include "launcher/registry_data.h"
+#include "launcher/registry_told.h"
 #include "registry/wine_text.h"
 
+#define OPEN_TEXT (O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+#define MOST_TEXT (INT64_C(1) << 30)
 #define LOWER_TRIES 5 /* the file is replaced where a running kernel follows the prefix */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -121,67 +125,116 @@ static int text_value(void *context, const uint16_t *name, size_t units, uint32_
     return add_value(context, name, units, type, data, size);
 }
 
-/* -ENOENT, without a line, where there is no such file. */
-static int read_text(struct side *side, const char *path, struct pwk_error *error)
+/* The file may be another's to cut short: it is copied, since what is mapped would fault. */
+static int copy_file(int fd, char **text, size_t *size)
+{
+    struct stat status;
+
+    *size = 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || status.st_size == 0)
+        return -EINVAL;
+    if (status.st_size > MOST_TEXT)
+        return -EFBIG;
+    *text = malloc((size_t)status.st_size);
+    if (*text == NULL)
+        return -ENOMEM;
+    while (*size < (size_t)status.st_size) {
+        ssize_t got = pread(fd, *text + *size, (size_t)status.st_size - *size, (off_t)*size);
+
+        if (got <= 0)
+            return got < 0 ? -errno : -EIO;
+        *size += (size_t)got;
+    }
+    return 0;
+}
+
+/* `name` is for its error lines. */
+static int read_text(struct side *side, int fd, const char *name, struct pwk_error *error)
 {
     const struct wine_text_sink sink = {side, text_base, text_key, text_value};
     struct wine_text_error where;
-    struct stat status;
-    void *text = MAP_FAILED;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    int rc = 0;
+    char *text = NULL;
+    size_t size;
+    int rc = copy_file(fd, &text, &size);
 
-    if (fd < 0 && errno == ENOENT)
-        return -ENOENT;
-    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0)
-        text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    else if (fd >= 0)
-        errno = EINVAL;
-    if (text == MAP_FAILED) {
-        rc = pwk_error_set(error, -errno, "%s: cannot be read: %s", path, strerror(errno));
+    if (rc != 0) {
+        pwk_error_set(error, rc, "%s: cannot be read: %s", name, strerror(-rc));
     } else {
-        rc = wine_text_parse(text, (size_t)status.st_size, &sink, &where);
-        munmap(text, (size_t)status.st_size);
+        rc = wine_text_parse(text, size, &sink, &where);
         if (rc != 0)
-            pwk_error_set(error, rc, "%s:%zu: %s", path, where.line,
+            pwk_error_set(error, rc, "%s:%zu: %s", name, where.line,
                           where.text[0]   ? where.text
                           : rc == -ENOMEM ? "no memory left"
                                           : "the path is too long");
     }
-    if (fd >= 0)
-        close(fd);
+    free(text);
     return rc;
 }
 
-static int read_prefix(struct side *side, struct pwk_error *error)
+static const char *const text_names[REGISTRY_LOWER_TEXTS] = {"system.reg", "user.reg",
+                                                             "userdef.reg"};
+
+static int read_prefix(struct side *side, const struct registry_sides *sides,
+                       struct pwk_error *error)
 {
-    static const char *const names[] = {"system.reg", "user.reg", "userdef.reg"};
     char prefix[PATH_MAX];
     char path[PATH_MAX + 16];
     int rc = pwk_prefix_path(prefix, error);
 
-    for (size_t i = 0; rc == 0 && i < COUNT_OF(names); i++) {
-        snprintf(path, sizeof(path), "%s/%s", prefix, names[i]);
-        rc = read_text(side, path, error);
-        if (rc == -ENOENT)
-            rc = i > 0 ? 0 : pwk_error_set(error, rc, "%s: there is no such file", path);
+    for (size_t i = 0; rc == 0 && i < REGISTRY_LOWER_TEXTS; i++) {
+        snprintf(path, sizeof(path), "%s/%s", prefix, text_names[i]);
+        if (sides->texts[i] >= 0)
+            rc = read_text(side, sides->texts[i], path, error);
+        else if (sides->texts[i] != -ENOENT)
+            rc = pwk_error_set(error, sides->texts[i], "%s: cannot be read: %s", path,
+                               strerror(-sides->texts[i]));
+        else if (i == 0)
+            rc = pwk_error_set(error, -ENOENT, "%s: there is no such file", path);
     }
     return rc;
 }
 
 /* What the kernel's registry is a layer over, or was copied from: as it last was there, so that
  * what the prefix changed since does not pass for the kernel's doing. */
-static int read_lower(struct side *side, struct control_session *session)
+static int read_lower(struct side *side, const struct registry_sides *sides,
+                      struct control_session *session)
 {
     char path[PATH_MAX];
-    int rc = -ENOENT;
+    int rc = -ENOENT, fd = -1;
 
     for (int tries = 0; rc == -ENOENT && tries < LOWER_TRIES; tries++) {
         rc = registry_lower_file(session->registry, path);
-        if (rc == 0)
-            rc = read_text(side, path, &session->error);
+        if (rc != 0)
+            continue;
+        fd = open(path, OPEN_TEXT);
+        if (fd < 0 && errno != ENOENT)
+            return pwk_error_set(&session->error, -errno, "%s: cannot be read: %s", path,
+                                 strerror(errno));
+        rc = fd < 0 ? -ENOENT : 0;
     }
-    return rc == -ENOENT ? read_prefix(side, &session->error) : rc;
+    if (rc == -ENOENT)
+        return read_prefix(side, sides, &session->error);
+    if (rc == 0)
+        rc = read_text(side, fd, path, &session->error);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int told_key(void *context, const uint16_t *path, size_t units, bool link)
+{
+    return add_key(context, path, units, link);
+}
+
+/* The other kernel's, as its reader tells. */
+static int read_other(struct side *side, const struct registry_sides *sides,
+                      struct pwk_error *error)
+{
+    const struct registry_told_sink sink = {side, told_key, text_value};
+
+    return registry_told_read(sides->told, &sink, error);
 }
 
 /* A kernel's registry holds the keys on the way to what is passed through, whether the prefix saves
@@ -215,23 +268,45 @@ bool registry_sides_leave_out(const struct pwk_profile *profile, const uint16_t 
            control_passed_through(profile, path, units);
 }
 
-int registry_sides_read(struct registry_sides *sides, struct control_session *session,
-                        struct control_session *other)
+void registry_sides_open(struct registry_sides *sides)
+{
+    char prefix[PATH_MAX];
+    char path[PATH_MAX + 16];
+
+    if (pwk_prefix_path(prefix, NULL) != 0)
+        prefix[0] = '\0';
+    for (size_t i = 0; i < REGISTRY_LOWER_TEXTS; i++) {
+        snprintf(path, sizeof(path), "%s/%s", prefix, text_names[i]);
+        sides->texts[i] = open(path, OPEN_TEXT);
+        if (sides->texts[i] < 0)
+            sides->texts[i] = -errno;
+        control_keep(sides->texts[i]);
+    }
+    sides->open = true;
+}
+
+static void free_trees(struct registry_sides *sides)
+{
+    registry_tree_destroy(sides->before);
+    registry_tree_destroy(sides->after);
+    sides->before = sides->after = NULL;
+}
+
+int registry_sides_read(struct registry_sides *sides, struct control_session *session)
 {
     static struct side before, after;
-    const struct pwk_profile *profiles[] = {&noise, &session->profile,
-                                            other ? &other->profile : NULL, NULL};
+    const struct pwk_profile *profiles[] = {&noise, &session->profile, sides->profile, NULL};
     int rc;
 
+    free_trees(sides);
     sides->before = registry_tree_create();
     sides->after = registry_tree_create();
     if (sides->before == NULL || sides->after == NULL)
         return pwk_error_set(&session->error, -ENOMEM, "no memory left");
     before = (struct side){.tree = sides->before, .profiles = profiles};
     after = (struct side){.tree = sides->after, .profiles = profiles};
-    rc = other != NULL ? read_kernel(&before, other) : read_lower(&before, session);
-    if (rc != 0 && other != NULL)
-        session->error = other->error;
+    rc = sides->profile != NULL ? read_other(&before, sides, &session->error)
+                                : read_lower(&before, sides, session);
     if (rc == 0)
         rc = read_kernel(&after, session);
     for (size_t i = 0; rc == 0 && profiles[i] != NULL; i++) {
@@ -244,7 +319,9 @@ int registry_sides_read(struct registry_sides *sides, struct control_session *se
 
 void registry_sides_finish(struct registry_sides *sides)
 {
-    registry_tree_destroy(sides->before);
-    registry_tree_destroy(sides->after);
-    sides->before = sides->after = NULL;
+    free_trees(sides);
+    for (size_t i = 0; sides->open && i < REGISTRY_LOWER_TEXTS; i++)
+        if (sides->texts[i] >= 0)
+            close(sides->texts[i]);
+    sides->open = false;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * walls.h - the walls of an own session, each by its name, so that a test can take one out and see
- * that it was what held. The product's code has them all and no way to take one out: there the
- * question is answered by the compiler. The tests build the same sources with PWK_WALLS_REMOVABLE
- * and bring pwk_wall_stands along (tests/walls/cage.c).
+ * walls.h - the walls of an own session, and of pwkctl's own processes (confine.h), each by its
+ * name, so that a test can take one out and see that it was what held. The product's code has them
+ * all and no way to take one out: there the question is answered by the compiler. The tests build
+ * the same sources with PWK_WALLS_REMOVABLE and bring pwk_wall_stands (tests/walls/cage.c) or
+ * pwk_own_wall_stands (tests/unit/test_confine.c) along.
  */
 #ifndef PWK_SANDBOX_WALLS_H
 #define PWK_SANDBOX_WALLS_H
@@ -47,10 +48,30 @@ enum pwk_wall {
         PWK_WALL_COUNT
 };
 
+#define PWK_OWN_WALLS(WALL)                                                                        \
+    WALL(RIGHTS, "rights")           /* no capabilities, none to be had */                         \
+    WALL(LANDLOCK, "landlock")       /* no file but in the folders that are named */               \
+    WALL(NAMESPACE, "namespace")     /* the same, where there is no Landlock */                    \
+    WALL(CALLS, "calls")             /* no Linux call that is not needed */                        \
+    WALL(DESCRIPTORS, "descriptors") /* nothing is open that is not named */
+
+enum pwk_own_wall {
+#define PWK_OWN_WALL_NUMBER(name, word) PWK_OWN_WALL_##name,
+    PWK_OWN_WALLS(PWK_OWN_WALL_NUMBER)
+#undef PWK_OWN_WALL_NUMBER
+        PWK_OWN_WALL_COUNT
+};
+
 #ifdef PWK_WALLS_REMOVABLE
 bool pwk_wall_stands(enum pwk_wall wall);
+bool pwk_own_wall_stands(enum pwk_own_wall wall);
 #else
 static inline bool pwk_wall_stands(enum pwk_wall wall)
+{
+    (void)wall;
+    return true;
+}
+static inline bool pwk_own_wall_stands(enum pwk_own_wall wall)
 {
     (void)wall;
     return true;
