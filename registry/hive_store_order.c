@@ -26,7 +26,14 @@ int hive_store_measure_values(hive_store_t *store, uint64_t key, struct hive_mea
 
 int hive_store_measure_subkeys(hive_store_t *store, uint64_t parent, struct hive_measures *out)
 {
-    return measure(store, HIVE_MEASURE_SUBKEYS, parent, out);
+    int result = measure(store, HIVE_MEASURE_SUBKEYS, parent, out);
+
+    /* As names and classes are read. */
+    if (result == 0 && out->max_name > REGISTRY_MAX_KEY_NAME * 2)
+        out->max_name = REGISTRY_MAX_KEY_NAME * 2;
+    if (result == 0)
+        out->max_data &= ~1u;
+    return result;
 }
 
 /* The first column of the row with that index. */
