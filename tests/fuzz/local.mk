@@ -4,7 +4,7 @@
 FUZZ_CFLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_COMPILE = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(WARNINGS) \
-	-Wno-unknown-warning-option $(FUZZ_CFLAGS)
+	-Wno-unknown-warning-option -Wno-missing-prototypes $(FUZZ_CFLAGS)
 FUZZERS = tests/fuzz/fuzz_wine_text tests/fuzz/fuzz_profile tests/fuzz/fuzz_boot_record \
 	tests/fuzz/fuzz_stub_numbers tests/fuzz/fuzz_regf \
 	tests/fuzz/fuzz_reg_text tests/fuzz/fuzz_lower_image \
