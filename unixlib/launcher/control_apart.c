@@ -207,15 +207,28 @@ static void forward(int signal_number)
         kill(forward_to, signal_number);
 }
 
+static struct sigaction dispositions[COUNT_OF(ends)];
+
 /* The child decides what a signal ends, and says what came of it: an import is undone first. */
 static void forward_signals(pid_t pid)
 {
-    struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART}, before;
+    struct sigaction action = {.sa_handler = forward, .sa_flags = SA_RESTART};
 
     forward_to = pid;
     for (size_t i = 0; i < COUNT_OF(ends); i++)
-        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        if (sigaction(ends[i], NULL, &dispositions[i]) == 0 &&
+            dispositions[i].sa_handler != SIG_IGN)
             sigaction(ends[i], &action, NULL);
+}
+
+/* Before the child is waited for, whose number may be another's then. */
+static void stop_forwarding(void)
+{
+    if (forward_to == 0)
+        return;
+    forward_to = 0;
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        sigaction(ends[i], &dispositions[i], NULL);
 }
 
 int control_run_apart(const struct control_apart *apart)
@@ -230,8 +243,15 @@ int control_run_apart(const struct control_apart *apart)
         status = apart->serve(apart->context, &process.channel);
     else
         forward_signals(process.pid);
-    if (status == CONTROL_OK)
+    if (status == CONTROL_OK) {
+        siginfo_t ended;
+
+        close_channel(&process.channel);
+        while (waitid(P_PID, (id_t)process.pid, &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+            ;
+        stop_forwarding();
         return control_apart_end(&process);
+    }
     /* It has nobody to talk to any more, and its own line would come after the one that counts. */
     kill(process.pid, SIGKILL);
     close_channel(&process.channel);

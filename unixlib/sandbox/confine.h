@@ -14,7 +14,8 @@
  *   executed, no process or thread made, no socket, no memory becomes code, nobody else is
  *   signalled, traced or looked into, no mode, owner or time of a file by its name is set, a
  *   terminal is asked for its settings and nothing else. What is not in the list is EPERM.
- * - Rights. No capability, and none to be had (no_new_privs). Root becomes the first folder's owner.
+ * - Rights. No capability, and none to be had (no_new_privs). Root becomes who owns the first
+ *   folder.
  * - Descriptors. 0 leads nowhere, 1 and 2 stay, and those that are named; all others are closed.
  *
  * Sources: landlock(7), seccomp(2), capabilities(7), mount_namespaces(7).
