@@ -190,7 +190,8 @@ ended()
 {
     local status
     mkfifo "$work/in" "$work/out.pipe"
-    "$pwkctl" "${@:3}" <"$work/in" >"$work/out.pipe" 2>"$work/err" &
+    # Not ignored, as nohup has it.
+    env --default-signal=HUP,TERM "$pwkctl" "${@:3}" <"$work/in" >"$work/out.pipe" 2>"$work/err" &
     background+=($!)
     exec 8>"$work/in" 9<"$work/out.pipe"
     until_true 20 grep -qx pwkctl "/proc/${background[-1]}/comm" || die 'pwkctl does not start'
