@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,15 @@ static void tidy(const struct control_path *path, struct registry_path *out)
     out->units -= current_units - first_units;
 }
 
+/* wineserver takes several backslashes for one, who compares paths does not. */
+static bool is_tidy(const uint16_t *path, size_t units)
+{
+    for (size_t i = 0; i < units; i++)
+        if (path[i] == '\\' && (i == 0 || i + 1 == units || path[i + 1] == '\\'))
+            return false;
+    return true;
+}
+
 /* The key that a change is about: of a subkey that goes, that one. */
 static bool subject_of(const struct registry_layer_change *change, struct registry_path *subject)
 {
@@ -98,6 +108,54 @@ static bool subject_of(const struct registry_layer_change *change, struct regist
            change->name_units * sizeof(subject->text[0]));
     subject->units += change->name_units;
     return change->name_units > 0;
+}
+
+/* What stands below a link would be written where that leads: nobody who reads a store in order
+ * tells of such a thing. */
+struct link_path {
+    const uint16_t *text; /* of the changes */
+    size_t units;
+};
+
+static int compare_links(const void *one, const void *other)
+{
+    const struct link_path *first = one, *second = other;
+
+    return registry_name_compare(first->text, first->units, second->text, second->units);
+}
+
+static int add_link(void **links, const struct registry_layer_change *change)
+{
+    struct link_path *link = malloc(sizeof(*link)), **found;
+
+    if (link == NULL)
+        return -ENOMEM;
+    *link = (struct link_path){change->path, change->path_units};
+    found = tsearch(link, links, compare_links);
+    if (found == NULL || *found != link)
+        free(link);
+    return found == NULL ? -ENOMEM : 0;
+}
+
+static int find_links(const struct pwk_prefix_changes *told, void **links)
+{
+    struct registry_layer_change change;
+    uint64_t at = sizeof(*told->page);
+    int rc = 0;
+
+    while (rc == 0 && pwk_prefix_changes_next(told, &at, &change) != NULL)
+        if (change.kind == REGISTRY_LAYER_KEY && change.type & REGISTRY_CREATE_LINK)
+            rc = add_link(links, &change);
+    return rc;
+}
+
+static bool is_below_link(const struct registry_path *subject, void *const *links)
+{
+    for (size_t i = 0; i < subject->units; i++)
+        if (subject->text[i] == '\\' &&
+            tfind(&(struct link_path){subject->text, i}, links, compare_links) != NULL)
+            return true;
+    return false;
 }
 
 /* At a key that was named, or below it; or a key that is on the way to one. */
@@ -121,11 +179,12 @@ static bool is_asked_for(const struct commit_writer *writer,
 }
 
 static int check(const struct commit_writer *writer, const struct registry_layer_change *change,
-                 struct pwk_error *error)
+                 void *const *links, struct pwk_error *error)
 {
     static struct registry_path subject;
 
-    if (!subject_of(change, &subject) ||
+    if (!subject_of(change, &subject) || !is_tidy(subject.text, subject.units) ||
+        is_below_link(&subject, links) ||
         registry_sides_leave_out(writer->profile, change->path, change->path_units) ||
         !registry_commit_is_saved(change->path, change->path_units))
         return pwk_error_set(error, -EPROTO,
@@ -146,23 +205,27 @@ static int take_changes(const struct commit_writer *writer, uint64_t size,
     struct pwk_prefix_changes told = {.fd = -1, .size = size};
     struct registry_layer_change change;
     uint64_t at = sizeof(*told.page);
+    void *links = NULL;
     int rc = size < sizeof(*told.page) || size > MOST_CHANGES ? -EPROTO : 0;
 
     if (rc == 0 && (told.page = calloc(1, size)) == NULL)
         rc = -ENOMEM;
     if (rc == 0 && pread(writer->files.changes, told.page, size, 0) < 0)
         rc = -errno;
+    if (rc == 0)
+        rc = find_links(&told, &links);
     if (rc < 0)
         pwk_error_set(error, rc, "nothing was committed: the changes cannot be read: %s",
                       strerror(-rc));
     while (rc == 0 && pwk_prefix_changes_next(&told, &at, &change) != NULL) {
-        rc = check(writer, &change, error);
+        rc = check(writer, &change, &links, error);
         if (rc == 0 && (rc = pwk_prefix_changes_add(changes, &change)) < 0)
             pwk_error_set(error, rc, "nothing was committed: %s", strerror(-rc));
     }
     if (rc == 0 && at != size)
         rc = pwk_error_set(error, -EPROTO,
                            "nothing was committed: the changes do not hold together");
+    tdestroy(links, free);
     free(told.page);
     return rc;
 }
