@@ -145,6 +145,31 @@ static int try_chmod(void)
     return judge(chmod(in_outside("victim"), 0777));
 }
 
+/* Opened neither to read nor to write. */
+static int try_chmod_open(void)
+{
+    int fd = open(in_outside("victim"), O_ACCMODE);
+
+    return judge(fd < 0 ? fd : fchmod(fd, 0777));
+}
+
+static int try_truncate_open(void)
+{
+    return judge(open(in_outside("victim"), O_ACCMODE | O_TRUNC));
+}
+
+static int try_chmod_output(void)
+{
+    return judge(fchmod(STDOUT_FILENO, 0666));
+}
+
+static int try_chmod_second(void)
+{
+    int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
+
+    return judge(fd < 0 ? fd : fchmod(fd, 0666));
+}
+
 static int try_times(void)
 {
     return judge(utimensat(AT_FDCWD, in_outside("victim"), NULL, 0));
@@ -381,6 +406,10 @@ const struct attempt attempts[] = {
     {"list a folder", try_list, FILES, false},
     {"truncate a file", try_truncate, FILES ",calls", false},
     {"set a file's mode", try_chmod, "calls,namespace", false},
+    {"set the mode of an open file", try_chmod_open, "calls,namespace", false},
+    {"truncate a file in opening it", try_truncate_open, FILES ",calls", false},
+    {"set the output's mode", try_chmod_output, "calls", false},
+    {"set it by another number", try_chmod_second, "calls", false},
     {"set a file's times", try_times, "calls,namespace", false},
     {"make a link in the store", try_symlink, "calls,landlock", false},
     {"make a pipe in the store", try_pipe_file, "calls,landlock", false},

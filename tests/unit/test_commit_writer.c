@@ -22,6 +22,7 @@
 #include "launcher/registry_told.h"
 
 #define MINE "HKLM\\Software\\Mine"
+#define MINE_PATH "Machine\\Software\\Mine"
 #define MISSING "/nonexistent/pwk-prefix"
 
 static const char *const named[] = {MINE, "HKLM\\System\\CurrentControlSet\\Services\\"};
@@ -137,6 +138,7 @@ static void test_what_was_asked_for(void **state)
     change(world, REGISTRY_LAYER_KEY, "machine\\software\\MINE", "", 0);
     change(world, REGISTRY_LAYER_VALUE, "Machine\\Software\\Mine\\below", "name", 1);
     change(world, REGISTRY_LAYER_SUBKEY_DELETED, "Machine\\Software", "Mine", 0);
+    change(world, REGISTRY_LAYER_KEY, "Machine\\System\\ControlSet001\\Services", "", 0);
     change(world, REGISTRY_LAYER_KEY, "Machine\\System\\ControlSet001\\Services\\one", "", 0);
     accepted(world);
 }
@@ -160,6 +162,48 @@ static void test_what_was_not(void **state)
     /* A key on the way that becomes a link would take all of it elsewhere. */
     change(world, REGISTRY_LAYER_KEY, "Machine\\Software", "", REGISTRY_CREATE_LINK);
     refused(world, -EXDEV);
+}
+
+/* Where the key is a link, wineserver would follow it; it takes several backslashes for one. */
+static void test_below_a_link(void **state)
+{
+    struct world *world = *state;
+
+    for (int all = 0; all < 2; all++) {
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH, "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\link", "", REGISTRY_CREATE_LINK);
+        change(world, REGISTRY_LAYER_VALUE, MINE_PATH "\\link", "SymbolicLinkValue", 6);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\links", "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\links\\there", "", 0);
+        accepted(world);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH, "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\link", "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\LINK", "", REGISTRY_CREATE_LINK);
+        change(world, REGISTRY_LAYER_VALUE, MINE_PATH "\\link\\there", "name", 1);
+        refused(world, -EPROTO);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH, "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\link", "", REGISTRY_CREATE_LINK);
+        change(world, REGISTRY_LAYER_SUBKEY_DELETED, MINE_PATH "\\link", "there", 0);
+        refused(world, -EPROTO);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\", "", 0);
+        refused(world, -EPROTO);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH, "", 0);
+        change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\\\link", "", 0);
+        refused(world, -EPROTO);
+        world->writer.key_count = 0;
+    }
+}
+
+/* A link that the prefix has already, by an earlier commit. */
+static void test_below_what_was_not_told(void **state)
+{
+    struct world *world = *state;
+
+    change(world, REGISTRY_LAYER_KEY, MINE_PATH, "", 0);
+    change(world, REGISTRY_LAYER_VALUE, MINE_PATH "\\link\\there", "name", 1);
+    refused(world, -EPROTO);
+    change(world, REGISTRY_LAYER_KEY, MINE_PATH "\\link", "", 0); /* the first itself */
+    refused(world, -EPROTO);
 }
 
 static void test_all_is_asked_for(void **state)
@@ -295,6 +339,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_was_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_was_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_below_a_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_below_what_was_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_all_is_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names_that_are_too_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),

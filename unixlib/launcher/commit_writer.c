@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,9 @@ int commit_files_make(struct commit_files *files, struct pwk_error *error)
 
 /* ---- what may be written ---- */
 
+static const char damaged[] = "nothing was committed: what was read of the kernel's store are no "
+                              "changes that it may have made; a program may have damaged it";
+
 /* Without backslashes at its ends, and one between names. Wine has one control set, to which a link
  * leads: that is what its services are asked for by. */
 static void tidy(const struct control_path *path, struct registry_path *out)
@@ -77,6 +81,15 @@ static void tidy(const struct control_path *path, struct registry_path *out)
             (out->units - current_units) * sizeof(out->text[0]));
     memcpy(out->text, first, first_units * sizeof(first[0]));
     out->units -= current_units - first_units;
+}
+
+/* wineserver takes several backslashes for one, who compares paths does not. */
+static bool is_tidy(const uint16_t *path, size_t units)
+{
+    for (size_t i = 0; i < units; i++)
+        if (path[i] == '\\' && (i == 0 || i + 1 == units || path[i + 1] == '\\'))
+            return false;
+    return true;
 }
 
 /* The key that a change is about: of a subkey that goes, that one. */
@@ -100,42 +113,102 @@ static bool subject_of(const struct registry_layer_change *change, struct regist
     return change->name_units > 0;
 }
 
-/* At a key that was named, or below it; or a key that is on the way to one. */
+/* ---- links ---- */
+
+/* What stands below a link would be written where that leads. A reader in order tells each key
+ * before what is below it, and nothing below a link; by such a key it also becomes an ordinary one
+ * in the prefix, whatever it is there. */
+struct told_key {
+    const uint16_t *text; /* of the changes */
+    size_t units;
+    bool link;
+};
+
+static int compare_keys(const void *one, const void *other)
+{
+    const struct told_key *first = one, *second = other;
+
+    return registry_name_compare(first->text, first->units, second->text, second->units);
+}
+
+static int note_key(void **told, const struct registry_layer_change *change)
+{
+    struct told_key *key = malloc(sizeof(*key)), **found;
+
+    if (key == NULL)
+        return -ENOMEM;
+    *key = (struct told_key){change->path, change->path_units, false};
+    found = tsearch(key, told, compare_keys);
+    if (found == NULL || *found != key)
+        free(key);
+    if (found == NULL)
+        return -ENOMEM;
+    (*found)->link = change->type & REGISTRY_CREATE_LINK;
+    return 0;
+}
+
+/* By the keys above the subject that were told; from the one that was named (`top` units) on all
+ * must have been. */
+static bool may_follow_link(const struct registry_path *subject, size_t top, void *const *told)
+{
+    for (size_t i = 0; i < subject->units; i++) {
+        struct told_key *const *found;
+
+        if (subject->text[i] != '\\')
+            continue;
+        found = tfind(&(struct told_key){subject->text, i, false}, told, compare_keys);
+        if (found == NULL ? i >= top : (*found)->link)
+            return true;
+    }
+    return false;
+}
+
+/* ---- each change ---- */
+
+/* At a key that was named, or below it; or a key that is on the way to one. `top`: from how many
+ * units on it stands at or below the one that was named. */
 static bool is_asked_for(const struct commit_writer *writer,
                          const struct registry_layer_change *change,
-                         const struct registry_path *subject)
+                         const struct registry_path *subject, size_t *top)
 {
     static struct control_session session;
     static struct registry_path key;
 
+    *top = SIZE_MAX;
     for (size_t i = 0; i < writer->key_count; i++) {
         if (control_session_set_path(&session, writer->keys[i]) != 0)
             continue;
         tidy(&session.path, &key);
-        if (registry_commit_is_below(subject->text, subject->units, key.text, key.units) ||
-            (change->kind == REGISTRY_LAYER_KEY && change->type == 0 &&
-             registry_commit_is_below(key.text, key.units, subject->text, subject->units)))
+        if (registry_commit_is_below(subject->text, subject->units, key.text, key.units)) {
+            *top = key.units;
+            return true;
+        }
+        if (change->kind == REGISTRY_LAYER_KEY && change->type == 0 &&
+            registry_commit_is_below(key.text, key.units, subject->text, subject->units))
             return true;
     }
     return writer->key_count == 0;
 }
 
 static int check(const struct commit_writer *writer, const struct registry_layer_change *change,
-                 struct pwk_error *error)
+                 void **told, struct pwk_error *error)
 {
     static struct registry_path subject;
+    size_t top;
 
-    if (!subject_of(change, &subject) ||
+    if (!subject_of(change, &subject) || !is_tidy(subject.text, subject.units) ||
         registry_sides_leave_out(writer->profile, change->path, change->path_units) ||
         !registry_commit_is_saved(change->path, change->path_units))
-        return pwk_error_set(error, -EPROTO,
-                             "nothing was committed: what was read of the kernel's store are no "
-                             "changes that it may have made; a program may have damaged it");
-    if (!is_asked_for(writer, change, &subject))
+        return pwk_error_set(error, -EPROTO, "%s", damaged);
+    if (!is_asked_for(writer, change, &subject, &top))
         return pwk_error_set(error, -EXDEV,
                              "nothing was committed: a link in the kernel's registry leads away "
                              "from a key that was named: name the key that it leads to, as pwkctl "
                              "registry NAME diff writes it");
+    if (may_follow_link(&subject, top, told))
+        return pwk_error_set(error, -EPROTO, "%s", damaged);
+    if (change->kind == REGISTRY_LAYER_KEY && note_key(told, change) < 0)
+        return pwk_error_set(error, -ENOMEM, "nothing was committed: no memory left");
     return 0;
 }
 
@@ -146,6 +219,7 @@ static int take_changes(const struct commit_writer *writer, uint64_t size,
     struct pwk_prefix_changes told = {.fd = -1, .size = size};
     struct registry_layer_change change;
     uint64_t at = sizeof(*told.page);
+    void *keys = NULL;
     int rc = size < sizeof(*told.page) || size > MOST_CHANGES ? -EPROTO : 0;
 
     if (rc == 0 && (told.page = calloc(1, size)) == NULL)
@@ -156,13 +230,14 @@ static int take_changes(const struct commit_writer *writer, uint64_t size,
         pwk_error_set(error, rc, "nothing was committed: the changes cannot be read: %s",
                       strerror(-rc));
     while (rc == 0 && pwk_prefix_changes_next(&told, &at, &change) != NULL) {
-        rc = check(writer, &change, error);
+        rc = check(writer, &change, &keys, error);
         if (rc == 0 && (rc = pwk_prefix_changes_add(changes, &change)) < 0)
             pwk_error_set(error, rc, "nothing was committed: %s", strerror(-rc));
     }
     if (rc == 0 && at != size)
         rc = pwk_error_set(error, -EPROTO,
                            "nothing was committed: the changes do not hold together");
+    tdestroy(keys, free);
     free(told.page);
     return rc;
 }

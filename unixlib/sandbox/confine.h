@@ -12,8 +12,9 @@
  * are (stat) can still be asked for, but in a namespace.
  * - Calls, by a list of what SQLite, the C library and a command's output need: no program is
  *   executed, no process or thread made, no socket, no memory becomes code, nobody else is
- *   signalled, traced or looked into, no mode, owner or time of a file by its name is set, a
- *   terminal is asked for its settings and nothing else. What is not in the list is EPERM.
+ *   signalled, traced or looked into, no mode, owner or time of a file is set by its name, and no
+ *   mode or length of 0, 1 and 2; a terminal is asked for its settings and nothing else. What is
+ *   not in the list is EPERM.
  * - Rights. No capability, and none to be had (no_new_privs). Root becomes who owns the first
  *   folder.
  * - Descriptors. 0 leads nowhere, 1 and 2 stay, and those that are named; all others are closed.

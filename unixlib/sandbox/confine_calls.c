@@ -32,12 +32,12 @@ static const unsigned allowed[] = {
     SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_msync,
     /* open files */
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev,
-    SYS_lseek, SYS_close, SYS_fstat, SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync,
-    SYS_flock, SYS_fchmod, SYS_getdents64, SYS_fadvise64, SYS_fstatfs, SYS_poll, SYS_ppoll,
+    SYS_lseek, SYS_close, SYS_fstat, SYS_fsync, SYS_fdatasync, SYS_flock, SYS_getdents64,
+    SYS_fadvise64, SYS_fstatfs, SYS_poll, SYS_ppoll,
     /* names of files */
-    SYS_open, SYS_openat, SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_lstat,
-    SYS_newfstatat, SYS_statx, SYS_readlink, SYS_readlinkat, SYS_getcwd, SYS_unlink, SYS_unlinkat,
-    SYS_rename, SYS_renameat, SYS_renameat2, SYS_link, SYS_linkat,
+    SYS_access, SYS_faccessat, SYS_faccessat2, SYS_stat, SYS_lstat, SYS_newfstatat, SYS_statx,
+    SYS_readlink, SYS_readlinkat, SYS_getcwd, SYS_unlink, SYS_unlinkat, SYS_rename, SYS_renameat,
+    SYS_renameat2, SYS_link, SYS_linkat,
     /* time */
     SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday, SYS_time, SYS_nanosleep,
     SYS_clock_nanosleep, SYS_sched_yield,
@@ -50,11 +50,13 @@ static const unsigned allowed[] = {
     SYS_getpid, SYS_getppid, SYS_gettid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid,
     SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_getrlimit, SYS_getrusage, SYS_sched_getaffinity};
 
+/* Not of the streams, which are the user's terminal and files, and 0 a device of all. */
+static const unsigned not_of_streams[] = {SYS_ftruncate, SYS_fallocate, SYS_fchmod};
+
 /* Locks, and what the C library asks of a descriptor. Not F_SETFL: with O_ASYNC a terminal signals
- * whoever is in its foreground. */
-static const unsigned file_commands[] = {F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,  F_GETFL,
-                                         F_GETLK,         F_SETLK,     F_SETLKW, F_OFD_GETLK,
-                                         F_OFD_SETLK,     F_OFD_SETLKW};
+ * whoever is in its foreground. Nor F_DUPFD: a stream is known by its number. */
+static const unsigned file_commands[] = {F_GETFD,  F_SETFD,     F_GETFL,     F_GETLK,     F_SETLK,
+                                         F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW};
 static const unsigned terminal_requests[] = {TCGETS};
 
 struct program {
@@ -106,6 +108,27 @@ static void allow_without_code(struct program *program, unsigned number)
     answer(program, SECCOMP_RET_ALLOW);
 }
 
+static void allow_but_of_streams(struct program *program, unsigned number)
+{
+    of_call(program, number, 4);
+    load(program, offsetof(struct seccomp_data, args[0]));
+    add(program, BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 1, 0);
+    answer(program, REFUSED);
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
+/* Linux has a third way to open, neither to read nor to write: Landlock lets every file be opened
+ * so, whose mode can be set then, and which its first two versions let O_TRUNC empty. */
+static void allow_opening(struct program *program, unsigned number, int flags)
+{
+    of_call(program, number, 5);
+    load(program, offsetof(struct seccomp_data, args[flags]));
+    add(program, BPF_ALU | BPF_AND | BPF_K, O_ACCMODE, 0, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, O_ACCMODE, 0, 1);
+    answer(program, REFUSED);
+    answer(program, SECCOMP_RET_ALLOW);
+}
+
 /* To ask for a limit of its own, as getrlimit does: process 0, and no new one. */
 static void allow_asking_for_limits(struct program *program)
 {
@@ -132,6 +155,10 @@ static void write_filter(struct program *program)
         of_call(program, allowed[i], 1);
         answer(program, SECCOMP_RET_ALLOW);
     }
+    for (size_t i = 0; i < COUNT_OF(not_of_streams); i++)
+        allow_but_of_streams(program, not_of_streams[i]);
+    allow_opening(program, SYS_open, 1);
+    allow_opening(program, SYS_openat, 2);
     allow_without_code(program, SYS_mmap);
     allow_without_code(program, SYS_mprotect);
     allow_values(program, SYS_fcntl, 1, file_commands, COUNT_OF(file_commands));
@@ -141,7 +168,8 @@ static void write_filter(struct program *program)
     answer(program, REFUSED);
 }
 
-_Static_assert(2 * COUNT_OF(allowed) + 2 * 5 + COUNT_OF(file_commands) + 3 * 4 + 2 + 10 + 5 <=
+_Static_assert(2 * COUNT_OF(allowed) + 5 * COUNT_OF(not_of_streams) + 2 * 6 + 2 * 5 +
+                       COUNT_OF(file_commands) + 3 * 4 + 2 + 10 + 5 <=
                    LINES,
                "the filter's room");
 
