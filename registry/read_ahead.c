@@ -49,7 +49,7 @@ static uint32_t copy_list(registry_t *registry, uint64_t parent, uint32_t index,
     if (!view_of(registry, CACHE_SUBKEYS, parent, 0, sizeof head, &view))
         return 0;
     memcpy(&head, view.bytes, sizeof head);
-    if (index >= head.count)
+    if (head.state & SUBKEYS_NOT_HELD || index >= head.count)
         return 0;
     count = head.count - index < AHEAD ? head.count - index : AHEAD;
     list = part(&view, sizeof head + index * (uint32_t)sizeof *ids, count * sizeof *ids);
@@ -117,7 +117,7 @@ static void fill_next(registry_t *registry, const struct listing *listing, uint6
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < count && bytes < limit; i++) {
-        if (i > 0 && registry_fill_key(registry, ids[i]) < 0)
+        if (!cached_size(registry, ids[i]) && registry_fill_key(registry, ids[i]) < 0)
             break;
         bytes += cached_size(registry, ids[i]);
         store_name(registry, parent, ids[i]);

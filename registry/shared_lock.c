@@ -136,8 +136,11 @@ bool shared_lock_give(struct shared_lock *lock)
 
 void shared_lock_let_in(struct shared_lock *lock, const struct timespec *deadline)
 {
+    /* Named, Linux wakes another where we are killed with a turn that was not ours. */
+    name(holder(), lock);
     /* Who has slept for it wakes another when it gives it. That may have been another's turn. */
     if (syscall(SYS_futex, &lock->word, FUTEX_WAIT_BITSET, 0, deadline, NULL,
                 FUTEX_BITSET_MATCH_ANY) == 0)
         syscall(SYS_futex, &lock->word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    name(holder(), NULL);
 }

@@ -342,6 +342,8 @@ static void error_lines_stay_lines(void **state)
     (void)state;
     assert_int_equal(pwk_error_set(&error, -EIO, "a\nb\x1b[31m\x7f"), -EIO);
     assert_string_equal(error.text, "a\\x0ab\\x1b[31m\\x7f");
+    pwk_error_set(&error, -EIO, "\xc2\x9b" "31m \xc3\xa4\xc2\xa0 \xc2");
+    assert_string_equal(error.text, "\\xc2\\x9b" "31m \xc3\xa4\xc2\xa0 \xc2");
     assert_int_equal(pwk_error_set(NULL, -EIO, "%s", "nowhere"), -EIO);
     for (size_t i = 0; i + 2 < sizeof(text); i += 2)
         memcpy(text + i, "\xc3\xa4", 3);

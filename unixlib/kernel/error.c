@@ -9,6 +9,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Also those of two bytes, U+0080 to U+009F, which some terminals obey. `first`: of the text. */
+static bool is_control(const char *at, const char *first)
+{
+    unsigned char c = (unsigned char)at[0];
+
+    if (c == 0xc2)
+        return ((unsigned char)at[1] & 0xe0) == 0x80;
+    if ((c & 0xe0) == 0x80)
+        return at > first && (unsigned char)at[-1] == 0xc2;
+    return c < 0x20 || c == 0x7f;
+}
+
 /* Copies `from`, with control characters as \xHH, so that a hostile name can neither break the
  * line nor drive the terminal. A text that does not fit ends with "...", never inside a UTF-8
  * sequence. */
@@ -16,11 +28,12 @@ static void copy_visibly(char *to, size_t capacity, const char *from)
 {
     static const char ellipsis[] = "...";
     size_t room = capacity - sizeof(ellipsis);
+    const char *first = from;
     size_t length = 0;
 
     for (; *from != '\0'; from++) {
         unsigned char c = (unsigned char)*from;
-        bool control = c < 0x20 || c == 0x7f;
+        bool control = is_control(from, first);
         size_t need = control ? 4 : 1;
 
         if (length + need > room) {

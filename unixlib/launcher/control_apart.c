@@ -200,11 +200,14 @@ int control_apart_end(struct control_process *process)
 /* ---- the whole ---- */
 
 static volatile pid_t forward_to;
+static volatile sig_atomic_t forwarded;
 
+/* Who was taken over by what it reads may ignore the first one, or have stopped itself. */
 static void forward(int signal_number)
 {
     if (forward_to > 0)
-        kill(forward_to, signal_number);
+        kill(forward_to, forwarded ? SIGKILL : signal_number);
+    forwarded = 1;
 }
 
 static struct sigaction dispositions[COUNT_OF(ends)];

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/process_status.h"
 #include "sandbox/confine_calls.h"
 #include "sandbox/landlock.h"
 #include "sandbox/user_map.h"
@@ -258,8 +259,13 @@ static int confine(const struct pwk_confinement *confinement, const int folders[
 int pwk_confine(const struct pwk_confinement *confinement, struct pwk_error *error)
 {
     int folders[FOLDERS] = {-1, -1, -1, -1};
-    int result = open_folders(confinement, folders, error);
+    int result;
 
+    /* Landlock and capabilities are each thread's own. */
+    if (pwk_process_status_number(getpid(), "Threads", 10, 0) != 1)
+        return pwk_error_set(error, -EBUSY,
+                             "a process with several threads cannot give up its rights");
+    result = open_folders(confinement, folders, error);
     if (result < 0) {
         for (size_t i = 0; i < FOLDERS; i++)
             if (folders[i] >= 0)
