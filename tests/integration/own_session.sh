@@ -159,6 +159,13 @@ kill -KILL "${held[inside]}"
 until_true 30 session_is_over a || fail 'the session outlives its killed launcher'
 hold again "$pwk_wine" --kernel a --session own "$probe" wait
 held_says again 1 ready
+# They are held on one while the program is cloned.
+read -ra children <"/proc/${held[again]}/task/${held[again]}/children"
+matches 'the launcher has a child' . "${children[*]}"
+for process in "${held[again]}" "${children[@]}"; do
+    equal 'launcher and program may use all processors that we may' \
+        "$(grep ^Cpus_allowed: /proc/self/status)" "$(grep ^Cpus_allowed: "/proc/$process/status")"
+done
 init=$(session_init a)
 kill -KILL "$init"
 wait "${held[again]}" 2>/dev/null

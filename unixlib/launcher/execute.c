@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,11 +245,31 @@ static void start_follower(const struct pwk_plan *plan)
                 error.text);
 }
 
+/* Linux puts what is cloned onto the processor that has least to do. A program and wineserver on
+ * two processors wake each other by interrupts, which makes a start several times as long
+ * (docs/performance.md), and once apart they mostly stay so. So the program is cloned where its
+ * launcher runs, and goes where Linux likes from then on. `allowed` is what the launcher was free
+ * to use; false: it still is. */
+static bool stay_on_processor(cpu_set_t *allowed)
+{
+    int processor = sched_getcpu();
+    cpu_set_t one;
+
+    if (processor < 0 || processor >= CPU_SETSIZE ||
+        sched_getaffinity(0, sizeof(*allowed), allowed) < 0)
+        return false;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    return sched_setaffinity(0, sizeof(one), &one) == 0;
+}
+
 static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *error)
 {
     static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
     sigset_t signals;
     sigset_t before;
+    cpu_set_t allowed;
+    bool stays;
     int failed;
     pid_t child;
     int status;
@@ -259,7 +280,10 @@ static int run_and_wait(struct pwk_plan *plan, char **words, struct pwk_error *e
     /* Ignored, children would be reaped by the system, and their status lost. */
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &signals, &before);
+    stays = stay_on_processor(&allowed);
     child = fork_child(plan, &failed, error);
+    if (stays)
+        sched_setaffinity(0, sizeof(allowed), &allowed);
     if (child == 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
         run_child(plan, words, failed, error);
