@@ -7,19 +7,9 @@
 #define PWK_TESTS_CONFINE_ATTEMPTS_H
 
 #include <limits.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
-#define OUT 0      /* it got there */
-#define HELD 1     /* it was refused */
-#define UNTRIED 77 /* what it needs is not on this machine */
-
-struct attempt {
-    const char *name;
-    int (*try)(void);
-    const char *walls; /* that hold it, any one of them alone */
-    bool root_only;
-};
+#include "tests/walls/attempt_answer.h"
 
 extern const struct attempt attempts[]; /* ends with a name of NULL */
 

@@ -27,7 +27,8 @@ UNIT_TESTS = \
 	tests/unit/test_regf tests/unit/test_regf_foreign tests/unit/test_regf_tools \
 	tests/unit/test_profile tests/unit/test_boot_record tests/unit/test_state tests/unit/test_prefix_layer \
 	tests/unit/test_arguments tests/unit/test_plan tests/unit/test_desktop tests/unit/test_program \
-	tests/unit/test_process_kernel tests/unit/test_process_table tests/unit/test_process_address \
+	tests/unit/test_process_kernel tests/unit/test_process_table \
+	tests/unit/test_process_table_hostile tests/unit/test_process_address \
 	tests/unit/test_audit tests/unit/test_audit_ring tests/unit/test_audit_processes \
 	tests/unit/test_audit_apart tests/unit/test_learn \
 	tests/unit/test_policy tests/unit/test_policy_arm tests/unit/test_governor tests/unit/test_cgroup \
@@ -54,6 +55,11 @@ tests_unit_test_upcase_CPPFLAGS = $(AM_CPPFLAGS) -DWINE_DATADIR='"$(wine_datadir
 tests_unit_test_confine_SOURCES = tests/unit/test_confine.c tests/unit/confine_attempts.h \
 	tests/unit/confine_attempts.c $(libconfine_a_SOURCES)
 tests_unit_test_confine_CPPFLAGS = $(AM_CPPFLAGS) -DPWK_WALLS_REMOVABLE
+
+PROCESS_TABLE_FIXTURE = tests/unit/process_table_fixture.h tests/unit/process_table_fixture.c
+tests_unit_test_process_table_SOURCES = tests/unit/test_process_table.c $(PROCESS_TABLE_FIXTURE)
+tests_unit_test_process_table_hostile_SOURCES = tests/unit/test_process_table_hostile.c \
+	$(PROCESS_TABLE_FIXTURE)
 
 ATTACH_FIXTURE = tests/unit/attach_fixture.h tests/unit/attach_fixture.c
 ATTACH_LIBS = libattach.a libpolicy.a libsandbox.a libkernel.a libregistry.a $(SECCOMP_LIBS) $(CORE_LIBS) \

@@ -7,19 +7,7 @@
 #ifndef PWK_TESTS_WALLS_ATTEMPT_H
 #define PWK_TESTS_WALLS_ATTEMPT_H
 
-#include <stdbool.h>
-
-/* An attempt's answer, and the program's status. */
-#define OUT 0      /* it got there */
-#define HELD 1     /* it was refused */
-#define UNTRIED 77 /* what it needs is not on this machine */
-
-struct attempt {
-    const char *name;
-    int (*try)(void);
-    const char *walls; /* the walls that hold it, any one of them alone ("a,b") */
-    bool root_only;    /* other users are held by the files' owner already */
-};
+#include "tests/walls/attempt_answer.h"
 
 extern const struct attempt process_attempts[], mount_attempts[], file_attempts[],
     socket_attempts[], call_attempts[]; /* each ends with a name of NULL */

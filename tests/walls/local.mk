@@ -3,7 +3,7 @@
 check_PROGRAMS += tests/walls/escape tests/walls/cage tests/walls/server tests/walls/hunt
 tests_walls_server_SOURCES = tests/walls/server.c
 tests_walls_hunt_SOURCES = tests/walls/hunt.c
-tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/escape.c \
+tests_walls_escape_SOURCES = tests/walls/attempt.h tests/walls/attempt_answer.h tests/walls/escape.c \
 	tests/walls/processes.c tests/walls/mounts.c tests/walls/files.c \
 	tests/walls/sockets.c tests/walls/calls.c tests/walls/outside.c
 tests_walls_cage_SOURCES = tests/walls/cage.c $(libsession_a_SOURCES)

@@ -10,6 +10,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -98,21 +99,14 @@ static void allow_values(struct program *program, unsigned number, int argument,
     answer(program, SECCOMP_RET_ALLOW);
 }
 
-/* Linux looks at all 64 bits of a protection, and knows none of the upper ones. */
-static void allow_without_code(struct program *program, unsigned number)
+/* Where the low half of the argument compares so with the value it `passes`, or not; elsewhere
+ * the opposite. */
+static void decide_by(struct program *program, unsigned number, int argument,
+                      unsigned short comparison, unsigned value, bool passes)
 {
     of_call(program, number, 4);
-    load(program, offsetof(struct seccomp_data, args[2]));
-    add(program, BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1);
-    answer(program, REFUSED);
-    answer(program, SECCOMP_RET_ALLOW);
-}
-
-static void allow_but_of_streams(struct program *program, unsigned number)
-{
-    of_call(program, number, 4);
-    load(program, offsetof(struct seccomp_data, args[0]));
-    add(program, BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 1, 0);
+    load(program, offsetof(struct seccomp_data, args[argument]));
+    add(program, BPF_JMP | BPF_K | comparison, value, passes, !passes);
     answer(program, REFUSED);
     answer(program, SECCOMP_RET_ALLOW);
 }
@@ -156,11 +150,12 @@ static void write_filter(struct program *program)
         answer(program, SECCOMP_RET_ALLOW);
     }
     for (size_t i = 0; i < COUNT_OF(not_of_streams); i++)
-        allow_but_of_streams(program, not_of_streams[i]);
+        decide_by(program, not_of_streams[i], 0, BPF_JGT, STDERR_FILENO, true);
     allow_opening(program, SYS_open, 1);
     allow_opening(program, SYS_openat, 2);
-    allow_without_code(program, SYS_mmap);
-    allow_without_code(program, SYS_mprotect);
+    /* Linux looks at all 64 bits of a protection, and knows none of the upper ones. */
+    decide_by(program, SYS_mmap, 2, BPF_JSET, PROT_EXEC, false);
+    decide_by(program, SYS_mprotect, 2, BPF_JSET, PROT_EXEC, false);
     allow_values(program, SYS_fcntl, 1, file_commands, COUNT_OF(file_commands));
     allow_values(program, SYS_ioctl, 1, terminal_requests, COUNT_OF(terminal_requests));
     allow_values(program, SYS_tgkill, 0, &self, 1); /* abort(3) */
